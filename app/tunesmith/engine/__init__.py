@@ -1,0 +1,1 @@
+"""Own llama.cpp: the only importer of llama_cpp."""

@@ -1,0 +1,1 @@
+"""Write profiles for other programs, one module per target."""

@@ -1,0 +1,1 @@
+"""Read a GGUF model file's header: architecture, tensors, sizes."""

@@ -1,0 +1,1 @@
+"""Own windows, pages and plots: Qt lives here and nowhere else."""

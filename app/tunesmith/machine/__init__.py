@@ -1,0 +1,1 @@
+"""Probe the machine: CPU topology, memory, power."""

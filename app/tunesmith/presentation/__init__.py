@@ -1,0 +1,1 @@
+"""Compute what a user is shown, without Qt."""

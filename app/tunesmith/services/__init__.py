@@ -1,0 +1,1 @@
+"""Do what a user can ask for."""

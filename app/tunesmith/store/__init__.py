@@ -1,0 +1,1 @@
+"""Keep machines, models, runs, samples and profiles in SQLite."""

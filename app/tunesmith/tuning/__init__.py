@@ -1,0 +1,1 @@
+"""Decide what to measure next and what the measurements say."""
