@@ -1,0 +1,251 @@
+"""Own the one stream of events that recorder, terminal, window and tests all read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from tunesmith.domain.base import Value
+from tunesmith.domain.machine import Build, Device
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.profile import Outcome
+from tunesmith.domain.settings import Settings
+
+Part = Literal["prefill", "decode"]
+
+
+class _Event(Value):
+    run_id: str = ""
+    """Stamped by the session; empty inside a worker."""
+    seq: int = 0
+    """Position in the run's stream, from 1; stamped by the session."""
+    mono_ns: int = 0
+    """Monotonic clock when it happened, ns."""
+
+
+# ---------------------------------------------------------------- from a worker
+
+
+class WorkerReady(_Event):
+    """The child runs and has loaded the binding."""
+
+    type: Literal["worker_ready"] = "worker_ready"
+    pid: int
+    build: Build
+    devices: tuple[Device, ...]
+
+
+class Heartbeat(_Event):
+    """The worker lives; ``progress`` counts steps of work and stands still in a hang."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    progress: int
+    busy: bool
+
+
+class LogLine(_Event):
+    """A line that llama.cpp or the worker printed."""
+
+    type: Literal["log"] = "log"
+    level: Literal["debug", "info", "warning", "error"]
+    text: str
+
+
+class ModelLoaded(_Event):
+    """The model is in memory."""
+
+    type: Literal["model_loaded"] = "model_loaded"
+    load_ns: int
+
+
+class ContextReady(_Event):
+    """A context exists and holds the workload's depth."""
+
+    type: Literal["context_ready"] = "context_ready"
+    create_ns: int
+    depth_ns: int
+
+
+class TokensTimed(_Event):
+    """Live timings of a part under way: what a plot draws."""
+
+    type: Literal["tokens_timed"] = "tokens_timed"
+    part: Part
+    tokens: int
+    """Tokens over all sequences since the last such event."""
+    elapsed_ns: int
+    rss_bytes: int | None = None
+
+
+class SampleTaken(_Event):
+    """One repetition is done."""
+
+    type: Literal["sample_taken"] = "sample_taken"
+    sample: Sample
+
+
+class RequestDone(_Event):
+    """The worker finished what it was asked; the terminal event of a request."""
+
+    type: Literal["request_done"] = "request_done"
+    request: int
+
+
+class RequestFailed(_Event):
+    """The worker could not do what it was asked; also terminal."""
+
+    type: Literal["request_failed"] = "request_failed"
+    request: int
+    error: Literal["refused", "out_of_memory", "cancelled", "engine"]
+    message: str
+
+
+# ---------------------------------------------------------------- from a session
+
+
+class RunStarted(_Event):
+    """A tune or a measurement begins."""
+
+    type: Literal["run_started"] = "run_started"
+    kind: Literal["tune", "measure"]
+    model_name: str
+    baseline: Settings
+    resumed: bool = False
+
+
+class StageStarted(_Event):
+    """A question is put: which of these candidates is best."""
+
+    type: Literal["stage_started"] = "stage_started"
+    stage: str
+    title: str
+    candidates: tuple[str, ...]
+    """Labels; the first is what holds so far."""
+
+
+class TrialStarted(_Event):
+    """A candidate is about to be measured."""
+
+    type: Literal["trial_started"] = "trial_started"
+    stage: str
+    candidate: str
+    digest: str
+    round: int
+
+
+class TrialMeasured(_Event):
+    """A candidate has one more sample."""
+
+    type: Literal["trial_measured"] = "trial_measured"
+    stage: str
+    candidate: str
+    digest: str
+    round: int
+    sample: Sample
+    replayed: bool = False
+    """It was measured before the run was interrupted."""
+
+
+class TrialFailed(_Event):
+    """A candidate could not be measured; the run goes on without it."""
+
+    type: Literal["trial_failed"] = "trial_failed"
+    stage: str
+    candidate: str
+    digest: str
+    cause: str
+    """Name of the error, such as ``worker_crashed``."""
+    message: str
+
+
+class RoundDiscarded(_Event):
+    """The anchor drifted within a round; it will be repeated."""
+
+    type: Literal["round_discarded"] = "round_discarded"
+    stage: str
+    round: int
+    drift: float
+    """Natural logarithm of the anchor's second speed over its first."""
+
+
+class CandidateStanding(_Event):
+    """Where a candidate stands against the one that holds so far."""
+
+    type: Literal["candidate_standing"] = "candidate_standing"
+    stage: str
+    candidate: str
+    rounds: int
+    ratio: float
+    """Speed against the stage's first candidate."""
+    low: float | None
+    high: float | None
+    state: Literal["racing", "lost", "tied", "won", "infeasible", "failed"]
+    why: str
+
+
+class StageFinished(_Event):
+    """A question is answered."""
+
+    type: Literal["stage_finished"] = "stage_finished"
+    stage: str
+    winner: str
+    sentence: str
+
+
+class Progress(_Event):
+    """How far the run is."""
+
+    type: Literal["progress"] = "progress"
+    step: str
+    fraction: float
+    eta_seconds: float | None
+
+
+class RunFinished(_Event):
+    """The run is over; the terminal event of a run."""
+
+    type: Literal["run_finished"] = "run_finished"
+    outcome: Outcome | Literal["measured", "interrupted", "failed"]
+    profile_id: str | None
+    sentence: str
+
+
+WorkerEvent = Annotated[
+    WorkerReady
+    | Heartbeat
+    | LogLine
+    | ModelLoaded
+    | ContextReady
+    | TokensTimed
+    | SampleTaken
+    | RequestDone
+    | RequestFailed,
+    Field(discriminator="type"),
+]
+
+Event = Annotated[
+    WorkerReady
+    | Heartbeat
+    | LogLine
+    | ModelLoaded
+    | ContextReady
+    | TokensTimed
+    | SampleTaken
+    | RequestDone
+    | RequestFailed
+    | RunStarted
+    | StageStarted
+    | TrialStarted
+    | TrialMeasured
+    | TrialFailed
+    | RoundDiscarded
+    | CandidateStanding
+    | StageFinished
+    | Progress
+    | RunFinished,
+    Field(discriminator="type"),
+]
+
+WORKER_EVENTS: TypeAdapter[WorkerEvent] = TypeAdapter(WorkerEvent)
+EVENTS: TypeAdapter[Event] = TypeAdapter(Event)

@@ -1,0 +1,51 @@
+"""Own what a run was asked to do: enough to start it again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tunesmith.domain.base import Value
+from tunesmith.domain.settings import CacheType, Settings
+from tunesmith.domain.workload import Budget, Constraints, Objective, Workload
+
+
+class SearchRules(Value):
+    """What the tuner may change."""
+
+    vary: tuple[str, ...] | None = None
+    """Names of settings; None lets the tuner choose."""
+    fix: dict[str, str] = {}
+    """Settings held at a value, by name."""
+    cache_types: tuple[CacheType, ...] = ("f16", "q8_0")
+    """Cache types the user accepts; nothing less precise is ever tried."""
+
+
+class TuneRequest(Value):
+    """Everything that decides how a tune goes, but for the machine's answers."""
+
+    model_path: str
+    workload: Workload
+    objective: Objective
+    constraints: Constraints
+    budget: Budget
+    rules: SearchRules
+    preset: str | None
+    seed: int
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    margin: float = Field(default=0.02, gt=0, lt=1)
+    """Differences below this are a tie; 0.02 is 2%."""
+
+
+class MeasureRequest(Value):
+    """One workload under one set of settings."""
+
+    model_path: str
+    workload: Workload
+    settings: Settings
+    repetitions: int = Field(default=5, ge=1, le=10_000)
+    warmup: bool = True
+
+
+RunKind = Literal["tune", "measure"]
