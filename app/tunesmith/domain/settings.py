@@ -115,7 +115,9 @@ class SettingSpec:
 
 
 SETTING_SPECS: tuple[SettingSpec, ...] = (
-    SettingSpec("threads", "--threads", ChangeCost.LIVE, ("t", "n_threads"), "CPU threads used to generate tokens."),
+    SettingSpec(
+        "threads", "--threads", ChangeCost.LIVE, ("t", "n_threads"), "CPU threads used to generate tokens."
+    ),
     SettingSpec(
         "threads_batch", "--threads-batch", ChangeCost.LIVE, ("tb", "n_threads_batch"),
         "CPU threads used to process the prompt.",
