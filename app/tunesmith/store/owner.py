@@ -1,0 +1,42 @@
+"""Own the question of who runs a run, and whether that process lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+import psutil
+
+_START_TOLERANCE_S = 5.0
+"""A process's start time is derived from the boot time, which moves a little when the clock is set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One process on one computer."""
+
+    pid: int
+    host: str
+    started: float
+    """Seconds since 1970."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs; true of another computer's, which nobody here can tell."""
+        if self.host != platform.node():
+            return True
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return abs(process.create_time() - self.started) <= _START_TOLERANCE_S
+        except psutil.NoSuchProcess:
+            return False
+        except psutil.Error:
+            return True  # it exists and is somebody else's
+
+
+def this_process() -> Owner:
+    """The owner that this process is."""
+    return Owner(os.getpid(), platform.node(), psutil.Process().create_time())
