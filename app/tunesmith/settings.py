@@ -97,7 +97,7 @@ def load_preferences(config: Path) -> Preferences:
         raise _bad(path, f"is larger than {_MAX_BYTES // 1024} KiB")
     try:
         values = tomllib.loads(raw.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad(path, f"is not valid TOML: {error}") from error
     return _checked(path, values)
 

@@ -6,12 +6,15 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from sqlmodel import Session
 
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.store.database import Database
 from tunesmith.store.tables import MachineTable, ModelTable
+
+_FACTS: TypeAdapter[dict[str, str | int | list[str]]] = TypeAdapter(dict[str, str | int | list[str]])
 
 
 class Repository:
@@ -94,4 +97,4 @@ def model_of(row: ModelTable) -> ModelIdentity:
 
 def machine_class_of(row: MachineTable) -> MachineClass:
     """The value that a row keeps."""
-    return MachineClass(fingerprint=row.fingerprint, label=row.label, facts=json.loads(row.facts))
+    return MachineClass(fingerprint=row.fingerprint, label=row.label, facts=_FACTS.validate_json(row.facts))

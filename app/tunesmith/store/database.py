@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -38,6 +39,14 @@ class Database:
         self.clock = clock
         self._timeout_s = timeout_s
         self._closed = False
+        self._sessions = 0
+        self._idle = threading.Condition()
+        if path.exists() and not path.is_file():
+            raise StoreError(
+                f"The store {path} is a folder or a device, not a file.",
+                unharmed="Nothing was changed.",
+                todo="Name a file with --store.",
+            )
         with faults.translated(path):
             self.read_only = read_only or not _is_writable(path)
             self._uri = self._find_readable() if self.read_only else None
@@ -50,8 +59,13 @@ class Database:
         )
 
     def close(self) -> None:
-        """Close every connection; the last one to leave folds the write-ahead log into the file."""
-        self._closed = True
+        """Close every connection, once other threads are done with theirs.
+
+        The last process to leave folds the write-ahead log into the file.
+        """
+        with self._idle:
+            self._closed = True
+            self._idle.wait_for(lambda: not self._sessions, self._timeout_s)
         self._engine.dispose()
 
     @contextmanager
@@ -76,16 +90,22 @@ class Database:
             raise faults.read_only(self.path)
         with self._session("BEGIN IMMEDIATE") as session:
             yield session
-            with faults.translated(self.path):
-                session.commit()
+            session.commit()
 
     @contextmanager
     def _session(self, begin: str) -> Iterator[Session]:
-        if self._closed:
-            raise StoreError(f"The store {self.path} is closed.")
-        with faults.translated(self.path), Session(self._engine, expire_on_commit=False) as session:
-            session.connection().exec_driver_sql(begin)
-            yield session
+        with self._idle:
+            if self._closed:
+                raise StoreError(f"The store {self.path} is closed.")
+            self._sessions += 1
+        try:
+            with faults.translated(self.path), Session(self._engine, expire_on_commit=False) as session:
+                session.connection().exec_driver_sql(begin)
+                yield session
+        finally:
+            with self._idle:
+                self._sessions -= 1
+                self._idle.notify_all()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -163,14 +183,8 @@ def _is_writable(path: Path) -> bool:
     """Whether the store can be written, making its folder if need be.
 
     Raises:
-        StoreError: the folder cannot be made, or the path is a folder itself.
+        StoreError: the folder cannot be made.
     """
-    if path.is_dir():
-        raise StoreError(
-            f"The store {path} is a folder, not a file.",
-            unharmed="Nothing was changed.",
-            todo="Name a file with --store.",
-        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
