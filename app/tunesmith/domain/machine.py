@@ -1,9 +1,10 @@
-"""Own what is known of a machine, and the fingerprint of its class."""
+"""Own what is known of a machine and its load, and the fingerprint of its class."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Literal
 
 from tunesmith.domain.base import Value
@@ -18,7 +19,7 @@ class Core(Value):
     kind: CoreKind
     socket: int
     cpus: tuple[int, ...]
-    """Logical CPU numbers, ascending."""
+    """Logical CPU numbers, ascending; empty where the system does not number them (macOS)."""
     max_mhz: float | None = None
 
 
@@ -26,11 +27,13 @@ class Cpu(Value):
     """The processor and the part of it this process may use."""
 
     model: str
+    """``unknown`` where nothing tells."""
     architecture: str
     """As Python's ``platform.machine()`` says: x86_64, aarch64, arm64, AMD64."""
-    sockets: int
-    physical_cores: int
-    """Of the whole machine."""
+    sockets: int | None
+    """Of the whole machine; None where the system does not tell."""
+    physical_cores: int | None
+    """Of the whole machine; None where the system does not tell."""
     logical_cpus: int
     """Of the whole machine."""
     cores: tuple[Core, ...]
@@ -42,7 +45,7 @@ class Cpu(Value):
     usable_cpus: int
     """How many logical CPUs can really run at once: the smaller of affinity and quota, at least 1."""
     usable_cores: int
-    """How many physical cores those are, at least 1."""
+    """How many physical cores those are, at least 1; as many as usable_cpus where nothing tells."""
     llama_default_threads: int
     """The thread count that llama.cpp's own tools choose here (common_cpu_get_num_math)."""
     features: tuple[str, ...]
@@ -55,6 +58,7 @@ class Memory(Value):
     total_bytes: int
     """The smaller of the machine's RAM and the control group's limit."""
     available_bytes: int
+    """What can be allocated without swapping: the smaller of the machine's and the control group's."""
     machine_total_bytes: int
     limit_bytes: int | None
     """The control group's limit; None means no limit."""
@@ -103,7 +107,7 @@ class PowerSource(Value):
     """None where the system does not tell."""
     battery_percent: float | None
     governor: str | None
-    """CPU frequency governor, such as ``performance`` or ``powersave``."""
+    """CPU frequency governor, such as ``performance``; several, joined by ", ", where CPUs differ."""
 
 
 class Machine(Value):
@@ -117,10 +121,59 @@ class Machine(Value):
     memory: Memory
     power: PowerSource
     virtualization: str | None
-    """The hypervisor's name, ``container``, or None."""
+    """``KVM``, ``container``, ``container on KVM``; ``unknown hypervisor``; None on bare metal."""
     devices: tuple[Device, ...]
     build: Build | None
     """None until a worker was asked."""
+
+
+class ForeignLoad(Value):
+    """What others took of the CPU between two instants."""
+
+    elapsed_s: float
+    foreign_cores: float | None
+    """CPU used by others, stolen time included, in cores (CPU-seconds per second).
+
+    None where the interval is too short to tell or one of our own processes could not be read.
+    """
+    own_cores: float | None
+    """CPU used by our own processes, in cores."""
+    steal_cores: float | None
+    """CPU taken by the hypervisor, in cores; None where the system does not count it."""
+    wait_share: float | None
+    """Share of the time our busiest thread stood in the run queue; None where it is not counted."""
+
+
+class ProcessLoad(Value):
+    """One process and the CPU it used."""
+
+    pid: int
+    name: str
+    cores: float
+    """CPU-seconds per second."""
+
+
+class QuietState(Value):
+    """How much others use the machine while we do nothing."""
+
+    interval_s: float
+    foreign_cores: float | None
+    steal_cores: float | None
+    top: tuple[ProcessLoad, ...]
+    """The processes of others that used the most CPU, busiest first."""
+
+
+class ProcessMemory(Value):
+    """Memory of one process, bytes; None where the system does not tell."""
+
+    rss_bytes: int
+    """Resident pages, shared ones counted in full."""
+    pss_bytes: int | None
+    """Resident pages, each shared one divided by how many processes share it. Linux only."""
+    uss_bytes: int | None
+    """Pages that no other process shares."""
+    peak_rss_bytes: int | None
+    """The largest rss since the process began, or since reset_peak."""
 
 
 class MachineClass(Value):
@@ -137,16 +190,22 @@ def _gib(size_bytes: int) -> int:
     return max(1, round(size_bytes / 2**30))
 
 
+def _plain(cpu_model: str) -> str:
+    """``Intel(R) Xeon(R) Processor`` as ``Intel Xeon Processor``."""
+    return " ".join(re.sub(r"\((R|TM|C)\)", " ", cpu_model, flags=re.IGNORECASE).split())
+
+
 def machine_class(machine: Machine) -> MachineClass:
     """Fingerprint what decides speed and feasibility, and nothing that varies from boot to boot.
 
     RAM is rounded to GiB, free memory, host name, kernel and power source are left out; the
-    llama.cpp build is in, since another build may be faster with other settings.
+    llama.cpp build is in, since another build may be faster with other settings. What the system
+    does not tell is left out.
     """
     cpu = machine.cpu
     accelerators = [d for d in machine.devices if d.type not in ("cpu", "accel", "meta")]
     kinds = {kind: sum(core.kind == kind for core in cpu.cores) for kind in ("performance", "efficiency")}
-    facts: dict[str, str | int | list[str]] = {
+    known: dict[str, str | int | list[str] | None] = {
         "architecture": cpu.architecture,
         "cpu_model": cpu.model,
         "cpu_features": list(cpu.features),
@@ -161,9 +220,10 @@ def machine_class(machine: Machine) -> MachineClass:
         "build": machine.build.label if machine.build else "unknown",
         "build_cpu_features": list(machine.build.cpu_features) if machine.build else [],
     }
+    facts = {name: value for name, value in known.items() if value is not None}
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:16]
     cores = "core" if cpu.usable_cores == 1 else "cores"
-    parts = [cpu.model, f"{cpu.usable_cores} {cores}", f"{_gib(machine.memory.total_bytes)} GiB"]
+    parts = [_plain(cpu.model), f"{cpu.usable_cores} {cores}", f"{_gib(machine.memory.total_bytes)} GiB"]
     parts += [d.description for d in accelerators]
     return MachineClass(fingerprint=digest, label=" · ".join(parts), facts=facts)

@@ -1,0 +1,197 @@
+"""Own the loaded llama.cpp library: its logs, its version, its devices, its last words."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+from collections import deque
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else a failed assertion starts gdb on us
+
+import llama_cpp.llama_cpp as L  # noqa: N812 (llama.cpp reads the variable as it loads)
+
+from tunesmith.domain.machine import Build, Device, DeviceType
+
+__all__ = ["AbortFlag", "L", "LogBuffer", "build", "devices", "start", "symbol"]
+
+_SIBLINGS = ("ggml", "ggml-base", "ggml-cpu")
+_DEVICE_TYPES: Final[dict[int, DeviceType]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel", 4: "meta"}
+_LEVELS: Final[dict[int, str]] = {1: "debug", 2: "info", 3: "warning", 4: "error"}
+_CONTINUED: Final = 5
+_kept_callbacks: list[object] = []  # ctypes callbacks die with their last Python reference
+
+
+class _DeviceProps(ctypes.Structure):
+    """struct ggml_backend_dev_props of ggml-backend.h."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("description", ctypes.c_char_p),
+        ("memory_free", ctypes.c_size_t),
+        ("memory_total", ctypes.c_size_t),
+        ("type", ctypes.c_int),
+        ("device_id", ctypes.c_char_p),
+        ("caps", ctypes.c_bool * 8),
+    )
+
+
+def symbol(name: str, restype: Any, argtypes: list[Any]) -> Any:
+    """A function of the llama.cpp the binding loaded, ggml's included, never of a second copy.
+
+    Raises:
+        AttributeError: this build has no such function.
+    """
+    libraries = [L._lib]  # noqa: SLF001 (the binding offers no public handle)
+    if os.name == "nt":  # elsewhere dlsym looks through a library's own dependencies
+        folder = Path(L._base_path)  # noqa: SLF001
+        libraries += [
+            ctypes.CDLL(str(path)) for sibling in _SIBLINGS for path in folder.glob(f"{sibling}.dll")
+        ]
+    for library in libraries:
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            continue
+        function.restype = restype
+        function.argtypes = argtypes
+        return function
+    msg = f"this llama.cpp has no {name}"
+    raise AttributeError(msg)
+
+
+class LogBuffer:
+    """The last lines llama.cpp logged, with their levels; written from C, read from Python."""
+
+    def __init__(self, lines: int = 400) -> None:
+        self.lines: deque[tuple[str, str]] = deque(maxlen=lines)
+        self.unsent: deque[tuple[str, str]] = deque(maxlen=lines)
+        """The same lines, for whoever passes them on and takes them out."""
+        self._level = "info"
+        self._partial = ""
+
+    def feed(self, level: int, text: str) -> None:
+        """Take one piece of log text; a line may come in several pieces."""
+        if level != _CONTINUED:
+            self._level = _LEVELS.get(level, "info")
+        self._partial += text
+        *whole, self._partial = self._partial.split("\n")
+        for line in whole:
+            if line.strip():
+                entry = (self._level, line.rstrip())
+                self.lines.append(entry)
+                self.unsent.append(entry)
+
+    def tail(self, count: int = 5, *, levels: tuple[str, ...] = ("warning", "error")) -> str:
+        """The last ``count`` lines of the given levels, joined by newlines."""
+        return "\n".join([text for level, text in self.lines if level in levels][-count:])
+
+
+def start(log: LogBuffer) -> None:
+    """Send llama.cpp's log to ``log`` and the text of a failed assertion to standard error."""
+
+    def on_log(level: int, text: bytes, _user: object) -> None:
+        log.feed(level, text.decode("utf-8", "replace"))
+
+    def on_abort(text: bytes) -> None:
+        os.write(2, b"\nggml abort: " + text + b"\n")
+
+    abort_type = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
+    c_log, c_abort = L.llama_log_callback(on_log), abort_type(on_abort)
+    _kept_callbacks.extend((c_log, c_abort))
+    L.llama_log_set(c_log, ctypes.c_void_p(0))
+    with contextlib.suppress(AttributeError):
+        symbol("ggml_set_abort_callback", ctypes.c_void_p, [abort_type])(c_abort)
+    L.llama_backend_init()
+
+
+def _text(function: str) -> str:
+    try:
+        raw = symbol(function, ctypes.c_char_p, [])()
+    except AttributeError:
+        return "unknown"
+    return raw.decode("utf-8", "replace") if raw else "unknown"
+
+
+def devices() -> tuple[Device, ...]:
+    """Every device llama.cpp can compute on, the CPU included.
+
+    The CPU's free bytes equal its total here: main memory is the machine probe's to tell.
+    """
+    count = symbol("ggml_backend_dev_count", ctypes.c_size_t, [])()
+    get = symbol("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t])
+    props_of = symbol("ggml_backend_dev_get_props", None, [ctypes.c_void_p, ctypes.POINTER(_DeviceProps)])
+    memory_of = symbol(
+        "ggml_backend_dev_memory",
+        None,
+        [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)],
+    )
+    registry_of = symbol("ggml_backend_dev_backend_reg", ctypes.c_void_p, [ctypes.c_void_p])
+    registry_name = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
+    found = []
+    for index in range(count):
+        handle = get(index)
+        props = _DeviceProps()
+        props_of(handle, ctypes.byref(props))
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        memory_of(handle, ctypes.byref(free), ctypes.byref(total))
+        found.append(
+            Device(
+                name=(props.name or b"").decode("utf-8", "replace"),
+                description=(props.description or b"").decode("utf-8", "replace"),
+                type=_DEVICE_TYPES.get(props.type, "unknown"),
+                free_bytes=free.value,
+                total_bytes=total.value,
+                backend=(registry_name(registry_of(handle)) or b"").decode("utf-8", "replace"),
+            )
+        )
+    return tuple(found)
+
+
+def build(found: tuple[Device, ...]) -> Build:
+    """What this llama.cpp is and can do."""
+    info = L.llama_print_system_info().decode("utf-8", "replace").strip().rstrip("|").strip()
+    return Build(
+        binding_version=version("llama-cpp-python"),
+        llama_cpp_version=_text("llama_version"),
+        ggml_version=_text("ggml_version"),
+        cpu_features=tuple(sorted({name.lower() for name in re.findall(r"([A-Z0-9_]+) = 1", info)})),
+        system_info=info,
+        supports_gpu_offload=bool(L.llama_supports_gpu_offload()),
+        supports_mmap=bool(L.llama_supports_mmap()),
+        supports_mlock=bool(L.llama_supports_mlock()),
+        supports_rpc=bool(L.llama_supports_rpc()),
+        backends=tuple(sorted({device.backend for device in found})),
+    )
+
+
+class AbortFlag:
+    """Make a running llama_decode return early, at no cost while it runs.
+
+    llama.cpp asks a callback between graph nodes. A Python callback would take the interpreter lock
+    there hundreds of times a token, so the callback is the C library's own ``strlen`` on a buffer
+    that is empty until the flag is set: zero means go on.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = ctypes.create_string_buffer(2)
+        libc = ctypes.cdll.msvcrt if os.name == "nt" else ctypes.CDLL(None)
+        self.callback = ctypes.cast(libc.strlen, L.ggml_abort_callback)
+        self.data = ctypes.cast(self._buffer, ctypes.c_void_p)
+
+    def set(self) -> None:
+        """Ask the running computation to stop; safe from any thread."""
+        self._buffer[0] = b"x"
+
+    def clear(self) -> None:
+        """Let computations run again."""
+        self._buffer[0] = b"\0"
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a stop was asked for."""
+        return bool(self._buffer[0] != b"\0")

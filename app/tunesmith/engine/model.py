@@ -1,0 +1,105 @@
+"""Own one model in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from tunesmith.domain.settings import LoadMode, Settings
+from tunesmith.engine.errors import Cancelled, LoadRefused, OutOfMemory, looks_out_of_memory
+from tunesmith.engine.library import AbortFlag, L, LogBuffer
+
+_LOAD_MODES: Final[dict[LoadMode, int]] = {
+    "auto": L.LLAMA_LOAD_MODE_AUTO,
+    "none": L.LLAMA_LOAD_MODE_NONE,
+    "mmap": L.LLAMA_LOAD_MODE_MMAP,
+    "mlock": L.LLAMA_LOAD_MODE_MLOCK,
+    "mmap+mlock": L.LLAMA_LOAD_MODE_MMAP_MLOCK,
+    "dio": L.LLAMA_LOAD_MODE_DIRECT_IO,
+}
+
+
+class LoadedModel:
+    """A model loaded by llama.cpp; close it after every context made from it."""
+
+    def __init__(
+        self,
+        path: str,
+        settings: Settings,
+        *,
+        log: LogBuffer,
+        abort: AbortFlag,
+        check_tensors: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Load ``path`` as the model-level settings say.
+
+        Args:
+            check_tensors: also look for values that are no numbers, which llama.cpp loads silently.
+            on_progress: called some 250 times while loading.
+
+        Raises:
+            LoadRefused: llama.cpp would not load the file.
+            OutOfMemory: there was no memory for it.
+            Cancelled: the abort flag was set meanwhile.
+        """
+
+        def on_load(_fraction: float, _user: object) -> bool:
+            on_progress()
+            return not abort.is_set
+
+        params = L.llama_model_default_params()
+        params.n_gpu_layers = settings.n_gpu_layers
+        params.load_mode = _LOAD_MODES[settings.load_mode]
+        params.use_extra_bufts = settings.use_extra_bufts
+        params.check_tensors = check_tensors
+        c_on_load = L.llama_progress_callback(on_load)
+        params.progress_callback = c_on_load
+        log.lines.clear()
+        begun = time.perf_counter_ns()
+        self._handle: Any = L.llama_model_load_from_file(path.encode(), params)
+        self.load_ns = time.perf_counter_ns() - begun
+        if not self._handle:
+            said = log.tail()
+            if abort.is_set:
+                raise Cancelled("loading was cancelled", said)
+            if looks_out_of_memory(said):
+                raise OutOfMemory("there is not enough memory to load the model", said)
+            raise LoadRefused("llama.cpp would not load the model", said)
+        vocab = L.llama_model_get_vocab(self._handle)
+        self.vocabulary_size: int = L.llama_vocab_n_tokens(vocab)
+        self.first_token: int | None = L.llama_vocab_bos(vocab) if L.llama_vocab_get_add_bos(vocab) else None
+
+    @property
+    def handle(self) -> Any:
+        """llama.cpp's pointer.
+
+        Raises:
+            RuntimeError: the model was closed.
+        """
+        if not self._handle:
+            msg = "the model is closed"
+            raise RuntimeError(msg)
+        return self._handle
+
+    def close(self) -> None:
+        """Free the weights; harmless when done already."""
+        if self._handle:
+            L.llama_model_free(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def c_pointer(array: Any, kind: Any) -> Any:
+    """The address of a numpy array's first element as a ctypes pointer to ``kind``."""
+    return array.ctypes.data_as(ctypes.POINTER(kind))

@@ -1,0 +1,197 @@
+"""Own the life of the worker process: its two threads, its pipe and its end."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+
+from tunesmith.domain.events import (
+    WORKER_EVENTS,
+    Heartbeat,
+    LogLine,
+    Part,
+    RequestDone,
+    RequestFailed,
+    TokensTimed,
+    WorkerEvent,
+    WorkerReady,
+)
+from tunesmith.engine import library
+from tunesmith.engine.errors import Cancelled, EngineError, LoadRefused, OutOfMemory
+from tunesmith.engine.timing import LiveTiming
+from tunesmith.worker.bench import Bench
+from tunesmith.worker.probe import Probe
+from tunesmith.worker.protocol import (
+    COMMANDS,
+    FLUSH_SECONDS,
+    HEARTBEAT_SECONDS,
+    MAX_FRAME_BYTES,
+    Cancel,
+    Measure,
+    Shutdown,
+)
+
+EXIT_ORPHANED = 70
+"""The parent went away."""
+
+
+class Child:
+    """A worker: the main thread computes, a second one talks.
+
+    The second thread reads commands, sends what the first has queued, live timings and heartbeats,
+    and ends the process when the parent is gone. The first never touches the pipe.
+    """
+
+    def __init__(self, connection: Connection, probe: Probe) -> None:
+        self._connection = connection
+        self._probe = probe
+        self._log = library.LogBuffer()
+        self._abort = library.AbortFlag()
+        self._live = LiveTiming()
+        self._commands: queue.SimpleQueue[Measure | Shutdown] = queue.SimpleQueue()
+        self._outbox: collections.deque[WorkerEvent] = collections.deque()
+        self._busy_with: int | None = None
+        self._cancelled: set[int] = set()
+        self._sent_repetition = self._sent_chunks = self._sent_steps = 0
+        self._wake_reader, self._wake_writer = Pipe(duplex=False)
+        self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
+
+    def run(self) -> None:
+        """Serve commands until told to stop. Ends the process if the parent dies."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
+        signal.signal(signal.SIGTERM, lambda *_: self._abort.set())
+        library.start(self._log)
+        found = library.devices()
+        self._emit(WorkerReady(pid=os.getpid(), build=library.build(found), devices=found))
+        talker = threading.Thread(target=self._talk, name="talker", daemon=True)
+        talker.start()
+        while True:
+            command = self._commands.get()
+            if isinstance(command, Shutdown):
+                break
+            self._serve(command)
+        self.bench.close()
+        os._exit(0)  # nothing is left to flush, and llama.cpp's static destructors may hang
+
+    def _serve(self, command: Measure) -> None:
+        self._abort.clear()
+        self._busy_with = command.request
+        if command.request in self._cancelled:
+            self._abort.set()
+        try:
+            self.bench.measure(command)
+            self._emit(RequestDone(request=command.request))
+        except Cancelled as error:
+            self._fail(command, "cancelled", error)
+        except OutOfMemory as error:
+            self._fail(command, "out_of_memory", error)
+        except LoadRefused as error:
+            self._fail(command, "refused", error)
+        except EngineError as error:
+            self._fail(command, "engine", error)
+        except MemoryError as error:
+            self.bench.close()
+            message = str(error) or "Python could not allocate memory"
+            self._emit(RequestFailed(request=command.request, error="out_of_memory", message=message))
+        finally:
+            self._busy_with = None
+
+    def _fail(self, command: Measure, kind: str, error: EngineError) -> None:
+        text = f"{error.message}: {error.log}" if error.log else error.message
+        fields = {"request": command.request, "error": kind, "message": text[:4000]}
+        self._emit(RequestFailed.model_validate(fields))
+
+    def _emit(self, event: WorkerEvent) -> None:
+        self._outbox.append(event.model_copy(update={"mono_ns": time.monotonic_ns()}))
+        self._wake_writer.send_bytes(b".")
+
+    # ------------------------------------------------------------- second thread
+
+    def _talk(self) -> None:
+        """Read, flush, beat; any failure of the pipe means that the parent is gone."""
+        try:
+            self._talk_until_broken()
+        except (OSError, EOFError):
+            self._abort.set()
+        except BaseException as error:  # noqa: BLE001 (a silent talker would look like a hang)
+            os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
+        os._exit(EXIT_ORPHANED)
+
+    def _talk_until_broken(self) -> None:
+        last_beat = 0.0
+        while True:
+            timeout = FLUSH_SECONDS if self._busy_with is not None else HEARTBEAT_SECONDS
+            for ready in wait([self._connection, self._wake_reader], timeout):
+                if ready is self._connection:
+                    self._take(self._connection.recv_bytes(MAX_FRAME_BYTES))
+                else:
+                    self._wake_reader.recv_bytes()
+            self._send_live()
+            while self._outbox:
+                self._send(self._outbox.popleft())
+            now = time.monotonic()
+            if now - last_beat >= HEARTBEAT_SECONDS:
+                last_beat = now
+                self._send(Heartbeat(progress=self._live.progress, busy=self._busy_with is not None))
+                self._send_log()
+
+    def _take(self, frame: bytes) -> None:
+        match COMMANDS.validate_json(frame):
+            case Cancel(request=request):
+                self._cancelled.add(request)
+                if self._busy_with == request:
+                    self._abort.set()
+            case Shutdown() as command:
+                self._abort.set()
+                self._commands.put(command)
+            case Measure() as command:
+                self._commands.put(command)
+
+    def _send_live(self) -> None:
+        """Send what was timed since the last call; the repetition's rest comes with its sample."""
+        live = self._live
+        chunks, steps = live.prefill_chunks, live.step_ns
+        if live.repetition != self._sent_repetition:
+            self._sent_repetition, self._sent_chunks, self._sent_steps = live.repetition, 0, 0
+        fresh_chunks, fresh_steps = chunks[self._sent_chunks :], steps[self._sent_steps :]
+        if fresh_chunks:
+            before = chunks[self._sent_chunks - 1][1] if self._sent_chunks else live.prefill_started_ns
+            tokens = sum(count for count, _ in fresh_chunks)
+            self._send_timed("prefill", tokens, fresh_chunks[-1][1] - before)
+        if fresh_steps:
+            self._send_timed("decode", len(fresh_steps) * live.sequences, sum(fresh_steps))
+        self._sent_chunks += len(fresh_chunks)
+        self._sent_steps += len(fresh_steps)
+
+    def _send_timed(self, part: Part, tokens: int, elapsed_ns: int) -> None:
+        rss = self._probe.resident_bytes()
+        self._send(TokensTimed(part=part, tokens=tokens, elapsed_ns=elapsed_ns, rss_bytes=rss))
+
+    def _send_log(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                level, text = self._log.unsent.popleft()
+                if level in ("warning", "error"):
+                    self._send(LogLine.model_validate({"level": level, "text": text[:2000]}))
+
+    def _send(self, event: WorkerEvent) -> None:
+        if not event.mono_ns:
+            event = event.model_copy(update={"mono_ns": time.monotonic_ns()})
+        self._connection.send_bytes(WORKER_EVENTS.dump_json(event))
+
+
+def connection_from_argument(argument: str) -> Connection:
+    """The pipe whose handle the parent put on the command line."""
+    if sys.platform == "win32":
+        from multiprocessing.connection import PipeConnection
+
+        return PipeConnection(int(argument))
+    return Connection(int(argument))

@@ -1,0 +1,65 @@
+"""Own what parent and worker say to each other: commands down, events up, as framed JSON."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from tunesmith.domain.base import Value
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Workload
+
+MAX_FRAME_BYTES = 16 * 2**20
+"""A frame larger than this is no message of ours."""
+
+HEARTBEAT_SECONDS = 0.5
+"""How often a worker says that it lives."""
+
+FLUSH_SECONDS = 0.2
+"""How often live timings are sent while a sample runs."""
+
+
+class NoisePolicy(Value):
+    """When a sample counts as disturbed and how often it is taken again."""
+
+    max_foreign_cores: float = Field(default=0.2, ge=0)
+    """More CPU than this used by others, in cores, disturbs a sample."""
+    max_wait_share: float = Field(default=0.08, ge=0)
+    """Waiting longer than this share of the time for a CPU disturbs a sample."""
+    max_retries: int = Field(default=2, ge=0)
+    """A disturbed sample is taken again at most so often, then kept and marked noisy."""
+    pause_seconds: float = Field(default=0.3, ge=0)
+    """Rest before a disturbed sample is taken again."""
+
+
+class Measure(Value):
+    """Measure a workload under some settings, loading and preparing what is not there yet."""
+
+    type: Literal["measure"] = "measure"
+    request: int
+    model_path: str
+    settings: Settings
+    workload: Workload
+    repetitions: int = Field(default=1, ge=1)
+    warmup: bool = True
+    """Warm up if this context has not run this workload yet."""
+    check_tensors: bool = False
+    noise: NoisePolicy = NoisePolicy()
+
+
+class Shutdown(Value):
+    """Free everything and exit."""
+
+    type: Literal["shutdown"] = "shutdown"
+
+
+class Cancel(Value):
+    """Stop what is being done; the worker lives on."""
+
+    type: Literal["cancel"] = "cancel"
+    request: int
+
+
+Command = Annotated[Measure | Shutdown | Cancel, Field(discriminator="type")]
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
