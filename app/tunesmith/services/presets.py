@@ -98,10 +98,10 @@ def _explain(problem: Any) -> str:
         case "value_error":
             return f"has a {key} that cannot be: {problem['ctx']['error']}"
         case "model_type" | "dict_type":
-            return f"has {key} = {reprlib.repr(problem['input'])}, but it must be a table of {', '.join(_keys(where))}"
+            wanted = f"a table of {', '.join(_keys(where))}"
         case _:
             wanted = problem["msg"].removeprefix("Input should be ")
-            return f"has {key} = {reprlib.repr(problem['input'])}, but it must be {wanted}"
+    return f"has {key} = {reprlib.repr(problem['input'])}, but it must be {wanted}"
 
 
 def _keys(where: tuple[str, ...]) -> list[str]:

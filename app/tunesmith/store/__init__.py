@@ -23,10 +23,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name == "Store":
-        from tunesmith.store.store import Store
+if not TYPE_CHECKING:  # or every misspelt name would pass the type checker
 
-        return Store
-    msg = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(msg)
+    def __getattr__(name: str) -> object:
+        if name == "Store":
+            from tunesmith.store.store import Store
+
+            return Store
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)

@@ -39,8 +39,10 @@ class Ledger(Repository):
         if not events and trial is None:
             return
         with self._database.writing() as session:
-            if session.get(RunTable, run_id) is None:
+            run = session.get(RunTable, run_id)
+            if run is None:
                 raise NotFoundError(f"No run goes by {run_id!r}.")
+            run.seen_utc = self._now()
             if trial is not None:
                 _put_trial(session, run_id, trial)
             if events:

@@ -12,6 +12,10 @@ _START_TOLERANCE_S = 5.0
 """A process's start time is derived from the boot time, which moves a little when the clock is set."""
 
 
+_SILENCE_S = 3600.0
+"""A process of another computer that stored nothing for so long is taken for dead."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """One process on one computer."""
@@ -21,11 +25,17 @@ class Owner:
     started: float
     """Seconds since 1970."""
 
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs; true of another computer's, which nobody here can tell."""
+    def lives(self, silent_s: float) -> bool:
+        """Whether the process runs.
+
+        Of another computer's process nobody here can tell, and this computer may have got another
+        name since, so that then its silence counts.
+
+        Args:
+            silent_s: how long ago it last stored something, seconds.
+        """
         if self.host != platform.node():
-            return True
+            return silent_s < _SILENCE_S
         try:
             process = psutil.Process(self.pid)
             if process.status() == psutil.STATUS_ZOMBIE:

@@ -37,7 +37,7 @@ class RunRecord(Value):
     """The process that runs or last ran it."""
     owner_host: str
     owner_alive: bool
-    """When the record was read: the owner runs still, or runs on another computer."""
+    """When the record was read: the run is under way and its owner lives."""
     measured: int
     """Trials in the ledger that have a sample."""
 

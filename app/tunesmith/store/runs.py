@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import secrets
+from datetime import datetime
 
 from sqlmodel import Session, col, func, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -57,6 +58,7 @@ class Runs(Repository):
                     build=build.model_dump_json(),
                     tunesmith_version=__version__,
                     started_utc=stamp(now),
+                    seen_utc=stamp(now),
                     owner_pid=owner.pid,
                     owner_host=owner.host,
                     owner_started=owner.started,
@@ -74,7 +76,7 @@ class Runs(Repository):
         with self._database.writing() as session:
             row = find_run(session, run_id)
             row.state, row.outcome, row.sentence = state, outcome, sentence
-            row.finished_utc = self._now()
+            row.seen_utc = row.finished_utc = self._now()
             session.add(row)
 
     def claim_run(self, run_id: str) -> RunRecord:
@@ -92,18 +94,19 @@ class Runs(Repository):
                 raise UsageError(
                     f"Run {row.id} is over; there is nothing to resume.", todo="Start a new run."
                 )
-            if row.state == "running" and (holder := _owner(row)).alive:
-                where = "" if holder.host == owner.host else f" on {holder.host}"
+            if row.state == "running" and self._owner_lives(row):
+                where = "" if row.owner_host == owner.host else f" on {row.owner_host}"
                 raise UsageError(
-                    f"Run {row.id} is still running in process {holder.pid}{where}.",
+                    f"Run {row.id} is still running in process {row.owner_pid}{where}.",
                     unharmed="It was left to go on.",
                     todo="Wait for it to end, or stop it first.",
                 )
             row.state, row.outcome, row.sentence, row.finished_utc = "running", None, "", None
             row.owner_pid, row.owner_host, row.owner_started = owner.pid, owner.host, owner.started
+            row.seen_utc = self._now()
             session.add(row)
             session.flush()
-            return _record(session, row)
+            return self._record(session, row)
 
     def run(self, run_id: str) -> RunRecord:
         """One run, by its id or a unique beginning of it.
@@ -113,7 +116,7 @@ class Runs(Repository):
             StoreError: or one of its kin.
         """
         with self._database.reading() as session:
-            return _record(session, find_run(session, run_id))
+            return self._record(session, find_run(session, run_id))
 
     def runs(self, limit: int = 50) -> list[RunRecord]:
         """The latest runs, newest first.
@@ -122,7 +125,7 @@ class Runs(Repository):
             StoreError: or one of its kin.
         """
         with self._database.reading() as session:
-            return [_record(session, row) for row in session.exec(_newest_first().limit(limit))]
+            return [self._record(session, row) for row in session.exec(_newest_first().limit(limit))]
 
     def latest_resumable(self, model_sha256: str | None, kind: RunKind = "tune") -> RunRecord | None:
         """The newest run that was interrupted or whose process died; None if there is none.
@@ -141,8 +144,8 @@ class Runs(Repository):
             query = query.where(RunTable.model_sha256 == model_sha256)
         with self._database.reading() as session:
             for row in session.exec(query):
-                if row.state == "interrupted" or not _owner(row).alive:
-                    return _record(session, row)
+                if row.state == "interrupted" or not self._owner_lives(row):
+                    return self._record(session, row)
         return None
 
     def context(self, run_id: str) -> Context:
@@ -159,6 +162,25 @@ class Runs(Repository):
                 machine=machine_class_of(session.get_one(MachineTable, row.machine_fingerprint)),
                 build=Build.model_validate_json(row.build),
             )
+
+    def _owner_lives(self, row: RunTable) -> bool:
+        silence = self._database.clock() - datetime.fromisoformat(row.seen_utc)
+        return Owner(row.owner_pid, row.owner_host, row.owner_started).lives(silence.total_seconds())
+
+    def _record(self, session: Session, row: RunTable) -> RunRecord:
+        measured = select(func.count()).where(TrialTable.run_id == row.id, TrialTable.state == "measured")
+        request = TuneRequest if row.kind == "tune" else MeasureRequest
+        return RunRecord.model_validate(
+            {
+                **row.model_dump(exclude={"request", "build", "seen_utc", "owner_started"}),
+                "request": request.model_validate_json(row.request),
+                "build": Build.model_validate_json(row.build),
+                "model_name": session.get_one(ModelTable, row.model_sha256).name,
+                "machine_label": session.get_one(MachineTable, row.machine_fingerprint).label,
+                "owner_alive": row.state == "running" and self._owner_lives(row),
+                "measured": session.exec(measured).one(),
+            }
+        )
 
 
 def find_run(session: Session, run_id: str) -> RunTable:
@@ -191,23 +213,3 @@ def _new_id(beginning: str, session: Session) -> str:
 
 def _newest_first() -> SelectOfScalar[RunTable]:
     return select(RunTable).order_by(col(RunTable.started_utc).desc(), col(RunTable.id).desc())
-
-
-def _owner(row: RunTable) -> Owner:
-    return Owner(row.owner_pid, row.owner_host, row.owner_started)
-
-
-def _record(session: Session, row: RunTable) -> RunRecord:
-    measured = select(func.count()).where(TrialTable.run_id == row.id, TrialTable.state == "measured")
-    request = TuneRequest if row.kind == "tune" else MeasureRequest
-    return RunRecord.model_validate(
-        {
-            **row.model_dump(exclude={"request", "build", "owner_started"}),
-            "request": request.model_validate_json(row.request),
-            "build": Build.model_validate_json(row.build),
-            "model_name": session.get_one(ModelTable, row.model_sha256).name,
-            "machine_label": session.get_one(MachineTable, row.machine_fingerprint).label,
-            "owner_alive": row.state == "running" and _owner(row).alive,
-            "measured": session.exec(measured).one(),
-        }
-    )

@@ -48,6 +48,8 @@ class RunTable(SQLModel, table=True):
     """JSON of Build."""
     tunesmith_version: str
     started_utc: str
+    seen_utc: str
+    """When its owner last stored something."""
     finished_utc: str | None = None
     outcome: str | None = None
     sentence: str = ""

@@ -31,6 +31,7 @@ STATEMENTS = (
         build               TEXT NOT NULL,
         tunesmith_version   TEXT NOT NULL,
         started_utc         TEXT NOT NULL,
+        seen_utc            TEXT NOT NULL,
         finished_utc        TEXT,
         outcome             TEXT,
         sentence            TEXT NOT NULL,

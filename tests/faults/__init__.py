@@ -1,0 +1,1 @@
+"""Claims about faults, each caused for real."""
