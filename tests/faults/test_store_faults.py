@@ -51,12 +51,15 @@ def spawn() -> Iterator[Spawn]:
             child.kill()
 
 
-def go(child: subprocess.Popen[str]) -> None:
-    assert child.stdout is not None
-    assert child.stdin is not None
-    assert child.stdout.readline() == "ready\n"
-    child.stdin.write("\n")
-    child.stdin.flush()
+def go(*children: subprocess.Popen[str]) -> None:
+    """Let children begin, all at once."""
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
 
 
 def outcome(child: subprocess.Popen[str]) -> list[str]:
@@ -104,8 +107,7 @@ def test_a_killed_writer_loses_nothing_it_had_stored_and_its_run_resumes(path: P
 
 def test_processes_that_write_at_once_all_complete(path: Path, spawn: Spawn) -> None:
     children = [spawn("record", path, 60) for _ in range(2)]
-    for child in children:
-        go(child)
+    go(*children)
     for child in children:
         run_id, *keys = outcome(child)
         with Store.open(path) as store:
@@ -114,13 +116,12 @@ def test_processes_that_write_at_once_all_complete(path: Path, spawn: Spawn) -> 
 
 
 def test_processes_may_open_a_new_store_at_once(path: Path, spawn: Spawn) -> None:
-    children = [spawn("enter", path) for _ in range(3)]
-    for child in children:
-        go(child)
+    children = [spawn("enter", path) for _ in range(2)]
+    go(*children)
     begun = [line for child in children for line in outcome(child)]
     with Store.open(path) as store:
         assert sorted(run.id for run in store.runs()) == sorted(begun)
-        assert len(begun) == 3
+        assert len(begun) == 2
 
 
 def test_a_lock_that_stays_is_reported_and_reading_goes_on(path: Path) -> None:
@@ -196,52 +197,54 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path, spawn: Spawn)
 
 
 @pytest.fixture
-def public(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A store with a profile, in a folder that anybody may enter."""
+def public() -> Iterator[Path]:
+    """A folder that anybody may enter."""
     folder = Path(tempfile.mkdtemp(prefix="tunesmith-"))
     folder.chmod(0o755)
-    path = folder / "s.sqlite3"
-    with Store.open(path) as store:
-        store.save_profile(values.profile())
-    yield path
-    folder.chmod(0o755)
+    yield folder
+    for inner in folder.iterdir():
+        inner.chmod(0o755)
     shutil.rmtree(folder)
+
+
+def forbid(path: Path, file_mode: int, folder_mode: int) -> None:
+    path.chmod(file_mode)
+    path.parent.chmod(folder_mode)
 
 
 needs_permissions = pytest.mark.skipif(os.name != "posix", reason="permission bits are a matter of POSIX")
 
 
 @needs_permissions
-@pytest.mark.parametrize(("file_mode", "folder_mode"), [(0o444, 0o555), (0o444, 0o777), (0o666, 0o555)])
-def test_who_may_not_write_can_still_read(
-    public: Path, spawn: Spawn, file_mode: int, folder_mode: int
-) -> None:
-    public.chmod(file_mode)
-    public.parent.chmod(folder_mode)
-    child = spawn("visit", public)
+def test_who_may_not_write_can_still_read(public: Path, spawn: Spawn) -> None:
+    modes = [(0o444, 0o555), (0o444, 0o777), (0o666, 0o555)]
+    paths = [public / f"{file_mode:o}-{folder_mode:o}" / "s.sqlite3" for file_mode, folder_mode in modes]
+    for path, (file_mode, folder_mode) in zip(paths, modes, strict=True):
+        with Store.open(path) as store:
+            store.save_profile(values.profile())
+        forbid(path, file_mode, folder_mode)
+    child = spawn("visit", *paths)
     go(child)
-    assert outcome(child) == ["read True ['SmolLM2 on bench-1']", "store_read_only"]
+    assert outcome(child) == ["read True ['SmolLM2 on bench-1']", "store_read_only"] * 3
 
 
 @needs_permissions
 def test_who_may_not_write_can_read_while_another_writes(public: Path, spawn: Spawn) -> None:
-    with Store.open(public) as store:
-        store.rename_profile(values.profile().id, "renamed")
-        public.chmod(0o444)
-        public.parent.chmod(0o555)
-        child = spawn("visit", public)
+    path = public / "shared" / "s.sqlite3"
+    with Store.open(path) as store:
+        store.save_profile(values.profile(name="not yet in the file but in its log"))
+        forbid(path, 0o444, 0o555)
+        child = spawn("visit", path)
         go(child)
-        assert outcome(child) == ["read True ['renamed']", "store_read_only"]
+        assert outcome(child) == ["read True ['not yet in the file but in its log']", "store_read_only"]
 
 
 @needs_permissions
 def test_no_store_is_made_where_nothing_may_be_written(public: Path, spawn: Spawn) -> None:
-    public.unlink()
-    public.parent.chmod(0o555)
-    for place in (public, public.parent / "deeper" / "s.sqlite3"):
-        child = spawn("visit", place)
-        go(child)
-        assert outcome(child) == ["store_read_only"]
+    public.chmod(0o555)
+    child = spawn("visit", public / "s.sqlite3", public / "deeper" / "s.sqlite3")
+    go(child)
+    assert outcome(child) == ["store_read_only"] * 2
 
 
 def test_a_store_opened_for_reading_is_never_written(path: Path) -> None:
