@@ -54,6 +54,8 @@ class Question:
     options: tuple[Option, ...]
     moves_memory: bool = True
     """Whether the answer can change how much memory is used."""
+    moves_speed: bool = True
+    """Whether the answer is likely to change the speed; if not, it is only asked when there is time."""
 
 
 def baseline_settings(machine: Machine, workload: Workload) -> Settings:
@@ -224,6 +226,7 @@ def questions(
     rules: SearchRules,
     parts: frozenset[Part],
     memory_only: bool = False,
+    everything: bool = False,
 ) -> list[Question]:
     """What to ask, most telling first, given what holds so far.
 
@@ -231,21 +234,20 @@ def questions(
         settings: what holds so far; it is no option of any question.
         parts: the parts of the workload that the objective depends on.
         memory_only: ask only what can change the use of memory.
+        everything: ask also what is unlikely to change anything.
     """
+    threads = tuple(_threads("threads", machine, settings))
+    threads_batch = tuple(_threads("threads_batch", machine, settings))
+    repacking = "off" if settings.use_extra_bufts else "on"
+    repack = Option(f"repacking {repacking}", (("use_extra_bufts", not settings.use_extra_bufts),))
+    cache_types = tuple(_cache_types(rules.cache_types, settings))
     found = [
+        Question("gpu_layers", "GPU offload", ("n_gpu_layers",), _BOTH, tuple(_gpu_layers(machine, settings))),
+        Question("flash_attn", "Flash attention", ("flash_attn",), _BOTH, tuple(_flash_attention(settings))),
+        Question("threads", "Threads to decode", ("threads",), _DECODE, threads, moves_memory=False),
         Question(
-            "threads", "Threads to decode", ("threads",), _DECODE,
-            tuple(_threads("threads", machine, settings)), moves_memory=False,
-        ),
-        Question(
-            "threads_batch", "Threads to prefill", ("threads_batch",), _PREFILL,
-            tuple(_threads("threads_batch", machine, settings)), moves_memory=False,
-        ),
-        Question(
-            "gpu_layers", "GPU offload", ("n_gpu_layers",), _BOTH, tuple(_gpu_layers(machine, settings))
-        ),
-        Question(
-            "flash_attn", "Flash attention", ("flash_attn",), _BOTH, tuple(_flash_attention(settings))
+            "threads_batch", "Threads to prefill", ("threads_batch",), _PREFILL, threads_batch,
+            moves_memory=False,
         ),
         Question(
             "affinity", "CPU affinity", ("cpu_affinity",), _BOTH, tuple(_affinity(machine, settings)),
@@ -255,16 +257,12 @@ def questions(
             "ubatch", "Physical batch size", ("n_ubatch", "n_batch"), _PREFILL,
             tuple(_ubatch(workload, settings)),
         ),
+        Question("repack", "Weight repacking", ("use_extra_bufts",), _BOTH, (repack,)),
+        Question("cache_types", "Cache types", ("type_k", "type_v"), _BOTH, cache_types),
         Question(
-            "repack", "Weight repacking", ("use_extra_bufts",), _BOTH,
-            (Option("repacking off", (("use_extra_bufts", False),)),) if settings.use_extra_bufts
-            else (Option("repacking on", (("use_extra_bufts", True),)),),
+            "load_mode", "Load mode", ("load_mode",), _BOTH, tuple(_load_modes(machine, settings)),
+            moves_speed=False,
         ),
-        Question(
-            "cache_types", "Cache types", ("type_k", "type_v"), _BOTH,
-            tuple(_cache_types(rules.cache_types, settings)),
-        ),
-        Question("load_mode", "Load mode", ("load_mode",), _BOTH, tuple(_load_modes(machine, settings))),
     ]  # fmt: skip
     vary = None if rules.vary is None else {setting_spec(name).name for name in rules.vary}
     fixed = {setting_spec(name).name for name in rules.fix}
@@ -276,4 +274,5 @@ def questions(
         and (vary is None or vary & set(question.varies))
         and question.parts & parts
         and (question.moves_memory or not memory_only)
+        and (question.moves_speed or memory_only or everything or vary is not None)
     ]

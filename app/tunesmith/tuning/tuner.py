@@ -71,6 +71,8 @@ class Tuner:
         self._drifts: list[float] = []
         self._memory: dict[str, int | None] = {}
         self._asked = 0
+        self.whole_sample_seconds = 1.0
+        """What one sample of the whole workload takes, by the pilot's speeds."""
 
     # ------------------------------------------------------------- the search
 
@@ -115,6 +117,7 @@ class Tuner:
             rules=request.rules,
             parts=self.scorer.parts,
             memory_only=request.objective.name == "memory",
+            everything=request.budget.passes > 1,
         )
 
     @property

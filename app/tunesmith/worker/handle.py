@@ -75,7 +75,7 @@ class WorkerHandle:
         self,
         *,
         command: Sequence[str] | None = None,
-        patience: Patience = Patience(),
+        patience: Patience | None = None,
         on_event: Callable[[WorkerEvent], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -89,7 +89,7 @@ class WorkerHandle:
         Raises:
             WorkerError: it did not come up.
         """
-        self.patience = patience
+        self.patience = patience or Patience()
         self._on_event = on_event
         self._interrupted = interrupted
         self._requests = 0

@@ -1,0 +1,116 @@
+"""Own a plain measurement: one workload under one set of settings, and a profile measured again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunesmith.domain.events import Progress, RunFinished, RunStarted, TrialMeasured
+from tunesmith.domain.measurement import Measurement, Sample
+from tunesmith.domain.request import MeasureRequest
+from tunesmith.domain.summary import summarize
+from tunesmith.errors import Interrupted, TunesmithError
+from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
+from tunesmith.services.metering import StoreRecorder
+from tunesmith.services.rig import Rig
+from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.store import MeasuredTrial
+
+if TYPE_CHECKING:
+    from tunesmith.domain.model import ModelIdentity
+    from tunesmith.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureResult:
+    """What was measured, on what."""
+
+    run_id: str
+    measurement: Measurement
+    seconds: float
+    model: ModelIdentity
+    surroundings: Surroundings
+
+
+def start_measure(request: MeasureRequest, store: Store) -> Session[MeasureResult]:
+    """Measure in the background.
+
+    The session's result raises ModelFileError, WorkerError, StoreError or Interrupted.
+    """
+    return Session(lambda stream, controls: _measure(request, store, stream, controls))
+
+
+def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Controls) -> MeasureResult:
+    begun = time.monotonic()
+    read_model(request.model_path)
+    found = survey_machine(controls)
+    build = found.machine.build
+    assert build is not None  # noqa: S101 (survey_machine fills it in)
+    model = identify_model(request.model_path, controls)
+    store.save_machine(found.machine, found.machine_class)
+    store.save_model(model)
+    run_id = store.start_run("measure", request, model=model, machine=found.machine_class, build=build)
+    recorder = StoreRecorder(lambda events, trial: store.record(run_id, events, trial=trial))
+    stream.run_id, stream.recorder = run_id, recorder
+    name = model.header.name or Path(request.model_path).name
+    stream.emit(RunStarted(kind="measure", model_name=name, baseline=request.settings))
+    try:
+        samples = _samples(request, stream, controls, recorder)
+    except Interrupted:
+        _end(store, stream, recorder, run_id, "interrupted")
+        raise
+    except TunesmithError:
+        _end(store, stream, recorder, run_id, "failed")
+        raise
+    measurement = summarize(samples, request.settings, request.workload)
+    _end(store, stream, recorder, run_id, "finished")
+    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found)
+
+
+def _samples(
+    request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder
+) -> list[Sample]:
+    samples: list[Sample] = []
+    settings = request.settings
+    begun = time.monotonic()
+    with Rig(
+        request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled
+    ) as rig:  # fmt: skip
+        for number in range(request.repetitions):
+            controls.wait_if_paused()
+            done = number / request.repetitions
+            eta = (time.monotonic() - begun) * (1 - done) / done if number else None
+            stream.emit(
+                Progress(
+                    step=f"repetition {number + 1} of {request.repetitions}", fraction=done, eta_seconds=eta
+                )
+            )
+            sample = rig.sample(settings, request.workload)
+            samples.append(sample)
+            stream.emit(
+                TrialMeasured(
+                    stage="measure", candidate="these settings", digest=settings.digest, round=number,
+                    sample=sample,
+                )
+            )  # fmt: skip
+            recorder.write(
+                MeasuredTrial(
+                    key=f"measure/{number}", stage="measure", candidate="these settings", round=number,
+                    settings=settings, sample=sample,
+                )
+            )  # fmt: skip
+    return samples
+
+
+def _end(store: Store, stream: Stream, recorder: StoreRecorder, run_id: str, state: str) -> None:
+    sentence = {"finished": "measured", "interrupted": "interrupted; what was measured is kept"}.get(
+        state, "failed"
+    )
+    outcome = "measured" if state == "finished" else state
+    stream.emit(RunFinished.model_validate({"outcome": outcome, "profile_id": None, "sentence": sentence}))
+    recorder.flush()
+    match state:
+        case "finished" | "interrupted" | "failed":
+            store.finish_run(run_id, state, outcome, sentence)

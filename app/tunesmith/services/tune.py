@@ -1,0 +1,366 @@
+"""Own a tune from request to stored profile."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunesmith import __version__
+from tunesmith.domain.events import RunFinished, RunStarted
+from tunesmith.domain.measurement import Measurement, Quantity
+from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.settings import Settings, setting_spec
+from tunesmith.errors import (
+    InfeasibleError,
+    Interrupted,
+    NoisyMachineError,
+    TunesmithError,
+    UsageError,
+)
+from tunesmith.services.context import Surroundings, identify_model, live_workers, read_model, survey_machine
+from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
+from tunesmith.services.rig import Rig
+from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints, pairs_within
+from tunesmith.tuning.meter import TrialFailure
+from tunesmith.tuning.space import baseline_settings, parse_setting
+from tunesmith.tuning.tuner import SearchResult, Tuner
+from tunesmith.worker.protocol import NoisePolicy
+
+if TYPE_CHECKING:
+    from tunesmith.domain.model import ModelIdentity
+    from tunesmith.store import Store
+
+_LOG = logging.getLogger(__name__)
+_SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
+_SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
+"""Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneResult:
+    """How a tune ended."""
+
+    run_id: str
+    outcome: Outcome
+    profile: TunedProfile | None
+    baseline: Measurement
+    tuned: Measurement
+    speedup: Quantity
+    changes: tuple[Change, ...]
+    trials: int
+    seconds: float
+    sentence: str
+    model: ModelIdentity
+    surroundings: Surroundings
+
+
+SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
+
+
+def start_tune(
+    request: TuneRequest,
+    store: Store,
+    *,
+    resume: str | None = None,
+    make_source: SourceFactory | None = None,
+) -> Session[TuneResult]:
+    """Tune in the background.
+
+    Args:
+        request: what to do; ignored but for the model's path when a run is resumed.
+        store: where the run is recorded; it stays the caller's to close, after the session is over.
+        resume: id of an interrupted run to go on with, or ``latest``.
+        make_source: what takes the samples, for tests and replays; live workers unless given.
+
+    The session's result raises ModelFileError, InfeasibleError, NoisyMachineError, WorkerError,
+    StoreError, UsageError or Interrupted as the run ends.
+    """
+    return Session(lambda stream, controls: _Tune(request, store, stream, controls, make_source).run(resume))
+
+
+class _Tune:
+    """One tune in its thread."""
+
+    def __init__(
+        self, request: TuneRequest, store: Store, stream: Stream, controls: Controls,
+        make_source: SourceFactory | None,
+    ) -> None:  # fmt: skip
+        self._request = request
+        self._store = store
+        self._stream = stream
+        self._controls = controls
+        self._make_source = make_source or _rig
+        self._confirmed: Confirmation | None = None
+
+    def run(self, resume: str | None) -> TuneResult:
+        read_model(self._request.model_path)  # a bad file is told before anything is started
+        surroundings = survey_machine(self._controls)
+        model = identify_model(self._request.model_path, self._controls)
+        run_id = self._open_run(resume, model, surroundings)
+        recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
+        self._stream.run_id = run_id
+        self._stream.recorder = recorder
+        source = self._make_source(self._request, surroundings, self._stream, self._controls)
+        meter = LedgerMeter(
+            source,
+            stream=self._stream,
+            controls=self._controls,
+            recorder=recorder,
+            ledger=self._store.ledger(run_id),
+        )
+        try:
+            return self._finish(run_id, self._tune(run_id, model, surroundings, meter))
+        except TrialFailure as failure:
+            self._close_run(run_id, "failed", str(failure))
+            if isinstance(failure.__cause__, TunesmithError):
+                raise failure.__cause__ from None
+            raise NoisyMachineError(f"The defaults could not be measured: {failure.message}.") from failure
+        except Interrupted:
+            self._close_run(run_id, "interrupted", "interrupted; what was measured is kept")
+            raise
+        except BaseException as error:
+            self._close_run(run_id, "failed", str(error))
+            raise
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+
+    # ------------------------------------------------------------- the run's record
+
+    def _open_run(self, resume: str | None, model: ModelIdentity, found: Surroundings) -> str:
+        build = found.machine.build
+        assert build is not None  # noqa: S101 (survey_machine fills it in)
+        self._store.save_machine(found.machine, found.machine_class)
+        self._store.save_model(model)
+        if resume is None:
+            return self._store.start_run(
+                "tune", self._request, model=model, machine=found.machine_class, build=build
+            )
+        return self._claim(resume, model, found)
+
+    def _claim(self, resume: str, model: ModelIdentity, found: Surroundings) -> str:
+        """Take an interrupted run over.
+
+        Raises:
+            UsageError: there is none, or it was made on another model, machine or build.
+        """
+        if resume == "latest":
+            latest = self._store.latest_resumable(model.sha256)
+            if latest is None:
+                raise UsageError(
+                    "There is no interrupted run of this model to resume.",
+                    todo="Start a new one without --resume.",
+                )
+            resume = latest.id
+        record = self._store.run(resume)
+        if record.model_sha256 != model.sha256:
+            raise UsageError(f"Run {record.id} was of another model, {record.model_name}.")
+        if record.machine_fingerprint != found.machine_class.fingerprint:
+            raise UsageError(
+                f"Run {record.id} was made on another machine class, {record.machine_label}.",
+                unharmed="Its samples are kept.",
+                todo="Start a new run without --resume.",
+            )
+        if not isinstance(record.request, TuneRequest):
+            raise UsageError(f"Run {record.id} is no tune.")
+        self._store.claim_run(record.id)
+        self._request = record.request.model_copy(update={"model_path": self._request.model_path})
+        self._stream.count_on_from(self._store.last_seq(record.id))
+        return record.id
+
+    def _close_run(self, run_id: str, state: str, sentence: str) -> None:
+        """Write the end of a run that did not finish, whatever else is wrong."""
+        try:
+            outcome = "interrupted" if state == "interrupted" else "failed"
+            self._stream.emit(
+                RunFinished.model_validate({"outcome": outcome, "profile_id": None, "sentence": sentence})
+            )
+            if self._stream.recorder is not None:
+                self._stream.recorder.flush()
+            self._store.finish_run(
+                run_id, "interrupted" if state == "interrupted" else "failed", None, sentence
+            )
+        except TunesmithError as error:  # the first error is the one to tell
+            _LOG.warning("the end of run %s could not be stored: %s", run_id, error)
+
+    # ------------------------------------------------------------- search and confirmation
+
+    def _tune(self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter) -> TuneResult:
+        request = self._request
+        baseline, start = starting_points(request, found)
+        self._stream.emit(
+            RunStarted(
+                kind="tune",
+                model_name=model.header.name or Path(request.model_path).name,
+                baseline=baseline,
+                resumed=meter.spent_seconds > 0,
+            )
+        )
+        tuner = Tuner(
+            request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit
+        )  # fmt: skip
+        result = tuner.search(start)
+        confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, emit=self._stream.emit)
+        left = max(0.0, request.budget.seconds - meter.spent_seconds)
+        pairs = pairs_within(left, tuner.whole_sample_seconds)
+        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, pairs)
+
+    def _conclude(
+        self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
+        baseline: Settings, result: SearchResult, confirmer: Confirmer, pairs: int,
+    ) -> TuneResult:  # fmt: skip
+        changes = tuple(result.changes)
+        if result.settings == baseline:
+            before = confirmer.baseline_alone(baseline, pairs=pairs)
+            after, speedup = before, _SAME
+            outcome, sentence = self._nothing_gained(before, result)
+        else:
+            confirmed = confirmer.compare(baseline, result.settings, pairs=pairs)
+            before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
+            if confirmed.verdict == "too_noisy":
+                raise NoisyMachineError(
+                    f"The machine was too noisy to tell: {confirmed.why}.",
+                    unharmed=f"All samples are kept in run {run_id}.",
+                    todo="Close other programs and tune again.",
+                )
+            if confirmed.verdict == "better":
+                outcome = "budget_spent" if result.budget_spent else "improved"
+                sentence = improvement_sentence(speedup, self._request)
+            else:
+                after, speedup, changes = before, _SAME, ()
+                outcome, sentence = self._nothing_gained(before, result)
+                if confirmed.verdict == "breaks_constraints" and outcome == "infeasible":
+                    sentence = f"Nothing satisfies the constraints: {confirmed.why}"
+        return TuneResult(
+            run_id=run_id, outcome=outcome, profile=None, baseline=before, tuned=after, speedup=speedup,
+            changes=changes, trials=meter.taken, seconds=meter.spent_seconds, sentence=sentence, model=model,
+            surroundings=found,
+        )  # fmt: skip
+
+    def _nothing_gained(self, baseline: Measurement, result: SearchResult) -> tuple[Outcome, str]:
+        broken = broken_constraints(baseline, self._request.constraints)
+        if broken:
+            return "infeasible", f"Nothing satisfies the constraints: {'; '.join(broken)}"
+        if result.budget_spent:
+            return "budget_spent", "The budget ran out before anything better than the defaults was proven"
+        return "defaults_are_best", "llama.cpp's defaults are already the best here"
+
+    # ------------------------------------------------------------- the end
+
+    def _finish(self, run_id: str, result: TuneResult) -> TuneResult:
+        profile = None if result.outcome == "infeasible" else self._profile(run_id, result)
+        if profile is not None:
+            self._store.save_profile(profile)
+        finished = RunFinished(
+            outcome=result.outcome, profile_id=profile.id if profile else None, sentence=result.sentence
+        )
+        self._stream.emit(finished)
+        if self._stream.recorder is not None:
+            self._stream.recorder.flush()
+        self._store.finish_run(run_id, "finished", result.outcome, result.sentence)
+        if profile is None:
+            raise _Infeasible(result)
+        return TuneResult(
+            **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
+            profile=profile,
+        )
+
+    def _profile(self, run_id: str, result: TuneResult) -> TunedProfile:
+        request, found, header = self._request, result.surroundings, result.model.header
+        build = found.machine.build
+        assert build is not None  # noqa: S101 (survey_machine fills it in)
+        model_name = header.name or Path(request.model_path).stem
+        return TunedProfile(
+            id=secrets.token_hex(4),
+            name=f"{model_name} {header.quantization} · {request.preset or request.workload.label}",
+            created_utc=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+            tunesmith_version=__version__,
+            run_id=run_id,
+            outcome=result.outcome,
+            model=result.model,
+            machine=found.machine_class,
+            build=build,
+            workload=request.workload,
+            objective=request.objective,
+            constraints=request.constraints,
+            settings=result.tuned.settings,
+            speedup=result.speedup,
+            baseline=result.baseline,
+            tuned=result.tuned,
+            changes=result.changes,
+        )
+
+
+class _Infeasible(InfeasibleError):
+    """Nothing satisfies the constraints; carries what was measured."""
+
+    def __init__(self, result: TuneResult) -> None:
+        super().__init__(
+            f"{result.sentence}.",
+            unharmed=f"All samples are kept in run {result.run_id}.",
+            todo="Loosen the constraints or choose a smaller model.",
+        )
+        self.result = result
+
+
+def infeasible_result(error: InfeasibleError) -> TuneResult | None:
+    """What was measured before a tune was found infeasible."""
+    return error.result if isinstance(error, _Infeasible) else None
+
+
+def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings, Settings]:
+    """The baseline, and where the search starts: the baseline with what the user fixed.
+
+    Raises:
+        UsageError: a fixed setting makes no sense.
+    """
+    baseline = baseline_settings(found.machine, request.workload)
+    fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
+    shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
+    for name in request.rules.vary or ():
+        try:
+            setting_spec(name)
+        except KeyError:
+            raise UsageError(
+                f"There is no setting called {name!r}.", todo="See `tunesmith tune --help`."
+            ) from None
+    try:
+        return baseline.replace(**shared), baseline.replace(**fixed)
+    except ValueError as error:
+        raise UsageError(f"The fixed settings make no sense: {error}.") from None
+
+
+def improvement_sentence(speedup: Quantity, request: TuneRequest) -> str:
+    """The result in one sentence a person can repeat."""
+    subject = {
+        "response": "Answers come",
+        "decode": "Tokens come",
+        "prefill": "Prompts are read",
+        "throughput": "Requests are served",
+        "memory": "It needs less memory; answers come",
+    }[request.objective.name]
+    if speedup.low is None or speedup.high is None:
+        return f"{subject} {speedup.median:.2f} times as fast as with llama.cpp's defaults"
+    return (
+        f"{subject} {speedup.median:.2f} times as fast as with llama.cpp's defaults, "
+        f"{speedup.confidence:.0%} sure of {speedup.low:.2f}–{speedup.high:.2f}"
+    )
+
+
+def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:
+    header = read_model(request.model_path)
+    return Rig(
+        request.model_path,
+        live=live_workers(header, found.machine),
+        noise=NoisePolicy(),
+        on_event=stream.emit,
+        interrupted=lambda: controls.cancelled,
+    )
