@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +12,10 @@ from typing import TYPE_CHECKING
 from tunesmith import __version__
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.profile import Outcome, TunedProfile
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings, setting_spec
 from tunesmith.errors import (
-    InfeasibleError,
     Interrupted,
     NoisyMachineError,
     TunesmithError,
@@ -27,6 +25,7 @@ from tunesmith.services.context import Surroundings, identify_model, live_worker
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
 from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints, pairs_within
 from tunesmith.tuning.meter import TrialFailure
 from tunesmith.tuning.space import baseline_settings, parse_setting
@@ -41,24 +40,6 @@ _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
 _SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
 """Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
-
-
-@dataclass(frozen=True, slots=True)
-class TuneResult:
-    """How a tune ended."""
-
-    run_id: str
-    outcome: Outcome
-    profile: TunedProfile | None
-    baseline: Measurement
-    tuned: Measurement
-    speedup: Quantity
-    changes: tuple[Change, ...]
-    trials: int
-    seconds: float
-    sentence: str
-    model: ModelIdentity
-    surroundings: Surroundings
 
 
 SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
@@ -240,8 +221,8 @@ class _Tune:
                 if confirmed.verdict == "breaks_constraints" and outcome == "infeasible":
                     sentence = f"Nothing satisfies the constraints: {confirmed.why}"
         return TuneResult(
-            run_id=run_id, outcome=outcome, profile=None, baseline=before, tuned=after, speedup=speedup,
-            changes=changes, trials=meter.taken, seconds=meter.spent_seconds, sentence=sentence, model=model,
+            request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
+            tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds, sentence=sentence, model=model,
             surroundings=found,
         )  # fmt: skip
 
@@ -267,7 +248,7 @@ class _Tune:
             self._stream.recorder.flush()
         self._store.finish_run(run_id, "finished", result.outcome, result.sentence)
         if profile is None:
-            raise _Infeasible(result)
+            raise TuneInfeasible(result)
         return TuneResult(
             **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
             profile=profile,
@@ -299,23 +280,6 @@ class _Tune:
         )
 
 
-class _Infeasible(InfeasibleError):
-    """Nothing satisfies the constraints; carries what was measured."""
-
-    def __init__(self, result: TuneResult) -> None:
-        super().__init__(
-            f"{result.sentence}.",
-            unharmed=f"All samples are kept in run {result.run_id}.",
-            todo="Loosen the constraints or choose a smaller model.",
-        )
-        self.result = result
-
-
-def infeasible_result(error: InfeasibleError) -> TuneResult | None:
-    """What was measured before a tune was found infeasible."""
-    return error.result if isinstance(error, _Infeasible) else None
-
-
 def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings, Settings]:
     """The baseline, and where the search starts: the baseline with what the user fixed.
 
@@ -336,23 +300,6 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
         return baseline.replace(**shared), baseline.replace(**fixed)
     except ValueError as error:
         raise UsageError(f"The fixed settings make no sense: {error}.") from None
-
-
-def improvement_sentence(speedup: Quantity, request: TuneRequest) -> str:
-    """The result in one sentence a person can repeat."""
-    subject = {
-        "response": "Answers come",
-        "decode": "Tokens come",
-        "prefill": "Prompts are read",
-        "throughput": "Requests are served",
-        "memory": "It needs less memory; answers come",
-    }[request.objective.name]
-    if speedup.low is None or speedup.high is None:
-        return f"{subject} {speedup.median:.2f} times as fast as with llama.cpp's defaults"
-    return (
-        f"{subject} {speedup.median:.2f} times as fast as with llama.cpp's defaults, "
-        f"{speedup.confidence:.0%} sure of {speedup.low:.2f}–{speedup.high:.2f}"
-    )
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:

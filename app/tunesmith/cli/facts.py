@@ -1,0 +1,71 @@
+"""Own ``tunesmith inspect``, ``machine``, ``devices`` and ``doctor``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tunesmith import __version__
+from tunesmith.cli.output import Output
+from tunesmith.errors import WorkerCrashed
+from tunesmith.presentation import documents
+from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
+from tunesmith.services.context import identify_model, read_model, survey_machine
+from tunesmith.services.doctor import examine
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    """Show facts and return the exit code."""
+    match options.command:
+        case "inspect":
+            return _inspect(options, output)
+        case "machine":
+            return _machine(output)
+        case "devices":
+            return _devices(output)
+        case _:
+            return _doctor(options, output)
+
+
+def _inspect(options: argparse.Namespace, output: Output) -> int:
+    path = str(Path(options.model))
+    header = read_model(path)
+    sha256 = identify_model(path).sha256 if options.hash else None
+    if output.json_mode:
+        output.document(documents.InspectDocument(header=header, sha256=sha256))
+    else:
+        output.show(*header_report(header, sha256))
+    return 0
+
+
+def _machine(output: Output) -> int:
+    found = survey_machine()
+    if output.json_mode:
+        output.document(documents.MachineDocument(machine=found.machine, machine_class=found.machine_class))
+    else:
+        output.show(*machine_report(found.machine, found.machine_class))
+    return 0
+
+
+def _devices(output: Output) -> int:
+    machine = survey_machine().machine
+    if machine.build is None:
+        raise WorkerCrashed("The worker did not say what its llama.cpp is.")
+    if output.json_mode:
+        build = documents.build_facts(machine.build)
+        output.document(documents.DevicesDocument(devices=machine.devices, build=build))
+    else:
+        output.show(*devices_report(machine))
+    return 0
+
+
+def _doctor(options: argparse.Namespace, output: Output) -> int:
+    checks = tuple(examine(options.store))
+    healthy = all(check.status != "failed" for check in checks)
+    if output.json_mode:
+        output.document(
+            documents.DoctorDocument(tunesmith_version=__version__, healthy=healthy, checks=checks)
+        )
+    else:
+        output.show(*doctor_report(checks))
+    return 0 if healthy else 1

@@ -1,0 +1,103 @@
+"""Own ``tunesmith measure``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tunesmith.cli.output import Output
+from tunesmith.cli.parser import SETTING_FLAGS
+from tunesmith.cli.progress import follow
+from tunesmith.cli.tune import interruptible
+from tunesmith.cli.values import first_problem, make_workload
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.request import MeasureRequest
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Workload
+from tunesmith.errors import UsageError
+from tunesmith.machine.probe import probe_machine
+from tunesmith.services.measure import start_measure
+from tunesmith.settings import store_location
+from tunesmith.tuning.space import baseline_settings, parse_setting
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    """Measure, show the result and return the exit code."""
+    from tunesmith.presentation.documents import measure_document
+    from tunesmith.presentation.measure_text import measure_report
+    from tunesmith.store import Store
+
+    with Store.open(store_location(options.store)) as store:
+        profile = store.profile(options.profile) if options.profile else None
+        session = start_measure(make_request(options, profile), store)
+        with interruptible(session):
+            follow(session.events(), output)
+        result = session.result()
+        if profile is not None and result.model.sha256 != profile.model.sha256:
+            output.say(f"tunesmith: this is not the model that profile {profile.id} was tuned for")
+        document = measure_document(result, profile)
+        if output.json_mode:
+            output.document(document)
+        else:
+            output.show(*measure_report(result, document.against_profile))
+    return 0
+
+
+def make_request(options: argparse.Namespace, profile: TunedProfile | None) -> MeasureRequest:
+    """What the options ask for.
+
+    Raises:
+        UsageError: no model is named, or the settings make no sense.
+    """
+    model = options.model or (profile.model.header.path if profile else None)
+    if model is None:
+        raise UsageError("There is no model to measure.", todo="Name a GGUF file or a --profile.")
+    if options.repetitions < 1:
+        raise UsageError("--repetitions is 1 or more.")
+    workload = _workload(options, profile)
+    settings = _settings(options, profile, workload)
+    return MeasureRequest(
+        model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions
+    )
+
+
+def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Workload:
+    default = profile.workload if profile else Workload(prompt=512, generate=128)
+    named = {name: getattr(options, name) for name in Workload.model_fields}
+    return make_workload(
+        **{name: getattr(default, name) if value is None else value for name, value in named.items()}
+    )
+
+
+def _settings(options: argparse.Namespace, profile: TunedProfile | None, workload: Workload) -> Settings:
+    changes: dict[str, object] = {}
+    for name, _, _, _ in SETTING_FLAGS:
+        text = getattr(options, f"set_{name}")
+        if text is not None:
+            key, value = parse_setting(name, text)
+            changes[key] = value
+    if profile is None:
+        base = baseline_settings(probe_machine(), workload)
+        if "threads" in changes:  # llama.cpp's tools prefill with as many threads as they decode with
+            changes.setdefault("threads_batch", changes["threads"])
+    else:
+        base = profile.settings
+        if workload != profile.workload:
+            changes.setdefault("n_ctx", workload.n_ctx)
+            changes.setdefault("n_seq_max", workload.parallel)
+    n_batch = changes.get("n_batch")
+    if isinstance(n_batch, int) and "n_ubatch" not in changes:  # llama.cpp clamps it so
+        changes["n_ubatch"] = min(base.n_ubatch, n_batch)
+    try:
+        settings = base.replace(**changes)
+    except ValidationError as error:
+        raise UsageError(f"The settings make no sense: {first_problem(error)}.") from None
+    if settings.n_ctx < workload.tokens_per_sequence * workload.parallel:
+        raise UsageError(
+            f"A context of {settings.n_ctx} tokens cannot hold the workload's "
+            f"{workload.tokens_per_sequence * workload.parallel}.",
+            todo="Leave --ctx-size out, or ask for fewer tokens.",
+        )
+    return settings

@@ -1,0 +1,162 @@
+"""Own the command line's grammar; imports nothing heavy, so that --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from tunesmith import __version__
+
+EXIT_CODES: Final = """\
+exit codes:
+  0 done   1 unexpected fault   2 wrong usage   3 bad or missing model file
+  4 nothing feasible under the constraints   5 the machine was too noisy to tell
+  6 store, disk or permission   7 drifted, or a bad signature   130 interrupted"""
+
+COMMANDS: Final = ("tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "completion")
+PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
+OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
+CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+LOAD_MODES: Final = ("auto", "none", "mmap", "mlock", "mmap+mlock", "dio")
+
+SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
+    ("threads", ("-t", "--threads"), "N", "threads to decode"),
+    ("threads_batch", ("-tb", "--threads-batch"), "N", "threads to prefill"),
+    ("cpu_affinity", ("--cpu-range",), "LIST", "CPUs the threads may run on, such as 0-3,8"),
+    ("n_ctx", ("-c", "--ctx-size"), "N", "context over all sequences, tokens"),
+    ("n_batch", ("-b", "--batch-size"), "N", "logical batch size, tokens"),
+    ("n_ubatch", ("-ub", "--ubatch-size"), "N", "physical batch size, tokens"),
+    ("flash_attn", ("-fa", "--flash-attn"), "on|off|auto", "flash attention"),
+    ("type_k", ("-ctk", "--cache-type-k"), "TYPE", "cache type of K"),
+    ("type_v", ("-ctv", "--cache-type-v"), "TYPE", "cache type of V"),
+    ("op_offload", ("--op-offload",), "on|off", "offload large operations to a device"),
+    ("swa_full", ("--swa-full",), "on|off", "whole context for sliding-window layers"),
+    ("n_gpu_layers", ("-ngl", "--n-gpu-layers"), "N", "layers on a device; -1 is all"),
+    ("load_mode", ("--load-mode",), "MODE", "|".join(LOAD_MODES)),
+    ("use_extra_bufts", ("--repack",), "on|off", "repack weights for the CPU"),
+)
+"""Setting, its flags, metavar and help: every setting but the number of sequences, which is --parallel."""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=100)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar."""
+    everywhere = _everywhere()
+    parser = argparse.ArgumentParser(
+        prog="tunesmith",
+        usage="tunesmith [MODEL]\n       tunesmith --headless MODEL [options]\n       tunesmith COMMAND [options]",
+        description="Find the llama.cpp settings that run a local GGUF model best on this machine.",
+        epilog=f"{EXIT_CODES}\n\n`tunesmith --headless MODEL` is `tunesmith tune MODEL`.",
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tunesmith {__version__}")
+    parser.add_argument("--headless", action="store_true", help="no window: tune MODEL, or run a command")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="tunesmith")
+    _add_tune(commands, everywhere)
+    _add_measure(commands, everywhere)
+    _add_facts(commands, everywhere)
+    _add_profiles(commands, everywhere)
+    completion = _add(commands, "completion", "print a shell completion script", [])
+    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    return parser
+
+
+def _everywhere() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    group = parent.add_argument_group("everywhere")
+    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    group.add_argument("--quiet", action="store_true", help="no progress")
+    group.add_argument("--verbose", action="store_true", help="also say what goes on inside")
+    group.add_argument("--store", metavar="PATH_OR_URL", help="where profiles and runs are kept")
+    return parent
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    summary: str,
+    parents: list[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", parents=parents,
+        formatter_class=_Formatter, epilog=EXIT_CODES, allow_abbrev=False,
+    )  # fmt: skip
+
+
+def _add_tune(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    tune = _add(commands, "tune", "find and prove the best settings for a model", [everywhere])
+    tune.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
+    what = tune.add_argument_group("what for")
+    what.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or one of your own; chat")
+    what.add_argument(
+        "--workload", metavar="SPEC", help="such as prompt=512,generate=128,depth=2048,parallel=1"
+    )
+    what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
+    what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
+    limits = tune.add_argument_group("what must hold")
+    limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
+    limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
+    limits.add_argument("--max-itl", metavar="TIME", help="inter-token latency, such as 50ms")
+    limits.add_argument(
+        "--max-quality-loss", metavar="KLD", type=float,
+        help="0 keeps the cache at f16 or better; above 0 the cache types of --cache-types are tried",
+    )  # fmt: skip
+    search = tune.add_argument_group("how it searches")
+    search.add_argument("--budget", metavar="TIME", default="standard",
+                        help="quick (90 s), standard (5 min), thorough (20 min) or seconds")  # fmt: skip
+    search.add_argument("--vary", metavar="NAMES", help="only these settings, such as threads,ubatch")
+    search.add_argument("--fix", metavar="NAME=VALUE", action="append", default=[], help="hold a setting")
+    search.add_argument("--cache-types", metavar="TYPES", help="cache types you accept; f16,q8_0")
+    search.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
+    search.add_argument("--resume", nargs="?", const="latest", metavar="RUN",
+                        help="go on with an interrupted run, measuring nothing twice")  # fmt: skip
+
+
+def _add_measure(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    measure = _add(commands, "measure", "measure a model under given settings", [everywhere])
+    measure.add_argument("model", metavar="MODEL", nargs="?", help="a GGUF file; the profile's if left out")
+    measure.add_argument("--profile", metavar="ID", help="measure a stored profile again")
+    work = measure.add_argument_group("workload")
+    work.add_argument("--prompt", type=int, metavar="N", help="tokens to prefill; 512")
+    work.add_argument("--generate", type=int, metavar="N", help="tokens to decode; 128")
+    work.add_argument("--depth", type=int, metavar="N", help="tokens in the context before; 0")
+    work.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
+    work.add_argument("--repetitions", type=int, default=5, metavar="N", help="samples to take; 5")
+    settings = measure.add_argument_group("settings (llama.cpp's names and defaults)")
+    for name, flags, metavar, text in SETTING_FLAGS:
+        settings.add_argument(*flags, dest=f"set_{name}", metavar=metavar, help=text)
+
+
+def _add_facts(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    inspect = _add(commands, "inspect", "show what a model file's header says", [everywhere])
+    inspect.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
+    inspect.add_argument("--hash", action="store_true", help="also the content's SHA-256")
+    _add(commands, "machine", "show this machine and its class", [everywhere])
+    _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
+    _add(commands, "doctor", "check that everything needed is in order", [everywhere])
+
+
+def _add_profiles(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    profiles = _add(commands, "profiles", "list, show, rename and delete tuned profiles", [])
+    actions = profiles.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    _add(actions, "list", "list the stored profiles", [everywhere])
+    show = _add(actions, "show", "show a profile with its evidence", [everywhere])
+    rename = _add(actions, "rename", "give a profile another name", [everywhere])
+    delete = _add(actions, "delete", "delete a profile", [everywhere])
+    undelete = _add(actions, "undelete", "bring a deleted profile back", [everywhere])
+    for action in (show, rename, delete, undelete):
+        action.add_argument("id", metavar="ID", help="id, the beginning of one, or the name")
+    rename.add_argument("name", metavar="NAME")

@@ -1,0 +1,54 @@
+"""Own ``tunesmith profiles``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tunesmith.cli.output import Output
+from tunesmith.presentation.documents import ProfileDocument, ProfilesDocument
+from tunesmith.presentation.profiles_text import profiles_report
+from tunesmith.presentation.tune_text import profile_report
+from tunesmith.settings import store_location
+from tunesmith.store import Store
+
+if TYPE_CHECKING:
+    from tunesmith.domain.profile import TunedProfile
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    """Do what was asked with profiles and return the exit code."""
+    with Store.open(store_location(options.store)) as store:
+        match options.action:
+            case "list":
+                rows = tuple(store.profiles())
+                if output.json_mode:
+                    output.document(ProfilesDocument(profiles=rows))
+                else:
+                    output.show(*profiles_report(rows))
+            case "show":
+                profile = store.profile(options.id)
+                if output.json_mode:
+                    output.document(ProfileDocument(profile=profile))
+                else:
+                    output.show(*profile_report(profile))
+            case "rename":
+                _changed(store.rename_profile(options.id, options.name), "Renamed to {name}.", output)
+            case "undelete":
+                store.undelete_profile(options.id)
+                _changed(store.profile(options.id), "{id} is back: {name}.", output)
+            case _:
+                profile = store.profile(options.id)
+                store.delete_profile(profile.id)
+                words = "Deleted {id}, {name}. Undo: tunesmith profiles undelete {id}"
+                _changed(profile, words, output, deleted=True)
+    return 0
+
+
+def _changed(profile: TunedProfile, words: str, output: Output, *, deleted: bool = False) -> None:
+    if output.json_mode:
+        output.document(ProfileDocument(profile=profile, deleted=deleted))
+    else:
+        output.show(Text(words.format(id=profile.id, name=profile.name)))

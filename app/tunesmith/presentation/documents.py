@@ -1,0 +1,316 @@
+"""Own the JSON documents that commands print: a contract, versioned in each document's ``schema``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tunesmith import __version__
+from tunesmith.domain.machine import Build, Device, Machine, MachineClass
+from tunesmith.domain.measurement import Measurement, Quantity
+from tunesmith.domain.model import ModelHeader, ModelIdentity
+from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.services.doctor import Check
+from tunesmith.services.measure import MeasureResult
+from tunesmith.services.tune_result import TuneResult
+from tunesmith.store import ProfileRow
+
+
+class _Document(BaseModel):
+    """Written by field name or alias, read strictly by programs."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class ModelFacts(_Document):
+    """The model, in short."""
+
+    path: str
+    sha256: str
+    name: str | None
+    architecture: str
+    quantization: str
+    bits_per_weight: float
+    parameters: int
+    size_bytes: int
+
+
+class MachineFacts(_Document):
+    """The machine class, in short."""
+
+    fingerprint: str
+    label: str
+
+
+class BuildFacts(_Document):
+    """The llama.cpp build, in short."""
+
+    binding_version: str
+    llama_cpp_version: str
+    ggml_version: str
+    cpu_features: tuple[str, ...]
+    backends: tuple[str, ...]
+
+
+class MeasuredFacts(_Document):
+    """A workload measured under some settings; a part that was not run is null."""
+
+    prefill_tokens_per_s: Quantity | None
+    decode_tokens_per_s: Quantity | None
+    ttft_ms: Quantity | None
+    itl_ms: Quantity | None
+    itl_p95_ms: Quantity | None
+    response_ms: Quantity | None
+    peak_memory_bytes: Quantity | None
+    steady_memory_bytes: Quantity | None
+    device_memory_bytes: dict[str, int]
+    foreign_cores: Quantity | None
+    noisy_samples: int
+    rejected_samples: int
+    settings: Settings
+    workload: Workload
+    model: ModelFacts
+    machine: MachineFacts
+    build: BuildFacts
+
+
+class AgainstProfile(_Document):
+    """A measurement beside what a profile states; null where either is missing."""
+
+    profile_id: str
+    decode_within: bool | None
+    """Whether the measured median lies in the profile's interval."""
+    prefill_within: bool | None
+    stated_decode_tokens_per_s: Quantity | None
+    stated_prefill_tokens_per_s: Quantity | None
+
+
+class MeasureDocument(MeasuredFacts):
+    """``tunesmith measure``."""
+
+    schema_name: Literal["tunesmith.measure/1"] = Field(default="tunesmith.measure/1", alias="schema")
+    tunesmith_version: str
+    run_id: str
+    seconds: float
+    against_profile: AgainstProfile | None
+
+
+class ChangeFacts(_Document):
+    """One setting that differs from the defaults."""
+
+    setting: str
+    before: str = Field(alias="from")
+    after: str = Field(alias="to")
+    effect: Quantity | None
+    """Ratio of speed, as measured when it was decided; null if it was not raced alone."""
+
+
+class TuneDocument(_Document):
+    """``tunesmith tune`` and ``tunesmith --headless``."""
+
+    schema_name: Literal["tunesmith.tune/1"] = Field(default="tunesmith.tune/1", alias="schema")
+    tunesmith_version: str
+    profile_id: str | None
+    run_id: str
+    outcome: Outcome
+    sentence: str
+    speedup: Quantity
+    baseline: MeasuredFacts
+    tuned: MeasuredFacts
+    changes: tuple[ChangeFacts, ...]
+    objective: Objective
+    constraints: Constraints
+    trials: int
+    """Samples taken."""
+    seconds: float
+
+
+class InspectDocument(_Document):
+    """``tunesmith inspect``."""
+
+    schema_name: Literal["tunesmith.inspect/1"] = Field(default="tunesmith.inspect/1", alias="schema")
+    header: ModelHeader
+    sha256: str | None
+    """Only with --hash: reading a large file takes a while."""
+
+
+class MachineDocument(_Document):
+    """``tunesmith machine``."""
+
+    schema_name: Literal["tunesmith.machine/1"] = Field(default="tunesmith.machine/1", alias="schema")
+    machine: Machine
+    machine_class: MachineClass
+
+
+class DevicesDocument(_Document):
+    """``tunesmith devices``."""
+
+    schema_name: Literal["tunesmith.devices/1"] = Field(default="tunesmith.devices/1", alias="schema")
+    devices: tuple[Device, ...]
+    build: BuildFacts
+
+
+class DoctorDocument(_Document):
+    """``tunesmith doctor``."""
+
+    schema_name: Literal["tunesmith.doctor/1"] = Field(default="tunesmith.doctor/1", alias="schema")
+    tunesmith_version: str
+    healthy: bool
+    checks: tuple[Check, ...]
+
+
+class ProfilesDocument(_Document):
+    """``tunesmith profiles list``."""
+
+    schema_name: Literal["tunesmith.profiles/1"] = Field(default="tunesmith.profiles/1", alias="schema")
+    profiles: tuple[ProfileRow, ...]
+
+
+class ProfileDocument(_Document):
+    """``tunesmith profiles show`` and what changes one profile."""
+
+    schema_name: Literal["tunesmith.profile/1"] = Field(default="tunesmith.profile/1", alias="schema")
+    deleted: bool = False
+    profile: TunedProfile
+
+
+class ErrorDocument(_Document):
+    """What any command prints with --json when it fails."""
+
+    schema_name: Literal["tunesmith.error/1"] = Field(default="tunesmith.error/1", alias="schema")
+    error: str
+    exit_code: int
+    what: str
+    unharmed: str | None
+    todo: str | None
+    details: str | None
+
+
+DOCUMENTS: dict[str, type[_Document]] = {
+    "measure": MeasureDocument,
+    "tune": TuneDocument,
+    "inspect": InspectDocument,
+    "machine": MachineDocument,
+    "devices": DevicesDocument,
+    "doctor": DoctorDocument,
+    "profiles": ProfilesDocument,
+    "profile": ProfileDocument,
+    "error": ErrorDocument,
+}
+"""By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
+
+
+def json_schema(name: str) -> dict[str, Any]:
+    """The published JSON Schema of one document.
+
+    Raises:
+        KeyError: there is no such document.
+    """
+    schema = DOCUMENTS[name].model_json_schema(by_alias=True, mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": f"tunesmith.{name}/1",
+    }
+
+
+def model_facts(model: ModelIdentity) -> ModelFacts:
+    """The model, in short."""
+    header = model.header
+    return ModelFacts(
+        path=header.path,
+        sha256=model.sha256,
+        name=header.name,
+        architecture=header.architecture,
+        quantization=header.quantization,
+        bits_per_weight=round(header.bits_per_weight, 3),
+        parameters=header.parameters,
+        size_bytes=header.file_bytes,
+    )
+
+
+def build_facts(build: Build) -> BuildFacts:
+    """The build, in short."""
+    return BuildFacts(
+        binding_version=build.binding_version,
+        llama_cpp_version=build.llama_cpp_version,
+        ggml_version=build.ggml_version,
+        cpu_features=build.cpu_features,
+        backends=build.backends,
+    )
+
+
+def _measured(
+    measurement: Measurement, model: ModelIdentity, machine: MachineClass, build: Build
+) -> dict[str, Any]:
+    values = {name: getattr(measurement, name) for name in Measurement.model_fields}
+    return {
+        **values,
+        "model": model_facts(model),
+        "machine": MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
+        "build": build_facts(build),
+    }
+
+
+def _within(measured: Quantity | None, stated: Quantity | None) -> bool | None:
+    return None if measured is None or stated is None else stated.holds(measured.median)
+
+
+def against_profile(measured: Measurement, profile: TunedProfile) -> AgainstProfile:
+    """A measurement beside what the profile states."""
+    stated = profile.tuned
+    return AgainstProfile(
+        profile_id=profile.id,
+        decode_within=_within(measured.decode_tokens_per_s, stated.decode_tokens_per_s),
+        prefill_within=_within(measured.prefill_tokens_per_s, stated.prefill_tokens_per_s),
+        stated_decode_tokens_per_s=stated.decode_tokens_per_s,
+        stated_prefill_tokens_per_s=stated.prefill_tokens_per_s,
+    )
+
+
+def measure_document(result: MeasureResult, profile: TunedProfile | None) -> MeasureDocument:
+    """What ``measure`` prints."""
+    found = result.surroundings
+    build = found.machine.build
+    assert build is not None  # noqa: S101 (a measurement had a worker)
+    return MeasureDocument(
+        **_measured(result.measurement, result.model, found.machine_class, build),
+        tunesmith_version=__version__,
+        run_id=result.run_id,
+        seconds=round(result.seconds, 3),
+        against_profile=None if profile is None else against_profile(result.measurement, profile),
+    )
+
+
+def change_facts(changes: tuple[Change, ...]) -> tuple[ChangeFacts, ...]:
+    """The changes, as documents spell them."""
+    return tuple(
+        ChangeFacts(setting=c.setting, before=c.before, after=c.after, effect=c.effect) for c in changes
+    )
+
+
+def tune_document(result: TuneResult) -> TuneDocument:
+    """What ``tune`` prints."""
+    found = result.surroundings
+    build = found.machine.build
+    assert build is not None  # noqa: S101 (a tune had a worker)
+    return TuneDocument(
+        tunesmith_version=__version__,
+        profile_id=result.profile.id if result.profile else None,
+        run_id=result.run_id,
+        outcome=result.outcome,
+        sentence=result.sentence,
+        speedup=result.speedup,
+        baseline=MeasuredFacts(**_measured(result.baseline, result.model, found.machine_class, build)),
+        tuned=MeasuredFacts(**_measured(result.tuned, result.model, found.machine_class, build)),
+        changes=change_facts(result.changes),
+        objective=result.request.objective,
+        constraints=result.request.constraints,
+        trials=result.trials,
+        seconds=round(result.seconds, 3),
+    )

@@ -1,0 +1,87 @@
+"""Own how a tune's result and a profile read on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tunesmith.domain.measurement import Measurement
+from tunesmith.domain.profile import Change, TunedProfile
+from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
+from tunesmith.presentation.numbers import DASH, duration_text, percent_text
+from tunesmith.presentation.tables import facts, grid
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tunesmith.services.tune_result import TuneResult
+
+
+def effect_text(change: Change) -> str:
+    """What a change did, such as ``+12.4% (+9.8% to +15.1%)``."""
+    effect = change.effect
+    if effect is None:
+        return DASH
+    if effect.low is None or effect.high is None:
+        return percent_text(effect.median)
+    return f"{percent_text(effect.median)} ({percent_text(effect.low)} to {percent_text(effect.high)})"
+
+
+def _comparison(baseline: Measurement, tuned: Measurement) -> RenderableType:
+    before, after = quantity_rows(baseline), quantity_rows(tuned)
+    rows = [(name, old, new) for (name, old), (_, new) in zip(before, after, strict=True)]
+    return grid(("", "llama.cpp's defaults", "tuned"), rows)
+
+
+def _changes(changes: tuple[Change, ...]) -> RenderableType:
+    rows = [(c.setting, c.before, c.after, effect_text(c)) for c in changes]
+    return grid(("Setting", "from", "to", "effect when it was chosen"), rows)
+
+
+def tune_report(result: TuneResult) -> list[RenderableType]:
+    """What ``tune`` prints for people: a sentence, then the proof."""
+    parts: list[RenderableType] = [Text(f"{result.sentence}.", style="bold"), Text()]
+    if result.changes:
+        parts += [_changes(result.changes), _comparison(result.baseline, result.tuned)]
+    else:
+        parts.append(facts(quantity_rows(result.baseline)))
+    parts.append(Text(REPEAT_NOTE, style="dim"))
+    noise = noise_sentence(result.tuned)
+    if noise is not None:
+        parts.append(Text(noise, style="yellow"))
+    parts.append(Text(f"{result.trials} samples in {duration_text(result.seconds)}, run {result.run_id}."))
+    if result.profile is not None:
+        parts.append(Text(f"Saved as profile {result.profile.id}: {result.profile.name}."))
+    return parts
+
+
+def profile_report(profile: TunedProfile) -> list[RenderableType]:
+    """What ``profiles show`` prints for people."""
+    speedup = profile.speedup
+    ratio = f"{speedup.median:.3f}"
+    if speedup.low is not None and speedup.high is not None and speedup.samples:
+        ratio += f" ({speedup.low:.3f}–{speedup.high:.3f}, {speedup.confidence:.0%} sure)"
+    rows = [
+        ("Profile", f"{profile.id} · {profile.name}"),
+        ("Model", f"{profile.model.header.name} · {profile.model.header.quantization}"),
+        ("SHA-256", profile.model.sha256),
+        ("Machine class", f"{profile.machine.label} · {profile.machine.fingerprint}"),
+        ("Build", profile.build.label),
+        ("Workload", profile.workload.label),
+        ("Objective", profile.objective.name),
+        ("Outcome", profile.outcome.replace("_", " ")),
+        ("Speed against defaults", ratio),
+        ("Settings", settings_line(profile.settings)),
+        ("Made", f"{profile.created_utc} by Tunesmith {profile.tunesmith_version}, run {profile.run_id}"),
+    ]
+    if profile.notes:
+        rows.append(("Notes", profile.notes))
+    parts: list[RenderableType] = [facts(rows), Text()]
+    if profile.changes:
+        parts.append(_changes(profile.changes))
+        parts.append(_comparison(profile.baseline, profile.tuned))
+    else:
+        parts.append(facts(quantity_rows(profile.tuned)))
+    parts.append(Text(REPEAT_NOTE, style="dim"))
+    return parts

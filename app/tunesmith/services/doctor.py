@@ -1,0 +1,145 @@
+"""Own the check-up: is everything there that measuring needs, and what would make it better."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from tunesmith import assets
+from tunesmith.domain.base import Value
+from tunesmith.domain.machine import Machine
+from tunesmith.errors import TunesmithError
+from tunesmith.machine.quiet import quiet_state
+from tunesmith.services.context import Surroundings, survey_machine
+from tunesmith.settings import store_location
+
+BUSY_CORES = 0.2
+"""Foreign load above which measurements are disturbed, in cores."""
+
+WITHOUT_AMX = "CMAKE_ARGS='-DCMAKE_C_FLAGS=-mno-amx-tile -DCMAKE_CXX_FLAGS=-mno-amx-tile'"
+
+
+class Check(Value):
+    """One thing looked at."""
+
+    name: str
+    status: Literal["ok", "warning", "failed"]
+    what: str
+    todo: str | None = None
+
+
+def examine(store: str | None) -> list[Check]:
+    """Look at everything; never raises for what is found wrong."""
+    checks: list[Check] = []
+    found: Surroundings | None = None
+    try:
+        found = survey_machine()
+        build = found.machine.build
+        label = build.label if build is not None else "unknown"
+        checks.append(Check(name="engine", status="ok", what=f"{label} starts in a worker"))
+    except TunesmithError as error:
+        todo = error.todo or "Reinstall llama-cpp-python with a C and C++ compiler at hand."
+        checks.append(Check(name="engine", status="failed", what=error.what, todo=todo))
+    if found is not None:
+        checks += _machine_checks(found.machine)
+    checks.append(_quiet())
+    checks.append(_store(store))
+    checks.append(_assets())
+    return checks
+
+
+def _machine_checks(machine: Machine) -> Iterator[Check]:
+    cpu, build = machine.cpu, machine.build
+    cores = f"{cpu.usable_cores} of {cpu.physical_cores or 'an unknown number of'} cores usable"
+    yield Check(name="cpu", status="ok", what=f"{cpu.model}, {cores}")
+    if cpu.llama_default_threads > cpu.usable_cpus:
+        yield Check(
+            name="threads", status="warning",
+            what=f"llama.cpp starts {cpu.llama_default_threads} threads on {cpu.usable_cpus} usable CPUs",
+            todo="Tune: the thread count matters much here.",
+        )  # fmt: skip
+    if build is not None:
+        yield _features(machine)
+        if "amx_int8" in build.cpu_features:
+            yield Check(
+                name="amx", status="warning", what="llama.cpp was built with AMX and may crash",
+                todo=f"If it does, rebuild with {WITHOUT_AMX}.",
+            )  # fmt: skip
+        devices = [device.description for device in machine.devices if device.type in ("gpu", "igpu")]
+        yield Check(name="devices", status="ok", what=", ".join(devices) or "no GPU that this build can use")
+    power = machine.power
+    if power.on_mains is False:
+        yield Check(
+            name="power", status="warning", what="running on battery", todo="Plug in before measuring."
+        )
+    if power.governor == "powersave":
+        yield Check(
+            name="governor", status="warning", what="the CPU frequency governor is powersave",
+            todo="Choose `performance` for steadier numbers.",
+        )  # fmt: skip
+    if machine.memory.swap_used_bytes > 2**30:
+        used = machine.memory.swap_used_bytes / 2**30
+        yield Check(
+            name="swap",
+            status="warning",
+            what=f"{used:.1f} GiB are swapped out",
+            todo="Close other programs.",
+        )
+
+
+def _features(machine: Machine) -> Check:
+    """Whether the build uses what the processor can do."""
+    assert machine.build is not None  # noqa: S101 (the caller looked)
+    missing = [
+        wide
+        for wide, ours in (("avx2", "avx2"), ("avx512f", "avx512"), ("fma", "fma"))
+        if wide in machine.cpu.features and ours not in machine.build.cpu_features
+    ]
+    if missing:
+        return Check(
+            name="build", status="warning", what=f"llama.cpp was built without {', '.join(missing)}",
+            todo="Rebuild llama-cpp-python on this machine with CMAKE_ARGS='-DGGML_NATIVE=ON'.",
+        )  # fmt: skip
+    return Check(name="build", status="ok", what="llama.cpp uses this processor's vector instructions")
+
+
+def _quiet() -> Check:
+    state = quiet_state(0.5)
+    busy = state.foreign_cores
+    if busy is None:
+        return Check(name="quiet", status="warning", what="how busy the machine is cannot be read")
+    if busy > BUSY_CORES:
+        names = ", ".join(f"{process.name} {process.cores:.1f}" for process in state.top)
+        return Check(
+            name="quiet", status="warning", what=f"other programs use {busy:.1f} cores ({names})",
+            todo="Close them before measuring.",
+        )  # fmt: skip
+    return Check(name="quiet", status="ok", what=f"other programs use {busy:.2f} cores")
+
+
+def _store(location: str | None) -> Check:
+    from tunesmith.store import Store
+
+    try:
+        with Store.open(store_location(location)) as store:
+            if store.read_only:
+                todo = "Choose another with --store."
+                return Check(name="store", status="warning", what=f"{store.path} can only be read", todo=todo)
+            return Check(name="store", status="ok", what=str(store.path))
+    except TunesmithError as error:
+        return Check(name="store", status="failed", what=error.what, todo=error.todo or None)
+
+
+def _assets() -> Check:
+    try:
+        folder = assets.profiles_dir()
+    except (TunesmithError, OSError) as error:
+        return Check(name="files", status="failed", what=str(error), todo="Reinstall Tunesmith.")
+    complete = any(Path(folder, "presets").glob("*.toml")) and os.access(folder, os.R_OK)
+    if not complete:
+        return Check(
+            name="files", status="failed", what=f"{folder} has no presets", todo="Reinstall Tunesmith."
+        )
+    return Check(name="files", status="ok", what=str(folder))
