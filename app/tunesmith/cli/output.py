@@ -21,6 +21,8 @@ REPORT_URL_HINT = (
 
 _WIDTH_OF_A_FILE = 120
 
+_WIDTH_OF_A_FILE = 120
+
 
 class Output:
     """Results to standard output, everything else to standard error."""
@@ -39,9 +41,10 @@ class Output:
         """A rich console on one of the two; colours only where they are wanted."""
         from rich.console import Console
 
-        return Console(
-            stderr=stderr, highlight=False, soft_wrap=False, no_color="NO_COLOR" in os.environ or None
-        )
+        stream = sys.stderr if stderr else sys.stdout
+        width = None if stream.isatty() else _WIDTH_OF_A_FILE
+        no_color = "NO_COLOR" in os.environ or None
+        return Console(stderr=stderr, highlight=False, width=width, no_color=no_color)
 
     def document(self, document: BaseModel) -> None:
         """Print the one JSON document."""

@@ -37,6 +37,11 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
 )
 """Setting, its flags, metavar and help: every setting but the number of sequences, which is --parallel."""
 
+USAGE: Final = """\
+tunesmith [MODEL]
+       tunesmith --headless MODEL [options]
+       tunesmith COMMAND [options]"""
+
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
@@ -48,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     everywhere = _everywhere()
     parser = argparse.ArgumentParser(
         prog="tunesmith",
-        usage="tunesmith [MODEL]\n       tunesmith --headless MODEL [options]\n       tunesmith COMMAND [options]",
+        usage=USAGE,
         description="Find the llama.cpp settings that run a local GGUF model best on this machine.",
         epilog=f"{EXIT_CODES}\n\n`tunesmith --headless MODEL` is `tunesmith tune MODEL`.",
         formatter_class=_Formatter,

@@ -222,7 +222,8 @@ class _Tune:
                     sentence = f"Nothing satisfies the constraints: {confirmed.why}"
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
-            tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds, sentence=sentence, model=model,
+            tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds,
+            sentence=sentence, model=model,
             surroundings=found,
         )  # fmt: skip
 
