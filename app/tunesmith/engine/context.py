@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import time
@@ -74,8 +75,13 @@ class InferenceContext:
 
         Raises:
             OutOfMemory: the cache or the compute buffers did not fit.
-            EngineError: llama.cpp refused for another reason.
+            EngineError: llama.cpp refused for another reason, or would abort on these settings.
         """
+        if min(settings.n_batch, settings.n_ctx) < settings.n_seq_max:  # an assertion in llama.cpp
+            raise EngineError(
+                f"a batch of {min(settings.n_batch, settings.n_ctx)} tokens has no room for one token of "
+                f"each of {settings.n_seq_max} sequences"
+            )
         params = L.llama_context_default_params()
         params.n_ctx = settings.n_ctx
         params.n_batch = settings.n_batch
@@ -103,9 +109,12 @@ class InferenceContext:
             said = log.tail()
             if looks_out_of_memory(said):
                 raise OutOfMemory("there is not enough memory for the context", said)
-            raise EngineError("llama.cpp would not make a context with these settings", said)
+            raise EngineError(log.complaint() or "llama.cpp would not make a context", said)
         L.llama_set_abort_callback(self._handle, abort.callback, abort.data)
         self._memory = L.llama_get_memory(self._handle)
+        self.n_batch: int = L.llama_n_batch(self._handle)
+        """Most tokens per call; llama.cpp makes it no larger than the context."""
+        self.n_ctx_per_sequence: int = L.llama_n_ctx_seq(self._handle)
 
     def set_threads(self, threads: int, threads_batch: int) -> None:
         """Use ``threads`` to decode and ``threads_batch`` to prefill from now on.
@@ -223,8 +232,10 @@ class AffinityControl:
         if not self._supported:
             raise EngineError("this system cannot bind threads to CPUs")
         try:
+            self._now = frozenset()  # unknown, should it fail half way
             for task in self._tasks.iterdir():
-                os.sched_setaffinity(int(task.name), wanted)
+                with contextlib.suppress(ProcessLookupError):  # a thread that has ended meanwhile
+                    os.sched_setaffinity(int(task.name), wanted)
         except OSError as error:
             raise EngineError(
                 f"the threads cannot be bound to CPUs {sorted(wanted)}: {error.strerror}"

@@ -38,6 +38,6 @@ OUT_OF_MEMORY_MARKS = (
 
 
 def looks_out_of_memory(log: str) -> bool:
-    """Whether a log says that memory was lacking."""
-    lowered = log.lower()
-    return any(mark in lowered for mark in OUT_OF_MEMORY_MARKS)
+    """Whether a log says that memory was lacking; memory that merely could not be locked is not."""
+    lines = [line for line in log.lower().splitlines() if "mlock" not in line]
+    return any(mark in line for line in lines for mark in OUT_OF_MEMORY_MARKS)

@@ -23,6 +23,8 @@ _SIBLINGS = ("ggml", "ggml-base", "ggml-cpu")
 _DEVICE_TYPES: Final[dict[int, DeviceType]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel", 4: "meta"}
 _LEVELS: Final[dict[int, str]] = {1: "debug", 2: "info", 3: "warning", 4: "error"}
 _CONTINUED: Final = 5
+_ORIGIN: Final = re.compile(r"^(?:\w+: +)+(?:error loading model: +)?(?:\w+: +)*")
+"""``llama_model_load: error loading model: llama_model_loader: `` before what was the matter."""
 _kept_callbacks: list[object] = []  # ctypes callbacks die with their last Python reference
 
 
@@ -74,28 +76,37 @@ class LogBuffer:
         self._level = "info"
         self._partial = ""
 
-    def feed(self, level: int, text: str) -> None:
-        """Take one piece of log text; a line may come in several pieces."""
+    def feed(self, level: int, text: str) -> list[tuple[str, str]]:
+        """Take one piece of log text and return the lines it completed; a line may come in pieces."""
         if level != _CONTINUED:
             self._level = _LEVELS.get(level, "info")
         self._partial += text
         *whole, self._partial = self._partial.split("\n")
-        for line in whole:
-            if line.strip():
-                entry = (self._level, line.rstrip())
-                self.lines.append(entry)
-                self.unsent.append(entry)
+        entries = [(self._level, line.rstrip()) for line in whole if line.strip()]
+        self.lines.extend(entries)
+        self.unsent.extend(entries)
+        return entries
 
     def tail(self, count: int = 5, *, levels: tuple[str, ...] = ("warning", "error")) -> str:
         """The last ``count`` lines of the given levels, joined by newlines."""
         return "\n".join([text for level, text in self.lines if level in levels][-count:])
 
+    def complaint(self) -> str:
+        """The first error logged, without the names of the functions it came through; may be empty."""
+        first = next((text for level, text in self.lines if level == "error"), "")
+        return _ORIGIN.sub("", first).strip()
+
 
 def start(log: LogBuffer) -> None:
-    """Send llama.cpp's log to ``log`` and the text of a failed assertion to standard error."""
+    """Send llama.cpp's log to ``log``, its errors and a failed assertion's text to standard error too.
+
+    What is in ``log`` dies with the process; standard error is read by whoever started it.
+    """
 
     def on_log(level: int, text: bytes, _user: object) -> None:
-        log.feed(level, text.decode("utf-8", "replace"))
+        for kind, line in log.feed(level, text.decode("utf-8", "replace")):
+            if kind == "error":
+                os.write(2, line.encode("utf-8", "replace") + b"\n")
 
     def on_abort(text: bytes) -> None:
         os.write(2, b"\nggml abort: " + text + b"\n")

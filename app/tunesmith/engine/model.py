@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -60,7 +61,7 @@ class LoadedModel:
         params.progress_callback = c_on_load
         log.lines.clear()
         begun = time.perf_counter_ns()
-        self._handle: Any = L.llama_model_load_from_file(path.encode(), params)
+        self._handle: Any = L.llama_model_load_from_file(os.fsencode(path), params)
         self.load_ns = time.perf_counter_ns() - begun
         if not self._handle:
             said = log.tail()
@@ -68,10 +69,14 @@ class LoadedModel:
                 raise Cancelled("loading was cancelled", said)
             if looks_out_of_memory(said):
                 raise OutOfMemory("there is not enough memory to load the model", said)
-            raise LoadRefused("llama.cpp would not load the model", said)
+            raise LoadRefused(_with("llama.cpp would not load the model", log.complaint()), said)
         vocab = L.llama_model_get_vocab(self._handle)
         self.vocabulary_size: int = L.llama_vocab_n_tokens(vocab)
-        self.first_token: int | None = L.llama_vocab_bos(vocab) if L.llama_vocab_get_add_bos(vocab) else None
+        if self.vocabulary_size < 1:
+            self.close()
+            raise LoadRefused("llama.cpp found no vocabulary in the model")
+        bos: int = L.llama_vocab_bos(vocab)
+        self.first_token = bos if L.llama_vocab_get_add_bos(vocab) and bos >= 0 else None
 
     @property
     def handle(self) -> Any:
@@ -98,6 +103,10 @@ class LoadedModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _with(message: str, reason: str) -> str:
+    return f"{message}: {reason}" if reason else message
 
 
 def c_pointer(array: Any, kind: Any) -> Any:

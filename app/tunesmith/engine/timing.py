@@ -24,16 +24,22 @@ _SEED = 20_240_229
 
 
 @dataclass(slots=True)
-class LiveTiming:
-    """What the running repetition has timed so far; appended to here, read by another thread."""
+class RunningRepetition:
+    """What one repetition has timed so far; only ever appended to."""
 
+    sequences: int = 1
+    prefill_started_ns: int = 0
     prefill_chunks: list[tuple[int, int]] = field(default_factory=list)
     """(tokens, monotonic ns when they were done) of each chunk of the prompt."""
     step_ns: list[int] = field(default_factory=list)
-    prefill_started_ns: int = 0
-    sequences: int = 1
-    repetition: int = 0
-    """Which repetition the timings belong to; they start anew with each."""
+
+
+@dataclass(slots=True)
+class LiveTiming:
+    """How far the work is; written here, read by another thread."""
+
+    running: RunningRepetition = field(default_factory=RunningRepetition)
+    """Replaced as a whole with each repetition, so that a reader never mixes two."""
     progress: int = 0
     """Grows with every piece of work done: a watchdog sees a hang in it."""
 
@@ -43,7 +49,6 @@ class Repetition:
     """One timed repetition, raw."""
 
     started_mono_ns: int
-    ended_mono_ns: int
     prefill_tokens: int
     prefill_ns: int | None
     step_ns: tuple[int, ...]
@@ -52,8 +57,15 @@ class Repetition:
 class DepthCache:
     """Saved caches of one sequence at the workload's depth, by what they are compatible with."""
 
-    def __init__(self) -> None:
+    def __init__(self, before_saving: Callable[[], None] = lambda: None) -> None:
+        """``before_saving`` is called before a state takes memory that the model itself would not need."""
+        self.before_saving = before_saving
         self._states: dict[tuple[object, ...], bytearray] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory that the saved states take."""
+        return sum(map(len, self._states.values()))
 
     @staticmethod
     def key(settings: Settings, depth: int) -> tuple[object, ...]:
@@ -81,19 +93,33 @@ class TimedWorkload:
         live: LiveTiming,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
-        """Lay the batches out; nothing is computed yet."""
+        """Lay the batches out; nothing is computed yet.
+
+        Raises:
+            EngineError: the context is too small for the workload.
+        """
+        if workload.tokens_per_sequence > context.n_ctx_per_sequence:
+            raise EngineError(
+                f"the workload needs {workload.tokens_per_sequence} tokens of context per sequence and "
+                f"there are {context.n_ctx_per_sequence}"
+            )
+        if workload.parallel > context.settings.n_seq_max:
+            raise EngineError(
+                f"the workload needs {workload.parallel} parallel sequences and the context has "
+                f"{context.settings.n_seq_max}"
+            )
         self._context = context
         self._workload = workload
         self._depths = depths
         self._live = live
         self._clock_ns = clock_ns
         self._rng = np.random.default_rng(_SEED)
-        settings = context.settings
+        n_batch = context.n_batch
         first = context.model.first_token
         sequences = range(workload.parallel)
-        self._depth_batches = self._lay_out(range(1), 0, workload.depth, settings.n_batch, first)
+        self._depth_batches = self._lay_out(range(1), 0, workload.depth, n_batch, first)
         self._prompt_batches = self._lay_out(
-            sequences, workload.depth, workload.prompt, settings.n_batch, None if workload.depth else first
+            sequences, workload.depth, workload.prompt, n_batch, None if workload.depth else first
         )
         self._step_tokens = self._random(max(1, workload.generate) * workload.parallel)
         if first is not None and workload.prompt + workload.depth == 0:
@@ -132,6 +158,7 @@ class TimedWorkload:
             for batch in self._depth_batches:
                 context.decode(batch)
                 self._live.progress += 1
+            self._depths.before_saving()
             state = context.save_sequence(0)
             self._depths.put(context.settings, workload.depth, state)
         for sequence in range(1, workload.parallel):
@@ -161,7 +188,7 @@ class TimedWorkload:
         count = workload.parallel
         position = workload.depth + workload.prompt
         return Batch(
-            self._step_tokens[:count],
+            self._step_tokens[:count].copy(),  # each step overwrites it
             np.full(count, position, dtype=np.int32),
             np.arange(count, dtype=np.int32),
             np.ones(count, dtype=np.int8),
@@ -170,10 +197,7 @@ class TimedWorkload:
     def prepare(self) -> None:
         """Clear the memory and put the depth back, untimed."""
         self._go_to_depth()
-        self._live.prefill_chunks = []
-        self._live.step_ns = []
-        self._live.sequences = self._workload.parallel
-        self._live.repetition += 1
+        self._live.running = RunningRepetition(sequences=self._workload.parallel)
 
     def run(self) -> Repetition:
         """Time prefill and decoding once; :meth:`prepare` comes first.
@@ -184,17 +208,19 @@ class TimedWorkload:
         context, live, clock_ns = self._context, self._live, self._clock_ns
         count = self._workload.parallel
         step = self._step_batch()
-        steps = live.step_ns
+        running = live.running
+        chunks, steps = running.prefill_chunks, running.step_ns
         prefill_ns: int | None = None
         collected = gc.isenabled()
         gc.disable()
         try:
+            started_mono_ns = time.monotonic_ns()
             begun = clock_ns()
-            live.prefill_started_ns = begun
+            running.prefill_started_ns = begun
             if self._prompt_batches:
                 for batch in self._prompt_batches:
                     context.decode_async(batch)
-                    live.prefill_chunks.append((len(batch), clock_ns()))
+                    chunks.append((len(batch), clock_ns()))
                     live.progress += 1
                 context.synchronize()
                 prefill_ns = clock_ns() - begun
@@ -206,13 +232,11 @@ class TimedWorkload:
                 context.decode(step)
                 steps.append(clock_ns() - before)
                 live.progress += 1
-            ended = clock_ns()
         finally:
             if collected:
                 gc.enable()
         return Repetition(
-            started_mono_ns=begun,
-            ended_mono_ns=ended,
+            started_mono_ns=started_mono_ns,
             prefill_tokens=self._workload.prompt * count,
             prefill_ns=prefill_ns,
             step_ns=tuple(steps),

@@ -12,7 +12,7 @@ from tunesmith.domain.events import WorkerEvent
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import WorkerError
+from tunesmith.errors import WorkerError, WorkerOutOfMemory
 from tunesmith.worker.handle import Patience, WorkerHandle
 from tunesmith.worker.protocol import NoisePolicy
 
@@ -52,7 +52,8 @@ class Rig:
         """Take one sample.
 
         Raises:
-            WorkerError, ModelRefused: it could not be taken; the worker is gone, others are not.
+            WorkerError: it could not be taken; the worker is gone. Others are not, unless memory lacked.
+            ModelRefused: llama.cpp will not have the model or the settings; the worker lives on.
             Interrupted: the user stopped the run.
         """
         key = (group, *settings.key(ChangeCost.MODEL))
@@ -65,6 +66,11 @@ class Rig:
                 check_tensors=not self._checked,
                 noise=self._noise,
             )
+        except WorkerOutOfMemory:
+            _LOG.info("memory ran out; from now on one worker lives at a time")
+            self._live = 1
+            self.close()
+            raise
         except WorkerError:
             self._drop(key)
             raise

@@ -125,6 +125,7 @@ class Session(Generic[T]):
         """Every event as it comes, until the run is over."""
         while (event := self._events.get()) is not None:
             yield event
+        self._events.put(None)  # who asks again shall not wait for ever
 
     def drain(self) -> tuple[list[Event], bool]:
         """What has come since the last call, without waiting, and whether the run is over."""

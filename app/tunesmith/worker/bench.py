@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from tunesmith.domain.events import ContextReady, ModelLoaded, SampleTaken, WorkerEvent
-from tunesmith.domain.measurement import Sample
+from tunesmith.domain.measurement import MemoryUse, Sample
 from tunesmith.domain.settings import ChangeCost
 from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer
@@ -36,7 +36,8 @@ class Bench:
         self._model: LoadedModel | None = None
         self._model_key: tuple[object, ...] = ()
         self._contexts: OrderedDict[tuple[object, ...], InferenceContext] = OrderedDict()
-        self._depths = DepthCache()
+        self._depths = DepthCache(self._note_peak)
+        self._peak_before_states: int | None = None
         self._workload: tuple[InferenceContext, object, TimedWorkload] | None = None
         self._warmed: set[tuple[object, ...]] = set()
 
@@ -60,7 +61,9 @@ class Bench:
         key = (command.model_path, *command.settings.key(ChangeCost.MODEL))
         if self._model is not None and key == self._model_key:
             return self._model
-        self.close()
+        if self._model is not None:
+            self.close()
+            self._probe.reset_peak()
         self._affinity.apply(command.settings.cpu_affinity)
         self._model = LoadedModel(
             command.model_path, command.settings, log=self._log, abort=self._abort,
@@ -121,7 +124,7 @@ class Bench:
                     step_ns=run.step_ns,
                     sequences=command.workload.parallel,
                     conditions=conditions,
-                    memory=self._probe.memory(),
+                    memory=self._memory(),
                     noisy=noisy,
                     rejected=rejected,
                     started_mono_ns=run.started_mono_ns,
@@ -130,11 +133,34 @@ class Bench:
             time.sleep(policy.pause_seconds)
         raise AssertionError("unreachable: the last retry returns")
 
+    def _memory(self) -> MemoryUse:
+        """This process's memory, less the states saved here only to spare measuring time.
+
+        The peak is the higher one of those before and after saving, the latter less what was saved.
+        """
+        found, kept = self._probe.memory(), self._depths.kept_bytes
+        if not kept:
+            return found
+        peak = _less(found.peak_rss_bytes, kept)
+        if peak is not None:
+            peak = max(peak, self._peak_before_states or 0)
+        return found.model_copy(
+            update={
+                "peak_rss_bytes": peak,
+                "rss_bytes": _less(found.rss_bytes, kept),
+                "pss_bytes": _less(found.pss_bytes, kept),
+            }
+        )
+
+    def _note_peak(self) -> None:
+        self._peak_before_states = self._memory().peak_rss_bytes
+
     def close(self) -> None:
         """Free contexts, then the model."""
         self._workload = None
         self._warmed.clear()
-        self._depths = DepthCache()
+        self._depths = DepthCache(self._note_peak)
+        self._peak_before_states = None
         for context in self._contexts.values():
             context.close()
         self._contexts.clear()
@@ -142,3 +168,7 @@ class Bench:
             self._model.close()
             self._model = None
             self._model_key = ()
+
+
+def _less(total_bytes: int | None, part_bytes: int) -> int | None:
+    return None if total_bytes is None else max(0, total_bytes - part_bytes)

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
@@ -41,13 +42,16 @@ from tunesmith.worker.protocol import (
 
 EXIT_ORPHANED = 70
 """The parent went away."""
+EXIT_CONFUSED = 71
+"""The parent sent what is no command, or this code is at fault; standard error tells."""
 
 
 class Child:
     """A worker: the main thread computes, a second one talks.
 
     The second thread reads commands, sends what the first has queued, live timings and heartbeats,
-    and ends the process when the parent is gone. The first never touches the pipe.
+    and ends the process when the parent is gone. The first never touches the pipe. An idle worker is
+    silent: another worker of the same parent may be measuring.
     """
 
     def __init__(self, connection: Connection, probe: Probe) -> None:
@@ -60,31 +64,36 @@ class Child:
         self._outbox: collections.deque[WorkerEvent] = collections.deque()
         self._busy_with: int | None = None
         self._cancelled: set[int] = set()
-        self._sent_repetition = self._sent_chunks = self._sent_steps = 0
+        self._ending = False
+        self._open: set[int] = set()
+        """Requests taken and not yet answered; the second thread's own."""
+        self._sent_of = self._live.running
+        self._sent_chunks = self._sent_steps = 0
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to handle
-        signal.signal(signal.SIGTERM, lambda *_: self._abort.set())
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing here is worth a delay
         library.start(self._log)
         found = library.devices()
         self._emit(WorkerReady(pid=os.getpid(), build=library.build(found), devices=found))
         talker = threading.Thread(target=self._talk, name="talker", daemon=True)
         talker.start()
-        while True:
-            command = self._commands.get()
-            if isinstance(command, Shutdown):
-                break
-            self._serve(command)
-        self.bench.close()
+        try:
+            while not isinstance(command := self._commands.get(), Shutdown):
+                self._serve(command)
+            self.bench.close()
+        except BaseException:  # noqa: BLE001 (the process ends here, and says why)
+            traceback.print_exc()
+            os._exit(EXIT_CONFUSED)
         os._exit(0)  # nothing is left to flush, and llama.cpp's static destructors may hang
 
     def _serve(self, command: Measure) -> None:
         self._abort.clear()
         self._busy_with = command.request
-        if command.request in self._cancelled:
+        if self._ending or command.request in self._cancelled:
             self._abort.set()
         try:
             self.bench.measure(command)
@@ -105,7 +114,7 @@ class Child:
             self._busy_with = None
 
     def _fail(self, command: Measure, kind: str, error: EngineError) -> None:
-        text = f"{error.message}: {error.log}" if error.log else error.message
+        text = f"{error.message}\n{error.log}" if error.log else error.message
         fields = {"request": command.request, "error": kind, "message": text[:4000]}
         self._emit(RequestFailed.model_validate(fields))
 
@@ -123,12 +132,13 @@ class Child:
             self._abort.set()
         except BaseException as error:  # noqa: BLE001 (a silent talker would look like a hang)
             os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
+            os._exit(EXIT_CONFUSED)
         os._exit(EXIT_ORPHANED)
 
     def _talk_until_broken(self) -> None:
         last_beat = 0.0
         while True:
-            timeout = FLUSH_SECONDS if self._busy_with is not None else HEARTBEAT_SECONDS
+            timeout = FLUSH_SECONDS if self._open else None
             for ready in wait([self._connection, self._wake_reader], timeout):
                 if ready is self._connection:
                     self._take(self._connection.recv_bytes(MAX_FRAME_BYTES))
@@ -136,12 +146,21 @@ class Child:
                     self._wake_reader.recv_bytes()
             self._send_live()
             while self._outbox:
-                self._send(self._outbox.popleft())
+                self._send_in_order(self._outbox.popleft())
             now = time.monotonic()
-            if now - last_beat >= HEARTBEAT_SECONDS:
+            if self._open and now - last_beat >= HEARTBEAT_SECONDS:
                 last_beat = now
-                self._send(Heartbeat(progress=self._live.progress, busy=self._busy_with is not None))
+                self._send(Heartbeat(progress=self._live.progress, busy=True))
                 self._send_log()
+
+    def _send_in_order(self, event: WorkerEvent) -> None:
+        """Send an event after the timings and log lines that came before it."""
+        self._send_live()
+        if isinstance(event, RequestDone | RequestFailed):
+            self._send_log()
+            self._open.discard(event.request)
+            self._cancelled.discard(event.request)
+        self._send(event)
 
     def _take(self, frame: bytes) -> None:
         match COMMANDS.validate_json(frame):
@@ -150,24 +169,26 @@ class Child:
                 if self._busy_with == request:
                     self._abort.set()
             case Shutdown() as command:
+                self._ending = True
                 self._abort.set()
                 self._commands.put(command)
             case Measure() as command:
+                self._open.add(command.request)
                 self._commands.put(command)
 
     def _send_live(self) -> None:
         """Send what was timed since the last call; the repetition's rest comes with its sample."""
-        live = self._live
-        chunks, steps = live.prefill_chunks, live.step_ns
-        if live.repetition != self._sent_repetition:
-            self._sent_repetition, self._sent_chunks, self._sent_steps = live.repetition, 0, 0
-        fresh_chunks, fresh_steps = chunks[self._sent_chunks :], steps[self._sent_steps :]
+        running = self._live.running
+        if running is not self._sent_of:
+            self._sent_of, self._sent_chunks, self._sent_steps = running, 0, 0
+        chunks = running.prefill_chunks
+        fresh_chunks, fresh_steps = chunks[self._sent_chunks :], running.step_ns[self._sent_steps :]
         if fresh_chunks:
-            before = chunks[self._sent_chunks - 1][1] if self._sent_chunks else live.prefill_started_ns
+            before = chunks[self._sent_chunks - 1][1] if self._sent_chunks else running.prefill_started_ns
             tokens = sum(count for count, _ in fresh_chunks)
             self._send_timed("prefill", tokens, fresh_chunks[-1][1] - before)
         if fresh_steps:
-            self._send_timed("decode", len(fresh_steps) * live.sequences, sum(fresh_steps))
+            self._send_timed("decode", len(fresh_steps) * running.sequences, sum(fresh_steps))
         self._sent_chunks += len(fresh_chunks)
         self._sent_steps += len(fresh_steps)
 
@@ -194,4 +215,5 @@ def connection_from_argument(argument: str) -> Connection:
         from multiprocessing.connection import PipeConnection
 
         return PipeConnection(int(argument))
+    os.set_inheritable(int(argument), False)  # noqa: FBT003 (a system call)
     return Connection(int(argument))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import logging
 import os
+import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
@@ -38,11 +39,15 @@ from tunesmith.errors import (
     WorkerOutOfMemory,
     WorkerProtocolError,
 )
-from tunesmith.worker.diagnosis import diagnose
+from tunesmith.worker.diagnosis import UNHARMED, diagnose
 from tunesmith.worker.protocol import COMMANDS, MAX_FRAME_BYTES, Cancel, Command, Measure, Shutdown
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
+_KEPT_OUTPUT_BYTES = 64 * 2**10
+_JOIN_SECONDS = 1.0
+_REAP_SECONDS = 30.0
+"""After SIGKILL: a process that holds tens of GiB takes seconds to be taken apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Patience:
     start: float = 60.0
     """Until it says that it is ready."""
     silence: float = 20.0
-    """Between two heartbeats."""
+    """Between two heartbeats while it is at work."""
     stall: float = 600.0
     """Without any progress while busy; the longest single llama_decode must fit in."""
     cancel: float = 0.8
@@ -65,7 +70,8 @@ def default_command() -> list[str]:
     """How a worker is started: this program, frozen or not, with the worker's flag."""
     if getattr(sys, "frozen", False):
         return [sys.executable, "--worker"]
-    return [sys.executable, "-m", "tunesmith", "--worker"]
+    # -P: a random.py where the user happens to stand is none of ours
+    return [sys.executable, "-P", "-m", "tunesmith", "--worker"]
 
 
 class WorkerHandle:
@@ -93,14 +99,23 @@ class WorkerHandle:
         self._on_event = on_event
         self._interrupted = interrupted
         self._requests = 0
-        self._output: collections.deque[bytes] = collections.deque(maxlen=400)
+        self._unanswered = False
+        self._output = bytearray()
+        self._frames: queue.SimpleQueue[bytes | EOFError | OSError] = queue.SimpleQueue()
         self._connection, theirs = Pipe(duplex=True)
         try:
             self._process = self._spawn([*(command or default_command())], theirs)
+        except OSError as error:
+            self._connection.close()
+            raise WorkerCrashed(f"The worker could not be started: {error}.", unharmed=UNHARMED) from error
         finally:
             theirs.close()
-        self._reader = threading.Thread(target=self._read_output, name="worker-output", daemon=True)
-        self._reader.start()
+        self._readers = [
+            threading.Thread(target=self._read_output, name="worker-output", daemon=True),
+            threading.Thread(target=self._read_frames, name="worker-frames", daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
         self.ready = self._wait_until_ready()
 
     def _spawn(self, command: list[str], theirs: Connection) -> subprocess.Popen[bytes]:
@@ -122,9 +137,20 @@ class WorkerHandle:
     def _read_output(self) -> None:
         stream = self._process.stdout
         assert stream is not None  # noqa: S101 (we asked for a pipe)
-        with contextlib.suppress(ValueError, OSError):
-            for line in stream:
-                self._output.append(line[:4000])
+        with stream:
+            while piece := os.read(stream.fileno(), _KEPT_OUTPUT_BYTES):
+                self._output.extend(piece)
+                del self._output[:-_KEPT_OUTPUT_BYTES]
+
+    def _read_frames(self) -> None:
+        """Take frames off the pipe as they come: half a frame must not stop whoever waits for one."""
+        while True:
+            try:
+                frame = self._connection.recv_bytes(MAX_FRAME_BYTES)
+            except (EOFError, OSError) as error:
+                self._frames.put(error)
+                return
+            self._frames.put(frame)
 
     @property
     def pid(self) -> int:
@@ -138,7 +164,7 @@ class WorkerHandle:
 
     def output(self) -> str:
         """The end of what the process printed."""
-        return b"".join(self._output).decode("utf-8", "replace")
+        return bytes(self._output).decode("utf-8", "replace")
 
     # ------------------------------------------------------------- asking
 
@@ -153,8 +179,14 @@ class WorkerHandle:
         """
         self._requests += 1
         command = Measure.model_validate({**arguments, "request": self._requests})
-        self._send(command)
-        return self._collect(command.request)
+        self._output.clear()  # a later crash is none of what was said before
+        self._unanswered = True
+        try:
+            self._send(command)
+            return self._collect(command.request)
+        finally:
+            if self._unanswered:  # whatever comes now would be taken for the next request's
+                self.kill()
 
     def _collect(self, request: int) -> list[Sample]:
         samples: list[Sample] = []
@@ -166,14 +198,15 @@ class WorkerHandle:
                 cancelled_at = time.monotonic()
                 self._send(Cancel(request=request))
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
-                self.kill()
-                raise Interrupted("The run was interrupted; the worker had to be killed.")
+                raise Interrupted("The run was interrupted; what was measured is kept.")
             match event:
                 case SampleTaken(sample=sample):
                     samples.append(sample)
                 case RequestDone(request=number) if number == request:
+                    self._unanswered = False
                     return samples
                 case RequestFailed(request=number) as failed if number == request:
+                    self._unanswered = False
                     raise _request_error(failed)
                 case _:
                     pass
@@ -184,24 +217,18 @@ class WorkerHandle:
         Raises:
             WorkerError: the worker died, hung or sent garbage; it has been killed.
         """
-        complaint = watch.complaint(time.monotonic())
-        if complaint is not None:
-            self.kill()
-            raise WorkerHung(
-                complaint,
-                unharmed="Other trials and everything stored are unharmed.",
-                details=self.output()[-2000:],
-            )
-        if not wait([self._connection], _POLL_SECONDS):
-            return None
         try:
-            frame = self._connection.recv_bytes(MAX_FRAME_BYTES)
-        except EOFError:
-            raise self._died() from None
-        except OSError as error:  # a frame too large, or a broken pipe
-            if self._process.poll() is not None:
-                raise self._died() from None
-            raise self._garbage(f"its frame could not be read ({error})") from error
+            frame = self._frames.get(timeout=_POLL_SECONDS)
+        except queue.Empty:
+            # only now: if this very program was stopped for a while, there is news to hear first
+            self._complain(watch.complaint(time.monotonic()))
+            return None
+        if isinstance(frame, EOFError):
+            raise self._died()
+        if isinstance(frame, OSError):  # a frame too large, or one cut short by the worker's death
+            if self._wait(_POLL_SECONDS):
+                raise self._died()
+            raise self._garbage(f"its frame could not be read ({frame})")
         try:
             event = WORKER_EVENTS.validate_json(frame)
         except ValidationError as error:
@@ -209,6 +236,11 @@ class WorkerHandle:
         watch.saw(event, time.monotonic())
         self._on_event(event)
         return event
+
+    def _complain(self, complaint: str | None) -> None:
+        if complaint is not None:
+            self.kill()
+            raise WorkerHung(complaint, unharmed=UNHARMED, details=self.output()[-2000:])
 
     def _wait_until_ready(self) -> WorkerReady:
         deadline = time.monotonic() + self.patience.start
@@ -225,7 +257,9 @@ class WorkerHandle:
             raise
         self.kill()
         raise WorkerHung(
-            f"The worker did not come up within {self.patience.start:.0f} s.", details=self.output()
+            f"The worker did not come up within {self.patience.start:g} s and was killed.",
+            unharmed=UNHARMED,
+            details=self.output()[-2000:],
         )
 
     def _send(self, command: Command) -> None:
@@ -235,25 +269,23 @@ class WorkerHandle:
             raise self._died() from None
 
     def _died(self) -> WorkerError:
-        try:
-            self._process.wait(self.patience.terminate)
-        except subprocess.TimeoutExpired:
+        if not self._wait(self.patience.terminate):
             self.kill()
             return WorkerCrashed(
-                "The worker closed its pipe and lived on; it was killed.", details=self.output()
+                "The worker closed its pipe and lived on; it was killed.",
+                unharmed=UNHARMED,
+                details=self.output()[-2000:],
             )
-        self._reader.join(1.0)
+        self._reap()
         ready = getattr(self, "ready", None)
         features = ready.build.cpu_features if ready else ()
-        error = diagnose(self._process.returncode, self.output(), cpu_features=features)
-        self.close()
-        return error
+        return diagnose(self._process.returncode, self.output(), cpu_features=features)
 
     def _garbage(self, what: str) -> WorkerProtocolError:
         self.kill()
         return WorkerProtocolError(
             f"The worker sent something that is no message: {what}.",
-            unharmed="Other trials and everything stored are unharmed.",
+            unharmed=UNHARMED,
             details=self.output()[-2000:],
         )
 
@@ -267,14 +299,20 @@ class WorkerHandle:
             if not self._wait(self.patience.cancel):
                 self._process.terminate()
                 if not self._wait(self.patience.terminate):
-                    self._process.kill()
+                    self._kill_group()
         self._reap()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process and all it started, at once."""
         if self.alive:
-            self._process.kill()
+            self._kill_group()
         self._reap()
+
+    def _kill_group(self) -> None:
+        if sys.platform != "win32":
+            with contextlib.suppress(OSError):  # it leads a group, and is not waited for yet
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
 
     def _wait(self, seconds: float) -> bool:
         try:
@@ -284,11 +322,12 @@ class WorkerHandle:
         return True
 
     def _reap(self) -> None:
-        self._process.wait()
-        self._reader.join(1.0)
-        self._connection.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        if not self._wait(_REAP_SECONDS):
+            _LOG.error("worker %d was killed and is not gone: a driver holds it", self.pid)
+        for reader in self._readers:
+            reader.join(_JOIN_SECONDS)
+        if not self._readers[1].is_alive():
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -319,18 +358,18 @@ class _Watch:
     def complaint(self, now: float) -> str | None:
         """What is wrong, or None."""
         if now - self._heard > self._patience.silence:
-            return f"The worker gave no sign of life for {self._patience.silence:.0f} s and was killed."
+            return f"The worker gave no sign of life for {self._patience.silence:g} s and was killed."
         if now - self._moved > self._patience.stall:
-            return f"The worker made no progress for {self._patience.stall:.0f} s and was killed."
+            return f"The worker made no progress for {self._patience.stall:g} s and was killed."
         return None
 
 
 def _request_error(failed: RequestFailed) -> Exception:
-    what, _, details = failed.message.partition(": ")
+    what = failed.message.partition("\n")[0].rstrip(".")
     match failed.error:
         case "refused":
             return ModelRefused(
-                f"llama.cpp would not load the model: {details.splitlines()[-1] if details else what}.",
+                f"{what}.",
                 unharmed="The file and everything stored are unharmed.",
                 todo="Check that the file is complete and that this llama.cpp knows its architecture.",
                 details=failed.message,
@@ -338,7 +377,7 @@ def _request_error(failed: RequestFailed) -> Exception:
         case "out_of_memory":
             return WorkerOutOfMemory(
                 f"There was not enough memory: {what}.",
-                unharmed="Other trials and everything stored are unharmed.",
+                unharmed=UNHARMED,
                 todo="Choose a smaller context, a smaller model or a smaller cache type.",
                 details=failed.message,
             )
@@ -347,6 +386,6 @@ def _request_error(failed: RequestFailed) -> Exception:
         case "engine":
             return ModelRefused(
                 f"llama.cpp would not run the model with these settings: {what}.",
-                unharmed="Other trials and everything stored are unharmed.",
+                unharmed=UNHARMED,
                 details=failed.message,
             )
