@@ -20,7 +20,8 @@ from tunesmith.errors import UsageError
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.measure import start_measure
 from tunesmith.settings import store_location
-from tunesmith.tuning.space import baseline_settings, parse_setting
+from tunesmith.tuning.setting_text import parse_setting
+from tunesmith.tuning.space import baseline_settings
 
 
 def run(options: argparse.Namespace, output: Output) -> int:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean, median
+from functools import lru_cache
+from math import fsum
+from statistics import fmean
 
 from tunesmith.domain.measurement import IntervalKind, Quantity
 
-_PRIOR_SCALES = (1.0, 30.0, 1000.0)
-"""Variances g of the standardised effect mixed over in :func:`t_evidence`: small, middling, plain to see."""
+_LOOKS = (3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256)
+"""Counts of values at which an interval is drawn anew; see :func:`looks`."""
+_TINY = 1e-12
+"""Deviations below this share of the largest value are rounding, not measurement."""
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:
@@ -92,9 +96,18 @@ def student_t_quantile(probability: float, degrees: float) -> float:
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and standard deviation with n - 1."""
-    mean = fmean(values)
-    return mean, math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    """Mean and standard deviation with n - 1; finite values of any size neither overflow nor vanish."""
+    scale = max(map(abs, values))
+    if scale == 0:
+        return 0.0, 0.0
+    reduced = [value / scale for value in values]
+    mean = fmean(reduced)
+    deviations = [value - mean for value in reduced]
+    widest = max(map(abs, deviations))
+    if widest <= _TINY:
+        return mean * scale, 0.0
+    squares = fsum((deviation / widest) ** 2 for deviation in deviations)
+    return mean * scale, math.sqrt(squares / (len(values) - 1)) * widest * scale
 
 
 def quantity(
@@ -108,74 +121,97 @@ def quantity(
 
     The median is reported with an interval on the log scale: ``repeat`` is Student's prediction
     interval for one more sample, mean ± t·s·sqrt(1 + 1/n); ``mean`` is his confidence interval for the
-    mean, mean ± t·s·sqrt(1/n). It always contains the median. With fewer than two samples there is none.
+    mean of the logarithms, so for the geometric mean, mean ± t·s·sqrt(1/n). Where the median of a skewed
+    handful lies outside, the interval is widened to hold it. With fewer than two samples there is none.
 
     Raises:
-        ValueError: there are no samples, or one is not positive.
+        ValueError: there are no samples, or one is not positive and finite.
     """
-    if not samples or min(samples) <= 0:
-        msg = "a quantity needs samples, all of them positive"
+    if not samples or not all(0 < value < math.inf for value in samples):
+        msg = "a quantity needs samples, all of them positive and finite"
         raise ValueError(msg)
-    middle = median(samples)
+    middle = _middle(samples)
     low = high = None
     if len(samples) >= 2:
         mean, deviation = _spread([math.log(value) for value in samples])
         factor = math.sqrt((1 if interval == "repeat" else 0) + 1 / len(samples))
         half = student_t_quantile((1 + confidence) / 2, len(samples) - 1) * deviation * factor
-        low = min(math.exp(max(mean - half, -700)), middle)
-        high = max(math.exp(min(mean + half, 700)), middle)
+        low = min(math.exp(max(mean - half, -700.0)), middle)
+        high = max(math.exp(min(mean + half, 700.0)), middle)
     return Quantity(
         median=middle, low=low, high=high, confidence=confidence, samples=tuple(samples), noisy=noisy,
         interval=interval,
     )  # fmt: skip
 
 
-def t_evidence(values: Sequence[float], mean: float) -> float:
-    """Evidence against the values' expectation being ``mean``, as the logarithm of an e-value.
+def _middle(samples: Sequence[float]) -> float:
+    """The median; halved before it is summed, so that no pair of finite numbers overflows."""
+    ordered = sorted(samples)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else ordered[half - 1] / 2 + ordered[half] / 2
 
-    The e-value is the Bayes factor of a normal mixture on the standardised effect, N(0, g), with the
-    right-Haar prior on the scale: for a t statistic with n - 1 degrees of freedom
-    ``(1 + n g)^(-1/2) [(1 + t²/ν) / (1 + t²/(ν (1 + n g)))]^((ν+1)/2)``, averaged over several g.
-    For normal values it is a test martingale in the scale-invariant filtration, so it exceeds 1/alpha
-    with probability at most alpha *at any time one looks* (Ville). Sources: Lai 1976, "On confidence
-    sequences"; Pérez-Ortiz et al. 2024, "E-statistics, group invariance and anytime-valid testing";
-    Wang & Ramdas 2025, "Anytime-valid t-tests and confidence sequences for Gaussian means with unknown
-    variance".
+
+@lru_cache(maxsize=256)
+def looks(horizon: int) -> tuple[int, ...]:
+    """The counts of values at which :func:`anytime_interval` draws its interval anew, ``horizon`` last.
+
+    They lie close together at first, where one value more tells most, and about a quarter apart later.
     """
-    count = len(values)
-    if count < 2:
-        return 0.0
-    centre, deviation = _spread(values)
-    degrees = count - 1
-    distance = centre - mean
-    if deviation == 0:
-        deviation = 1e-12 * max(1.0, abs(centre))
-    squared = count * (distance / deviation) ** 2
-    logs = [
-        -0.5 * math.log1p(count * g)
-        + (count / 2) * (math.log1p(squared / degrees) - math.log1p(squared / (degrees * (1 + count * g))))
-        for g in _PRIOR_SCALES
-    ]
-    top = max(logs)
-    return top + math.log(sum(math.exp(value - top) for value in logs) / len(logs))
+    return (*(count for count in _LOOKS if count < horizon), horizon) if horizon >= 3 else ()
 
 
-def anytime_interval(values: Sequence[float], alpha: float) -> tuple[float, float]:
-    """A confidence interval for the expectation that may be looked at after every value.
+@lru_cache(maxsize=4096)
+def _critical_t(look: int, alpha: float, horizon: int) -> float:
+    """Student's t beyond which the look of that count spends its share of ``alpha``: ∝ sqrt(count)."""
+    share = math.sqrt(look) / fsum(math.sqrt(count) for count in looks(horizon))
+    return student_t_quantile(1 - alpha * share / 2, look - 1)
 
-    All means against which :func:`t_evidence` stays below 1/alpha. Infinite while there is too little
-    evidence for any. Valid for normal values; heavier tails widen the deviation and with it the interval.
+
+def _seen(count: int, horizon: int) -> int:
+    """How many values the last look took in; 0 before the first look."""
+    return max((look for look in looks(horizon) if look <= count), default=0)
+
+
+def anytime_interval(values: Sequence[float], alpha: float, *, horizon: int) -> tuple[float, float]:
+    """A confidence interval for the expectation that may be looked at after every value, up to a horizon.
+
+    Student's interval at each of :func:`looks`, each at a share of ``alpha``; between two looks the
+    last one's holds. The shares sum to ``alpha``, so by the union bound *all* intervals a run ever shows
+    hold the expectation with probability at least ``1 - alpha``. (Sequential tests by spending error:
+    Lan & DeMets 1983, "Discrete sequential boundaries for clinical trials"; with unknown variance and
+    few values the bound is nearly exact, since what makes an early look err is a deviation that came out
+    too small by chance. At the counts at hand it is narrower than the mixture e-values of Lai 1976 and
+    Wang & Ramdas 2025, which pay for a horizon without end.)
+
+    Exact for independent normal values. Conservative for heavier tails (Benjamini 1983, "Is the t test
+    really conservative when the parent distribution is long-tailed?"). It does *not* hold for values
+    that drift together over a run: pair what is compared, as :mod:`tunesmith.tuning.race` does, so
+    that drift is common to both and leaves the differences.
+
+    Returns:
+        Both ends; infinite before the first look, at three values.
     """
-    count = len(values)
-    threshold = math.log(1 / alpha)
-    if count < 2:
+    count = _seen(min(len(values), horizon), horizon)
+    if count < 3:
         return -math.inf, math.inf
-    centre, deviation = _spread(values)
-    step = max(deviation, 1e-12 * max(1.0, abs(centre)))
-    far = step
-    while t_evidence(values, centre + far) < threshold:
-        far *= 4
-        if far > step * 1e9:
-            return -math.inf, math.inf
-    half = _bisect(lambda distance: t_evidence(values, centre + distance) - threshold, 0.0, far)
-    return centre - half, centre + half
+    mean, deviation = _spread(values[:count])
+    half = _critical_t(count, alpha, horizon) * deviation / math.sqrt(count)
+    return mean - half, mean + half
+
+
+def proof_in_sight(
+    values: Sequence[float], alpha: float, *, horizon: int, bar: float = 0.0, optimism: float = 0.95
+) -> bool:
+    """Whether :func:`anytime_interval` may yet come to lie above ``bar`` when the horizon is reached.
+
+    The mean at the horizon is predicted from the values so far; if even the upper end of a one-sided
+    ``optimism`` prediction would prove nothing there, to go on is a waste (futility by conditional power:
+    Lan, Simon & Halperin 1982, "Stochastically curtailed testing in long-term clinical trials").
+    Stopping for it makes no false proof more likely. True before the fourth value.
+    """
+    count = len(values)
+    if count < 4 or count >= horizon:
+        return count < horizon
+    mean, deviation = _spread(values)
+    reach = student_t_quantile(optimism, count - 1) * deviation * math.sqrt(1 / count - 1 / horizon)
+    return mean + reach - _critical_t(horizon, alpha, horizon) * deviation / math.sqrt(horizon) > bar

@@ -11,7 +11,7 @@ from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader
 from tunesmith.presentation.numbers import DASH, bytes_text, count_text
 from tunesmith.presentation.tables import facts, grid
-from tunesmith.tuning.space import format_cpu_list
+from tunesmith.tuning.setting_text import format_cpu_list
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

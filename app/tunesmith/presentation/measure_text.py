@@ -10,7 +10,7 @@ from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.settings import SETTING_SPECS, Settings
 from tunesmith.presentation.numbers import DASH, bytes_text, quantity_text
 from tunesmith.presentation.tables import facts
-from tunesmith.tuning.space import format_setting
+from tunesmith.tuning.setting_text import format_setting
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

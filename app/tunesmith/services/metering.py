@@ -52,7 +52,8 @@ class LedgerMeter:
     """A :class:`tunesmith.tuning.meter.Meter` over a rig and a ledger of what was measured before.
 
     A sample found in the ledger is returned as it is, so that an interrupted run, started again with the
-    same request, walks the same way and measures only what is missing.
+    same request, walks the same way and measures only what is missing. For the same reason the time that
+    failures took is not spent at once but charged to the next sample, with which it is stored.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class LedgerMeter:
         self._ledger = ledger
         self._clock = clock
         self._replaying = bool(ledger)
+        self._lost_seconds = 0.0
         self.spent_seconds = 0.0
         self.taken = 0
         """Samples found or taken so far."""
@@ -102,12 +104,13 @@ class LedgerMeter:
                 sample = self._source.sample(job.settings, job.workload, group=job.group)
             except (WorkerError, ModelRefused) as caught:
                 error = caught
-                self.spent_seconds += self._clock() - begun
+                self._lost_seconds += self._clock() - begun
                 self._fail(job, key, caught)
                 if isinstance(caught, ModelRefused):
                     break
                 continue
-            cost_ns = round((self._clock() - begun) * 1e9)
+            cost_ns = round((self._clock() - begun + self._lost_seconds) * 1e9)
+            self._lost_seconds = 0.0
             sample = sample.model_copy(update={"cost_ns": max(cost_ns, sample.cost_ns)})
             return self._accept(job, sample, key=key)
         if error is None:

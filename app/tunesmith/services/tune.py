@@ -14,7 +14,7 @@ from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome, TunedProfile
 from tunesmith.domain.request import TuneRequest
-from tunesmith.domain.settings import Settings, setting_spec
+from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
     NoisyMachineError,
@@ -26,9 +26,10 @@ from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
-from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints, pairs_within
+from tunesmith.tuning.confirm import Confirmer, broken_constraints
 from tunesmith.tuning.meter import TrialFailure
-from tunesmith.tuning.space import baseline_settings, parse_setting
+from tunesmith.tuning.setting_text import parse_setting
+from tunesmith.tuning.space import baseline_settings, check_rules
 from tunesmith.tuning.tuner import SearchResult, Tuner
 from tunesmith.worker.protocol import NoisePolicy
 
@@ -78,7 +79,6 @@ class _Tune:
         self._stream = stream
         self._controls = controls
         self._make_source = make_source or _rig
-        self._confirmed: Confirmation | None = None
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
@@ -189,37 +189,34 @@ class _Tune:
             request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit
         )  # fmt: skip
         result = tuner.search(start)
-        confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, emit=self._stream.emit)
-        left = max(0.0, request.budget.seconds - meter.spent_seconds)
-        pairs = pairs_within(left, tuner.whole_sample_seconds)
-        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, pairs)
+        confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
+        return self._conclude(run_id, model, found, meter, baseline, result, confirmer)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
-        baseline: Settings, result: SearchResult, confirmer: Confirmer, pairs: int,
+        baseline: Settings, result: SearchResult, confirmer: Confirmer,
     ) -> TuneResult:  # fmt: skip
-        changes = tuple(result.changes)
+        changes = result.changes
         if result.settings == baseline:
-            before = confirmer.baseline_alone(baseline, pairs=pairs)
+            before = confirmer.baseline_alone(baseline)
             after, speedup = before, _SAME
-            outcome, sentence = self._nothing_gained(before, result)
+            outcome, sentence = self._nothing_gained(run_id, before, result)
         else:
-            confirmed = confirmer.compare(baseline, result.settings, pairs=pairs)
+            confirmed = confirmer.compare(baseline, result.settings)
             before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
             if confirmed.verdict == "too_noisy":
-                raise NoisyMachineError(
-                    f"The machine was too noisy to tell: {confirmed.why}.",
-                    unharmed=f"All samples are kept in run {run_id}.",
-                    todo="Close other programs and tune again.",
-                )
+                raise _too_noisy(run_id, confirmed.why)
             if confirmed.verdict == "better":
                 outcome = "budget_spent" if result.budget_spent else "improved"
                 sentence = improvement_sentence(speedup, self._request)
             else:
                 after, speedup, changes = before, _SAME, ()
-                outcome, sentence = self._nothing_gained(before, result)
-                if confirmed.verdict == "breaks_constraints" and outcome == "infeasible":
+                result.budget_spent |= confirmed.verdict == "out_of_time"
+                outcome, sentence = self._nothing_gained(run_id, before, result)
+                if outcome == "infeasible" and confirmed.verdict == "breaks_constraints":
                     sentence = f"Nothing satisfies the constraints: {confirmed.why}"
+                elif outcome == "defaults_are_best":
+                    sentence = f"llama.cpp's defaults are best here: other settings won, but {confirmed.why}"
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
             tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds,
@@ -227,13 +224,23 @@ class _Tune:
             surroundings=found,
         )  # fmt: skip
 
-    def _nothing_gained(self, baseline: Measurement, result: SearchResult) -> tuple[Outcome, str]:
+    def _nothing_gained(
+        self, run_id: str, baseline: Measurement, result: SearchResult
+    ) -> tuple[Outcome, str]:
+        """How a tune ends that keeps the defaults.
+
+        Raises:
+            NoisyMachineError: it cannot be told whether they are best.
+        """
         broken = broken_constraints(baseline, self._request.constraints)
         if broken:
             return "infeasible", f"Nothing satisfies the constraints: {'; '.join(broken)}"
+        if result.blind:
+            raise _too_noisy(run_id, f"no answer for {', '.join(result.blind)}")
         if result.budget_spent:
             return "budget_spent", "The budget ran out before anything better than the defaults was proven"
-        return "defaults_are_best", "llama.cpp's defaults are already the best here"
+        many = f"none of {result.candidates} candidates was proven better"
+        return "defaults_are_best", f"llama.cpp's defaults are best here: {many}"
 
     # ------------------------------------------------------------- the end
 
@@ -281,22 +288,24 @@ class _Tune:
         )
 
 
+def _too_noisy(run_id: str, why: str) -> NoisyMachineError:
+    return NoisyMachineError(
+        f"The machine was too noisy to tell: {why}.",
+        unharmed=f"All samples are kept in run {run_id}.",
+        todo="Close other programs and tune again.",
+    )
+
+
 def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings, Settings]:
     """The baseline, and where the search starts: the baseline with what the user fixed.
 
     Raises:
-        UsageError: a fixed setting makes no sense.
+        UsageError: a fixed setting makes no sense, or what is to be varied is not tuned.
     """
+    check_rules(request.rules)
     baseline = baseline_settings(found.machine, request.workload)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
     shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
-    for name in request.rules.vary or ():
-        try:
-            setting_spec(name)
-        except KeyError:
-            raise UsageError(
-                f"There is no setting called {name!r}.", todo="See `tunesmith tune --help`."
-            ) from None
     try:
         return baseline.replace(**shared), baseline.replace(**fixed)
     except ValueError as error:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tunesmith.domain.events import Event, Progress
 from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Constraints
-from tunesmith.tuning.meter import Job, Meter
+from tunesmith.tuning.forecast import PROCESSES, Forecast
+from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
+from tunesmith.tuning.retake import Retaker
 
-PROCESSES = 2
-"""Pairs of fresh processes: what differs from one start to the next is in the interval too."""
-MIN_PAIRS, MAX_PAIRS = 4, 12
-NOISY_SPREAD = 0.25
-"""A speedup whose 95% interval is wider than this, as a logarithm, on a disturbed machine tells nothing."""
+WIDE_SPREAD = 0.25
+"""A speedup whose interval holds 1 and is wider than this, as a logarithm, tells nothing."""
 
-Verdict = Literal["better", "not_better", "breaks_constraints", "too_noisy"]
+Verdict = Literal["better", "not_better", "breaks_constraints", "too_noisy", "failed", "out_of_time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +29,10 @@ class Confirmation:
 
     baseline: Measurement
     tuned: Measurement
+    """The baseline's where these settings could not be measured."""
     speedup: Quantity
     verdict: Verdict
     why: str
-
-
-def pairs_within(seconds: float, one_sample_seconds: float) -> int:
-    """How many pairs of samples to take in ``seconds``: an even number between 4 and 12."""
-    affordable = int(seconds / max(1e-9, 2 * one_sample_seconds))
-    return max(MIN_PAIRS, min(MAX_PAIRS, affordable)) // 2 * 2
 
 
 def broken_constraints(measured: Measurement, constraints: Constraints) -> list[str]:
@@ -60,54 +52,63 @@ class Confirmer:
     """Measures baseline and winner alternately and judges."""
 
     def __init__(
-        self, request: TuneRequest, *, scorer: Scorer, meter: Meter, emit: Callable[[Event], None]
-    ) -> None:
+        self, request: TuneRequest, *, scorer: Scorer, meter: Meter, forecast: Forecast
+    ) -> None:  # fmt: skip
         self._request = request
         self._scorer = scorer
-        self._meter = meter
-        self._emit = emit
+        self._forecast = forecast
+        self._retaker = Retaker(meter, out_of_time=lambda: self._out_of_time)
 
-    def baseline_alone(self, baseline: Settings, *, pairs: int) -> Measurement:
-        """Measure the baseline when there is nothing to compare it with."""
-        samples = []
-        for number in range(pairs):
-            self._emit(
-                Progress(step="measuring the defaults", fraction=0.6 + 0.4 * number / pairs, eta_seconds=None)
-            )
-            samples.append(self._sample("baseline", baseline, number, pairs))
-        return summarize(samples, baseline, self._request.workload, confidence=self._request.confidence)
+    @property
+    def _out_of_time(self) -> bool:
+        return self._forecast.left <= 0
 
-    def compare(self, baseline: Settings, tuned: Settings, *, pairs: int) -> Confirmation:
-        """Measure ``pairs`` pairs, ABBA, half of them in one pair of fresh processes and half in another.
+    def baseline_alone(self, baseline: Settings) -> Measurement:
+        """Measure the baseline when there is nothing to compare it with; at least once.
 
-        The speedup is the geometric mean of the paired ratios with Student's interval; the number of
-        pairs is fixed beforehand, so no correction for looking is needed.
+        Raises:
+            TrialFailure: it cannot be measured.
+            Interrupted: the user stopped the run.
         """
+        pairs = self._forecast.pairs()
+        samples: list[Sample] = []
+        while len(samples) < pairs and not (samples and self._out_of_time):
+            self._forecast.confirming("measuring the defaults", pairs - len(samples))
+            samples.append(self._sample("baseline", baseline, len(samples), pairs))
+        return self._summarize(samples, baseline)
+
+    def compare(self, baseline: Settings, tuned: Settings) -> Confirmation:
+        """Measure pairs, ABBA, half of them in one pair of fresh processes and half in another.
+
+        The speedup is the ratio of each pair with Student's interval for the geometric mean. How many
+        pairs are taken is fixed beforehand and cut short only by the budget, neither by what they say, so
+        that no correction for looking is needed.
+
+        Raises:
+            TrialFailure: the baseline cannot be measured.
+            Interrupted: the user stopped the run.
+        """
+        pairs = self._forecast.pairs()
         first: list[Sample] = []
         second: list[Sample] = []
+        order = [("baseline", baseline, first), ("tuned", tuned, second)]
         for number in range(pairs):
-            fraction = 0.6 + 0.4 * number / pairs
-            self._emit(Progress(step="confirming in fresh processes", fraction=fraction, eta_seconds=None))
-            order = [("baseline", baseline, first), ("tuned", tuned, second)]
             for role, settings, into in order if number % 2 == 0 else order[::-1]:
-                into.append(self._sample(role, settings, number, pairs))
-        parts = self._scorer.parts
-        ratios = [
-            math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts))
-            for a, b in zip(first, second, strict=True)
-        ]
-        confidence = self._request.confidence
-        noisy = sum(sample.noisy for sample in first + second) * 2 > len(first + second)
-        speedup = quantity(ratios, confidence=confidence, noisy=noisy, interval="mean")
-        workload = self._request.workload
-        before = summarize(first, baseline, workload, confidence=confidence)
-        after = summarize(second, tuned, workload, confidence=confidence)
-        verdict, why = self._judge(before, after, speedup)
-        return Confirmation(baseline=before, tuned=after, speedup=speedup, verdict=verdict, why=why)
+                if first and self._out_of_time:
+                    return self._judge(baseline, tuned, first, second, cut_short=True)
+                left = 2 * pairs - len(first) - len(second)
+                self._forecast.confirming("confirming in fresh processes", left)
+                try:
+                    into.append(self._sample(role, settings, number, pairs))
+                except TrialFailure as failure:
+                    if role == "baseline":
+                        raise
+                    return self._unmeasured(baseline, first, f"{failure.cause}: {failure.message}")
+        return self._judge(baseline, tuned, first, second, cut_short=False)
 
     def _sample(self, role: str, settings: Settings, number: int, pairs: int) -> Sample:
         process = number * PROCESSES // pairs
-        return self._meter.sample(
+        return self._retaker.sample(
             Job(
                 stage="confirm", candidate="llama.cpp's defaults" if role == "baseline" else "tuned",
                 round=number, attempt=0, position=0, settings=settings, workload=self._request.workload,
@@ -115,7 +116,38 @@ class Confirmer:
             )
         )  # fmt: skip
 
-    def _judge(self, before: Measurement, after: Measurement, speedup: Quantity) -> tuple[Verdict, str]:
+    def _summarize(self, samples: list[Sample], settings: Settings) -> Measurement:
+        return summarize(samples, settings, self._request.workload, confidence=self._request.confidence)
+
+    def _unmeasured(self, baseline: Settings, samples: list[Sample], why: str) -> Confirmation:
+        before = self._summarize(samples, baseline)
+        same = quantity([1.0], confidence=self._request.confidence, interval="mean")
+        return Confirmation(baseline=before, tuned=before, speedup=same, verdict="failed", why=why)
+
+    def _judge(
+        self,
+        baseline: Settings,
+        tuned: Settings,
+        first: list[Sample],
+        second: list[Sample],
+        *,
+        cut_short: bool,
+    ) -> Confirmation:
+        pairs = list(zip(first, second, strict=False))
+        before = self._summarize(first, baseline)
+        parts = self._scorer.parts
+        ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
+        noisy = sum(sample.noisy for sample in first + second) * 2 > len(first + second)
+        speedup = quantity(ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean")
+        if not second:
+            return Confirmation(before, before, speedup, "out_of_time", "the budget ran out")
+        after = self._summarize(second, tuned)
+        verdict, why = self._verdict(before, after, speedup)
+        if cut_short and verdict in ("not_better", "too_noisy"):
+            verdict, why = "out_of_time", f"the budget ran out after {len(pairs)} pairs"
+        return Confirmation(before, after, speedup, verdict, why)
+
+    def _verdict(self, before: Measurement, after: Measurement, speedup: Quantity) -> tuple[Verdict, str]:
         broken = broken_constraints(after, self._request.constraints)
         if broken:
             return "breaks_constraints", "; ".join(broken)
@@ -126,9 +158,9 @@ class Confirmer:
             return self._judge_memory(before, after, low)
         if low > 1:
             return "better", f"proven faster at {self._request.confidence:.0%} confidence"
-        undecided = low <= 1 <= high
-        if undecided and speedup.noisy and math.log(high / max(low, 1e-9)) > NOISY_SPREAD:
-            return "too_noisy", f"the machine was busy and the ratio lies anywhere in {low:.2f}–{high:.2f}"
+        if low <= 1 <= high and math.log(high / max(low, 1e-9)) > WIDE_SPREAD:
+            busy = "others used the machine" if speedup.noisy else "the speed varied much"
+            return "too_noisy", f"{busy} and the ratio lies anywhere in {low:.2f}–{high:.2f}"
         return "not_better", f"the gain did not show again: {low:.3f}–{high:.3f}"
 
     def _judge_memory(self, before: Measurement, after: Measurement, low: float) -> tuple[Verdict, str]:

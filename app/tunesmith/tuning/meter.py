@@ -20,16 +20,19 @@ class Job:
     round: int
     attempt: int
     position: int
-    """Place within the round; with the fields above and the settings it names the sample for good."""
+    """Place within the round; with the fields above, the settings and the retake it names the sample."""
     settings: Settings
     workload: Workload
+    retake: int = 0
+    """How often it was taken before and found disturbed."""
     group: str = "search"
     """Jobs of one group may share a process; another group gets fresh ones."""
 
     @property
     def key(self) -> str:
         """Names the sample within its run: the same search asks for the same keys again."""
-        return f"{self.stage}/{self.round}.{self.attempt}/{self.position}/{self.group}/{self.settings.digest}"
+        place = f"{self.round}.{self.attempt}/{self.position}.{self.retake}"
+        return f"{self.stage}/{place}/{self.group}/{self.settings.digest}"
 
 
 class TrialFailure(Exception):

@@ -9,8 +9,10 @@ from tunesmith.domain.events import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
+BREACH = 5.0
+"""What breaking any constraint costs, as a logarithm: more than settings can gain (148 times)."""
 PENALTY = 10.0
-"""How much worse, as a logarithm, a candidate becomes per e-fold by which it breaks a constraint."""
+"""What each e-fold beyond a limit costs besides: among those that break it, the nearer is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +27,21 @@ class Scorer:
     def parts(self) -> frozenset[Part]:
         """The parts of the workload that the objective depends on."""
         there: set[Part] = set()
-        if self.workload.prompt:
+        if self.workload.prompt and self.objective.name != "decode":
             there.add("prefill")
-        if self.workload.generate:
+        if self.workload.generate and self.objective.name != "prefill":
             there.add("decode")
-        match self.objective.name:
-            case "decode":
-                there &= {"decode"}
-            case "prefill":
-                there &= {"prefill"}
-            case "response" | "throughput" | "memory":
-                pass
         return frozenset(there)
+
+    @property
+    def measured_parts(self) -> frozenset[Part]:
+        """The parts that have to be measured: those of the objective and those a constraint is about."""
+        needed = set(self.parts)
+        if self.workload.prompt and self.constraints.max_ttft_ms is not None:
+            needed.add("prefill")
+        if self.workload.generate and self.constraints.max_itl_ms is not None:
+            needed.add("decode")
+        return frozenset(needed)
 
     def prefill_ms(self, sample: Sample) -> float | None:
         """TTFT of the whole workload at the sample's prefill speed, ms."""
@@ -64,36 +69,67 @@ class Scorer:
         return (prefill or 0.0) + (step or 0.0) * self.workload.generate
 
     def speed(self, sample: Sample, parts: frozenset[Part]) -> float:
-        """Logarithm of requests per second over the given parts, constraints aside."""
-        return -math.log(self.response_ms(sample, parts) / 1e3)
+        """Logarithm of requests per second over those parts that the objective is about.
+
+        0 if it is about none of them: such a part is measured for a constraint's sake.
+        """
+        parts &= self.parts
+        return -math.log(self.response_ms(sample, parts) / 1e3) if parts else 0.0
+
+    def _breaches(self, sample: Sample, memory_bytes: int | None) -> list[tuple[str, float, float, str]]:
+        """What the sample breaks: name, value, limit and unit."""
+        limits, mib = self.constraints, 2**20
+        memory = None if memory_bytes is None else memory_bytes / mib
+        most = None if limits.max_memory_bytes is None else limits.max_memory_bytes / mib
+        return [
+            (name, value, limit, unit)
+            for name, value, limit, unit in (
+                ("memory", memory, most, "MiB"),
+                ("TTFT", self.prefill_ms(sample), limits.max_ttft_ms, "ms"),
+                ("ITL", self.step_ms(sample), limits.max_itl_ms, "ms"),
+            )
+            if value is not None and limit is not None and value > limit
+        ]
+
+    def broken(self, sample: Sample, memory_bytes: int | None) -> str:
+        """Which constraints the sample breaks, in words; empty if none."""
+        return "; ".join(
+            f"{name} {value:.4g} {unit} is above {limit:.4g} {unit}"
+            for name, value, limit, unit in self._breaches(sample, memory_bytes)
+        )
 
     def penalty(self, sample: Sample, memory_bytes: int | None) -> float:
         """How far the sample breaks constraints: 0 when it breaks none."""
-        limits = self.constraints
-        total = 0.0
-        for value, limit in (
-            (self.prefill_ms(sample), limits.max_ttft_ms),
-            (self.step_ms(sample), limits.max_itl_ms),
-            (memory_bytes, limits.max_memory_bytes),
-        ):
-            if value is not None and limit is not None and value > limit:
-                total += math.log(value / limit)
-        return PENALTY * total
+        breaches = self._breaches(sample, memory_bytes)
+        return sum(BREACH + PENALTY * math.log(value / limit) for _, value, limit, _ in breaches)
 
     def score(
-        self, sample: Sample, parts: frozenset[Part], *, anchor_speed: float, memory_bytes: int | None = None
+        self,
+        sample: Sample,
+        parts: frozenset[Part],
+        *,
+        anchor_speed: float,
+        memory_bytes: int | None = None,
+        slack: float = 0.0,
     ) -> float:
-        """How good a sample is against an anchor measured beside it; 0 is as good.
+        """How good a sample is; compare only with scores against the same anchor, higher is better.
 
         Args:
+            sample: the candidate's.
+            parts: what is looked at.
             anchor_speed: :meth:`speed` of the anchor over the same parts.
             memory_bytes: the candidate's peak memory, where it matters.
+            slack: for ``memory``, how much slower than the anchor it may be, as a logarithm.
         """
         gain = self.speed(sample, parts) - anchor_speed
         if self.objective.name == "memory" and memory_bytes is not None:
-            too_slow = max(0.0, -gain - math.log1p(self.objective.max_slowdown))
-            gain = -math.log(memory_bytes) - PENALTY * too_slow
+            gain = -math.log(memory_bytes) - PENALTY * max(0.0, -gain - slack)
         return gain - self.penalty(sample, memory_bytes)
+
+    @property
+    def slack(self) -> float:
+        """How much slower than the baseline the objective allows, as a logarithm."""
+        return math.log1p(self.objective.max_slowdown) if self.objective.name == "memory" else 0.0
 
     @property
     def needs_memory(self) -> bool:

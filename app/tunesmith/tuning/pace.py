@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from tunesmith.domain.events import Part
 from tunesmith.domain.measurement import Sample
-from tunesmith.domain.workload import Budget, Workload
+from tunesmith.domain.workload import Workload
 
 TARGET_PART_SECONDS = 0.35
 """Long enough that a clock tick and a scheduler slice are small beside it."""
+MOST_PART_SECONDS = 2.0
+"""Beyond this another round tells more than a longer sample."""
 MIN_STEPS = 8
 MIN_PROMPT = 32
-BUDGET_SHARE = 60
-"""A sample's part may take at most this fraction of the budget: budget / 60."""
-DEPTH_SHARE = 15
-"""Prefilling the depth once may take at most budget / 15."""
+DEPTH_SHARE = 12
+"""Prefilling the depth once may take at most this fraction of the time there is: 1 / 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +47,41 @@ def pilot_workload(whole: Workload) -> Workload:
     )
 
 
-def choose_pace(whole: Workload, pilot: Sample, budget: Budget) -> Pace:
-    """Size the search's samples by the pilot's speeds."""
-    most = budget.seconds / BUDGET_SHARE
-    prompt = generate = 0
+def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int) -> Pace:
+    """Size the search's samples by the pilot's speeds.
+
+    Args:
+        whole: the workload asked for.
+        pilot: a sample of :func:`pilot_workload`.
+        seconds: what the search may take.
+        samples: how many samples the search is likely to take.
+
+    A part of a sample is meant to take what the plan bears, but never so little that the clock and the
+    scheduler show, nor so much that a further round would tell more.
+    """
+    part_seconds = min(MOST_PART_SECONDS, max(TARGET_PART_SECONDS, seconds / max(1, samples) / 2))
+    prompt, generate = min(whole.prompt, MIN_PROMPT), min(whole.generate, MIN_STEPS)
     per_token = pilot.prefill_ns_per_token
     if whole.prompt and per_token:
-        seconds = per_token * whole.parallel / 1e9
-        affordable = int(max(TARGET_PART_SECONDS, most) / seconds)
+        affordable = math.ceil(part_seconds * 1e9 / (per_token * whole.parallel))
         prompt = min(whole.prompt, max(MIN_PROMPT, affordable))
     step = pilot.step_ns_mean
     if whole.generate and step:
-        seconds = step / 1e9
-        wanted = math.ceil(TARGET_PART_SECONDS / seconds)
-        affordable = int(most / seconds)
-        generate = min(whole.generate, max(MIN_STEPS, min(wanted, affordable)))
+        generate = min(whole.generate, max(MIN_STEPS, math.ceil(part_seconds * 1e9 / step)))
     depth = whole.depth
-    reference = per_token or (step or 0) / max(1, whole.parallel)
+    reference = per_token or (step or 0.0) / max(1, whole.parallel)
     if depth and reference:
-        depth = min(depth, max(MIN_PROMPT, int(budget.seconds / DEPTH_SHARE / (reference / 1e9))))
+        depth = min(depth, max(MIN_PROMPT, int(seconds / DEPTH_SHARE / (reference / 1e9))))
     return Pace(prompt=prompt, generate=generate, depth=depth)
+
+
+def timed_seconds(workload: Workload, pilot: Sample) -> float:
+    """What one timed repetition of a workload takes at the pilot's speeds, seconds; its depth not counted."""
+    prefill = (pilot.prefill_ns_per_token or 0.0) * workload.prompt * workload.parallel
+    return (prefill + (pilot.step_ns_mean or 0.0) * workload.generate) / 1e9
+
+
+def depth_seconds(workload: Workload, pilot: Sample) -> float:
+    """What filling the context to the workload's depth takes once at the pilot's speeds, seconds."""
+    per_token = pilot.prefill_ns_per_token or (pilot.step_ns_mean or 0.0)
+    return per_token * workload.depth / 1e9

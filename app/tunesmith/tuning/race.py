@@ -8,9 +8,9 @@ from statistics import fmean
 from typing import Literal
 
 from tunesmith.domain.settings import Settings
-from tunesmith.domain.statistics import anytime_interval
+from tunesmith.domain.statistics import anytime_interval, proof_in_sight
 
-State = Literal["racing", "lost", "tied", "won", "failed"]
+State = Literal["racing", "lost", "tied", "won", "infeasible", "failed"]
 
 
 @dataclass(slots=True)
@@ -20,51 +20,63 @@ class Arm:
     label: str
     settings: Settings
     scores: list[float] = field(default_factory=list)
-    """One per kept round, relative to the round's anchor; logarithms."""
+    """One per kept round, relative to the round's anchor; logarithms. What decides."""
+    gains: list[float] = field(default_factory=list)
+    """Beside the scores: the speed alone, as a logarithm of its ratio to the anchor's."""
+    broken: str = ""
+    """The constraint that it breaks, in words."""
     state: State = "racing"
     why: str = ""
 
-    @property
-    def mean(self) -> float:
-        """Mean score so far; minus infinity before the first."""
-        return fmean(self.scores) if self.scores else -math.inf
-
-
-def _percent(log_ratio: float) -> str:
-    return f"{100 * math.expm1(abs(log_ratio)):.1f}%"
-
 
 class Race:
-    """Best-arm identification with paired, anytime-valid intervals.
+    """Best-arm identification by successive elimination, on pairs measured side by side.
 
     Arms stand in order of simplicity, what holds so far first. In each round every arm still racing
     gets one score, all taken beside the same anchor, so that the difference of two arms' scores in a
-    round is a paired log-ratio. Two arms are compared by the anytime-valid interval of the mean of
-    those differences: an arm whose interval against the leader lies below zero has lost; of two arms
-    whose interval lies within the margin the simpler one stays. What holds so far is only replaced by
-    an arm proven better than it.
+    round is a paired log-ratio, free of what the round did to both. Two arms are compared by
+    :func:`~tunesmith.domain.statistics.anytime_interval` of those differences:
 
-    With ``alpha`` split over all pairs, a wrong loss happens in a whole race with probability at most
-    ``alpha``, under the assumptions of :func:`~tunesmith.domain.statistics.t_evidence`.
+    * an arm proven worse than the leader, or than what holds, has *lost*;
+    * an arm that is, proven, at most the margin better than what holds is *tied* and leaves, and so does
+      one for which no proof is in sight within the rounds there are: ties go to the simpler;
+    * the first arm is only replaced by one proven better than it. What holds is the first arm while it
+      races; then the simplest arm that is proven better than it.
+
+    (Even-Dar, Mannor & Mansour 2006, "Action elimination and stopping conditions for the multi-armed
+    bandit and reinforcement learning problems".) Let k be the number of arms. Only comparisons with the
+    truly best arm can drop it, and only comparisons with the first can replace it: 2k - 3 pairs. Each
+    gets an equal share of ``alpha``, so that with probability at least ``1 - alpha``, under the
+    assumptions of ``anytime_interval``, the best arm is neither called worse than another nor called
+    tied while it is better by more than the margin, and the first arm is not replaced by a slower one.
+    An arm that left for want of proof in sight is not covered: :meth:`bound` says what it may be worth.
     """
 
-    def __init__(self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int) -> None:
+    def __init__(
+        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower"
+    ) -> None:
         """Line up.
 
         Args:
+            arms: the candidates; labels differ.
             alpha: error probability for the whole race.
             margin: ratio below which a difference does not matter; 0.02 is 2%.
-            max_rounds: rounds after which the race ends undecided.
+            max_rounds: rounds after which the race ends undecided; at least 3.
+            worse: what a lower score means, in a word.
+
+        Raises:
+            ValueError: there are no arms, or two of one label.
         """
-        if not arms:
-            msg = "a race needs at least one arm"
+        if not arms or len({arm.label for arm in arms}) < len(arms):
+            msg = "a race needs arms, each with a label of its own"
             raise ValueError(msg)
         self.arms = arms
         self.rounds = 0
-        self._max_rounds = max_rounds
+        self._horizon = max(3, max_rounds)
         self._margin = math.log1p(margin)
-        pairs = max(1, len(arms) * (len(arms) - 1) // 2)
-        self._alpha = alpha / pairs
+        self._margin_text = f"{100 * margin:.3g}%"
+        self._alpha = alpha / max(1, 2 * len(arms) - 3)
+        self._worse = worse
 
     @property
     def racing(self) -> list[Arm]:
@@ -74,65 +86,105 @@ class Race:
     @property
     def finished(self) -> bool:
         """Whether nothing more needs measuring."""
-        return len(self.racing) <= 1 or self.rounds >= self._max_rounds
+        return len(self.racing) <= 1 or self.rounds >= self._horizon
+
+    @property
+    def undecided(self) -> bool:
+        """Whether several arms are still in it."""
+        return len(self.racing) > 1
 
     def fail(self, arm: Arm, why: str) -> None:
         """Take an arm out that could not be measured."""
         arm.state, arm.why = "failed", why
 
+    def differences(self, one: Arm, other: Arm) -> list[float]:
+        """Log-ratios of ``one`` over ``other``, by round, over the rounds both were in."""
+        return [a - b for a, b in zip(one.scores, other.scores, strict=False)]
+
     def interval(self, one: Arm, other: Arm) -> tuple[float, float]:
         """Anytime-valid interval for the mean log-ratio of ``one`` over ``other``."""
-        count = min(len(one.scores), len(other.scores))
-        differences = [a - b for a, b in zip(one.scores[:count], other.scores[:count], strict=True)]
-        return anytime_interval(differences, self._alpha)
+        return anytime_interval(self.differences(one, other), self._alpha, horizon=self._horizon)
 
-    def add_round(self, scores: dict[str, float]) -> list[Arm]:
-        """Take one round's scores by label and return the arms it decided about.
+    def gain_interval(self, arm: Arm) -> tuple[float, float]:
+        """As :meth:`interval`, of the arm's speed alone over the first arm's."""
+        gains = [a - b for a, b in zip(arm.gains, self.arms[0].gains, strict=False)]
+        return anytime_interval(gains, self._alpha, horizon=self._horizon)
+
+    def bound(self) -> float:
+        """The most, as a logarithm, by which any arm that was measured may be better than the winner."""
+        winner = next((arm for arm in self.arms if arm.state == "won"), self.arms[0])
+        others = [arm for arm in self.arms if arm is not winner and arm.state != "failed" and not arm.broken]
+        return max((max(0.0, self.interval(arm, winner)[1]) for arm in others), default=0.0)
+
+    def add_round(self, scores: dict[str, float], gains: dict[str, float] | None = None) -> list[Arm]:
+        """Take one round's scores, and its speeds alone, by label; return the arms it decided about.
+
+        The first arm is scored in every round, also when it has lost: it is the anchor.
 
         Raises:
-            KeyError: an arm still racing has no score.
+            KeyError: an arm still racing has no score, or the first arm has none.
         """
-        racing = self.racing
-        for arm in racing:
-            arm.scores.append(scores[arm.label])
+        for arm in self.arms:
+            if arm.state == "racing" or arm is self.arms[0]:
+                arm.scores.append(scores[arm.label])
+                arm.gains.append((gains or scores)[arm.label])
         self.rounds += 1
-        return self._judge(racing)
+        return self._judge()
 
-    def _judge(self, racing: list[Arm]) -> list[Arm]:
+    def _proven(self, one: Arm, other: Arm) -> bool:
+        return self.interval(one, other)[0] > 0
+
+    @property
+    def _holding(self) -> Arm | None:
+        """The first arm while it races; then the simplest that is proven better than it, if any."""
+        first = self.arms[0]
+        if first.state == "racing":
+            return first
+        return next((arm for arm in self.racing if self._proven(arm, first)), None)
+
+    def _judge(self) -> list[Arm]:
         decided: list[Arm] = []
-        leader = max(racing, key=lambda arm: arm.mean)
-        for arm in racing:
-            if arm is leader or arm.state != "racing" or leader.state != "racing":
-                continue
-            low, high = self.interval(leader, arm)
-            if -self._margin <= low and high <= self._margin:
-                better, worse = sorted((leader, arm), key=self.arms.index)
-                worse.state = "tied"
-                worse.why = f"within {_percent(self._margin)} of {better.label}, which is simpler"
-                decided.append(worse)
-            elif low > 0:
-                arm.state = "lost"
-                arm.why = f"at least {_percent(low)} behind {leader.label}"
-                decided.append(arm)
+        leader = max(self.racing, key=lambda arm: fmean(arm.scores), default=None)
+        for arm in self.racing:
+            for better in (leader, self._holding):
+                if better is not None and better is not arm and self._proven(better, arm):
+                    low = self.interval(better, arm)[0]
+                    arm.state = "infeasible" if arm.broken else "lost"
+                    behind = f"at least {-100 * math.expm1(-low):.1f}% {self._worse} than {better.label}"
+                    arm.why = arm.broken or behind
+                    decided.append(arm)
+                    break
+        holding = self._holding
+        if holding is not None:
+            for arm in self.racing[self.racing.index(holding) + 1 :]:
+                arm.why = self._tie(arm, holding)
+                if arm.why:
+                    arm.state = "tied"
+                    decided.append(arm)
         return decided
 
+    def _tie(self, arm: Arm, holding: Arm) -> str:
+        """Why an arm need not be raced against a simpler one any longer; empty if it must."""
+        if self.interval(arm, holding)[1] <= self._margin:
+            return f"not more than {self._margin_text} better than {holding.label}, which is simpler"
+        differences = self.differences(arm, holding)
+        if not proof_in_sight(differences, self._alpha, horizon=self._horizon):
+            change = 100 * math.expm1(fmean(differences))
+            return f"no gain over {holding.label} in sight after {len(differences)} rounds ({change:+.1f}%)"
+        return ""
+
     def winner(self) -> Arm:
-        """Who holds from now on; the first arm unless another is proven better than it."""
-        incumbent = self.arms[0]
-        left = self.racing
-        if incumbent.state == "racing":
-            proven = [arm for arm in left if arm is not incumbent and self.interval(arm, incumbent)[0] > 0]
-            best = max(proven, key=lambda arm: arm.mean) if proven else incumbent
-        elif left:
-            top = max(arm.mean for arm in left)
-            best = next(arm for arm in left if arm.mean >= top - self._margin)
-        else:
-            alive = [arm for arm in self.arms if arm.state != "failed"]
-            best = max(alive, key=lambda arm: arm.mean) if alive else incumbent
-        for arm in left:
+        """Who holds from now on: the first arm, unless another is proven better than it."""
+        first = self.arms[0]
+        proven = [arm for arm in self.racing if arm is not first and self._proven(arm, first)]
+        best = first
+        if proven:
+            top = max(fmean(arm.scores) for arm in proven)
+            best = next(arm for arm in proven if fmean(arm.scores) >= top - self._margin)
+        for arm in self.racing:
             if arm is not best:
                 arm.state = "tied"
                 arm.why = arm.why or f"not proven better than {best.label} in {self.rounds} rounds"
         if best.state != "failed":
-            best.state = "won"
+            best.state, best.why = "won", ""
         return best

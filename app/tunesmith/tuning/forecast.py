@@ -1,0 +1,115 @@
+"""Own the budget: what the search may take, what is kept for confirming, and how far the run is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tunesmith.domain.events import Event, Progress
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.workload import Budget, Workload
+from tunesmith.tuning.meter import Meter
+from tunesmith.tuning.pace import depth_seconds, timed_seconds
+from tunesmith.tuning.space import Question
+
+CONFIRM_SHARE = 0.4
+"""Part of the budget kept for confirming where confirming well needs as much."""
+CONFIRM_SHARE_MOST = 0.7
+"""Part of the budget kept where a confirmation of any worth needs more than that."""
+MIN_PAIRS, MAX_PAIRS = 4, 12
+PROCESSES = 2
+"""Pairs of fresh processes in a confirmation: what differs between starts is in the interval too."""
+TYPICAL_ROUNDS = 6
+"""After so many rounds a race is decided or given up, typically."""
+
+
+class Forecast:
+    """Divides the budget and estimates, from what samples cost so far, what is still to come."""
+
+    def __init__(self, budget: Budget, *, meter: Meter, emit: Callable[[Event], None]) -> None:
+        self._budget = budget
+        self._meter = meter
+        self._emit = emit
+        self._whole_seconds = 0.0
+        self._start_seconds = 0.0
+        self._sample_seconds = 1.0
+        self._search_began = 0.0
+        self._search_samples = 0
+        self._fraction = 0.0
+
+    # ------------------------------------------------------------- the budget
+
+    def learn(self, pilot: Sample, whole: Workload) -> None:
+        """Take in what the pilot, the first sample of all, says of costs."""
+        pilot_seconds = (pilot.prefill_ns or 0) / 1e9 + sum(pilot.step_ns) / 1e9
+        warm_up = (pilot.prefill_ns_per_token or 0.0) * whole.prompt * whole.parallel / 1e9
+        self._whole_seconds = timed_seconds(whole, pilot)
+        self._start_seconds = (
+            max(0.0, pilot.cost_ns / 1e9 - pilot_seconds) + depth_seconds(whole, pilot) + warm_up
+        )
+        self._search_began = self._meter.spent_seconds
+
+    def expect_samples_of(self, seconds: float) -> None:
+        """State what a sample of the search is meant to take, until some have been taken."""
+        self._sample_seconds = seconds
+
+    def confirm_seconds(self, pairs: int) -> float:
+        """What confirming with so many pairs is likely to take."""
+        return 2 * pairs * self._whole_seconds + 2 * PROCESSES * self._start_seconds
+
+    @property
+    def search_seconds(self) -> float:
+        """When, in seconds spent, the search has to be over."""
+        wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS))
+        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS))
+        return self._budget.seconds - max(wanted, needed)
+
+    @property
+    def search_left(self) -> float:
+        """What the search may still take, seconds."""
+        return max(0.0, self.search_seconds - self._meter.spent_seconds)
+
+    @property
+    def left(self) -> float:
+        """What is left of the whole budget, seconds."""
+        return max(0.0, self._budget.seconds - self._meter.spent_seconds)
+
+    def pairs(self) -> int:
+        """How many pairs to confirm with in what is left: an even number, 4 to 12."""
+        fixed = self.confirm_seconds(0)
+        affordable = int((self.left - fixed) / max(1e-9, 2 * self._whole_seconds))
+        return max(MIN_PAIRS, min(MAX_PAIRS, affordable)) // 2 * 2
+
+    def affords(self, question: Question) -> bool:
+        """Whether there is time for the fewest rounds that can decide a question."""
+        return self.search_left >= 3 * (len(question.options) + 2) * self._sample_seconds
+
+    # ------------------------------------------------------------- how far it is
+
+    def count_search_sample(self) -> None:
+        """One more sample of the search was taken; what a sample costs is their mean."""
+        self._search_samples += 1
+        if self._search_samples >= 6:
+            self._sample_seconds = (self._meter.spent_seconds - self._search_began) / self._search_samples
+
+    def searching(self, step: str, racing: int, rounds: int, ahead: Sequence[Question]) -> None:
+        """Tell how far the search is.
+
+        Args:
+            step: what is being done.
+            racing: candidates in the race under way.
+            rounds: its rounds so far.
+            ahead: the questions that come after it.
+        """
+        samples = (racing + 1) * max(1, TYPICAL_ROUNDS - rounds)
+        samples += sum((len(question.options) + 2) * TYPICAL_ROUNDS for question in ahead if question.options)
+        search = min(self.search_left, samples * self._sample_seconds)
+        self._tell(step, search + min(self.confirm_seconds(MAX_PAIRS), CONFIRM_SHARE * self._budget.seconds))
+
+    def confirming(self, step: str, samples_left: int) -> None:
+        """Tell how far the confirmation is."""
+        self._tell(step, samples_left * self._whole_seconds)
+
+    def _tell(self, step: str, seconds_left: float) -> None:
+        spent = self._meter.spent_seconds
+        self._fraction = max(self._fraction, min(0.99, spent / max(1e-9, spent + seconds_left)))
+        self._emit(Progress(step=step, fraction=self._fraction, eta_seconds=seconds_left))

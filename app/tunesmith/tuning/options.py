@@ -1,0 +1,163 @@
+"""Own the answers a question can have: the candidates for each setting on a given machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tunesmith.domain.machine import Machine
+from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType, Settings
+from tunesmith.domain.workload import Workload
+
+UBATCH_LADDER = (64, 128, 256, 512, 1024, 2048, 4096)
+UNQUANTIZED: tuple[CacheType, ...] = ("f32", "bf16", "f16")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer to a question: settings to change, by name."""
+
+    label: str
+    changes: tuple[tuple[str, object], ...]
+
+    def apply(self, settings: Settings) -> Settings:
+        """``settings`` with the changes made.
+
+        Raises:
+            pydantic.ValidationError: the combination makes no sense.
+        """
+        return settings.replace(**dict(self.changes))
+
+
+def thread_label(count: int) -> str:
+    """``1 thread``, ``8 threads``."""
+    return f"{count} thread{'s' * (count > 1)}"
+
+
+def _most_threads(machine: Machine, settings: Settings) -> int:
+    bound = settings.cpu_affinity
+    return machine.cpu.usable_cpus if bound is None else min(len(bound), machine.cpu.usable_cpus)
+
+
+def coarse_thread_counts(machine: Machine, most: int) -> list[int]:
+    """Counts that machines have their optimum at: all cores, all CPUs, the fast cores, fractions of them.
+
+    A core or two less leaves room for the system; decoding is often bound by memory, which fewer saturate.
+    """
+    cpu = machine.cpu
+    cores = cpu.usable_cores
+    fast = [core for core in cpu.cores if core.kind == "performance"]
+    counts = {cores, cpu.usable_cpus, -(-cores * 3 // 4), -(-cores // 2), -(-cores // 4)}
+    counts |= {len(fast), sum(len(core.cpus) for core in fast)}
+    if cores <= 16:
+        counts.add(cores - 1)
+    if cores <= 4:
+        counts |= set(range(1, cores + 1))
+    return sorted(count for count in counts if 1 <= count <= most)
+
+
+def fine_thread_counts(machine: Machine, most: int, held: int) -> list[int]:
+    """Counts half-way between what holds and its neighbours among the coarse ones."""
+    coarse = coarse_thread_counts(machine, most)
+    below = max((count for count in coarse if count < held), default=0)
+    above = min((count for count in coarse if count > held), default=held)
+    halves = {(below + held) // 2, (held + above + 1) // 2}
+    return sorted(count for count in halves - {held, 0} if count not in coarse and count <= most)
+
+
+def thread_options(name: str, machine: Machine, settings: Settings, *, fine: bool) -> Iterable[Option]:
+    """Other numbers of threads, for ``threads`` or ``threads_batch``."""
+    held, most = getattr(settings, name), _most_threads(machine, settings)
+    counts = fine_thread_counts(machine, most, held) if fine else coarse_thread_counts(machine, most)
+    for count in counts:
+        if count != held:
+            yield Option(thread_label(count), ((name, count),))
+
+
+def has_fine_counts(machine: Machine, settings: Settings) -> bool:
+    """Whether any coarse thread count has a neighbour half-way to the next."""
+    most = _most_threads(machine, settings)
+    return any(fine_thread_counts(machine, most, held) for held in coarse_thread_counts(machine, most))
+
+
+def ubatch_options(workload: Workload, settings: Settings) -> Iterable[Option]:
+    """Physical batch sizes that differ in effect: beyond the prompt's length they do the same."""
+    prompt = workload.prompt * workload.parallel
+    seen = {min(settings.n_ubatch, prompt)}
+    for size in UBATCH_LADDER:
+        effect = min(size, prompt)
+        if effect in seen:
+            continue
+        seen.add(effect)
+        changes: list[tuple[str, object]] = [("n_ubatch", size)]
+        if size > settings.n_batch:
+            changes.append(("n_batch", size))
+        yield Option(f"ubatch {size}", tuple(changes))
+
+
+def flash_attention_options(settings: Settings) -> Iterable[Option]:
+    """``auto`` means on wherever llama.cpp supports it, so only ``off`` is another candidate."""
+    if settings.flash_attn == "off":
+        yield Option("flash attention on", (("flash_attn", "on"),))
+    elif settings.type_v in UNQUANTIZED:
+        yield Option("flash attention off", (("flash_attn", "off"),))
+
+
+def cache_type_options(allowed: Sequence[CacheType], settings: Settings) -> Iterable[Option]:
+    """Cache types the user accepts, K and V alike; a quantized V needs flash attention."""
+    for cache in CACHE_TYPES_BY_PRECISION:
+        if cache not in allowed or (settings.type_k, settings.type_v) == (cache, cache):
+            continue
+        changes: list[tuple[str, object]] = [("type_k", cache), ("type_v", cache)]
+        if settings.flash_attn == "off" and cache not in UNQUANTIZED:
+            changes.append(("flash_attn", "on"))
+        yield Option(f"{cache} cache", tuple(changes))
+
+
+def affinity_options(machine: Machine, settings: Settings) -> Iterable[Option]:
+    """Only where cores differ: performance cores, one socket, one thread a core.
+
+    More threads than CPUs they are bound to would take turns, so they are cut down to as many.
+    """
+    allowed = set(machine.cpu.allowed_cpus)
+    cores = [core for core in machine.cpu.cores if allowed & set(core.cpus)]
+    choices: dict[str, list[int]] = {}
+    fast = [core for core in cores if core.kind == "performance"]
+    if 0 < len(fast) < len(cores):
+        choices["performance cores only"] = [cpu for core in fast for cpu in core.cpus]
+    if len({core.socket for core in cores}) > 1:
+        first = min(core.socket for core in cores)
+        choices["first socket only"] = [cpu for core in cores if core.socket == first for cpu in core.cpus]
+    if any(len(allowed & set(core.cpus)) > 1 for core in cores):
+        choices["one CPU a core"] = [min(allowed & set(core.cpus)) for core in cores]
+    seen = {tuple(sorted(allowed)), settings.cpu_affinity}
+    for label, cpus in choices.items():
+        bound = tuple(sorted(set(cpus) & allowed))
+        if not bound or bound in seen:
+            continue
+        seen.add(bound)
+        changes: list[tuple[str, object]] = [("cpu_affinity", bound)]
+        too_many = [name for name in ("threads", "threads_batch") if getattr(settings, name) > len(bound)]
+        changes += [(name, len(bound)) for name in too_many]
+        yield Option(label, tuple(changes))
+
+
+def gpu_layer_options(machine: Machine, settings: Settings) -> Iterable[Option]:
+    """All layers on the GPU is llama.cpp's default; none is worth asking about on an integrated one."""
+    if any(device.type in ("gpu", "igpu") for device in machine.devices) and settings.n_gpu_layers != 0:
+        yield Option("no layers on the GPU", (("n_gpu_layers", 0),))
+
+
+def repack_options(settings: Settings) -> Iterable[Option]:
+    """The other way of laying weights out."""
+    yield Option(
+        f"repacking {'off' if settings.use_extra_bufts else 'on'}",
+        (("use_extra_bufts", not settings.use_extra_bufts),),
+    )
+
+
+def load_mode_options(machine: Machine, settings: Settings) -> Iterable[Option]:
+    """Mapped is the default where the system can; read is the other."""
+    build = machine.build
+    if (build is None or build.supports_mmap) and settings.load_mode != "none":
+        yield Option("read instead of mapped", (("load_mode", "none"),))

@@ -1,0 +1,136 @@
+"""Own the rounds of a race: every candidate once between two anchors, on a machine that holds still."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from tunesmith.domain.events import Event, Part, RoundDiscarded
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.workload import Workload
+from tunesmith.tuning.meter import Job, Meter, TrialFailure
+from tunesmith.tuning.objective import Scorer
+from tunesmith.tuning.race import Arm, Race
+from tunesmith.tuning.retake import Retaker
+
+DRIFT_FLOOR = math.log(1.06)
+"""An anchor that moved less than this within a round is taken for steady."""
+MAX_ATTEMPTS = 3
+"""How often a drifted round is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What a race is run over."""
+
+    stage: str
+    workload: Workload
+    parts: frozenset[Part]
+    memory: Mapping[str, int | None]
+    """Peak memory by the settings' digest, where it matters."""
+    slack: float = 0.0
+    """For ``memory``: how much slower than the anchor a candidate may be, as a logarithm."""
+
+
+class Rounds:
+    """Takes the samples of one round after another, and watches the machine while it does.
+
+    The anchor, measured first and last in each round, is what holds so far. The baseline is the anchor
+    until something proven better takes its place; it comes back, pair by pair, in the confirmation. (To
+    measure it in each round besides would cost a third more samples in a race of two and tell nothing
+    that the chain of proofs does not.)
+    """
+
+    def __init__(
+        self,
+        *,
+        scorer: Scorer,
+        meter: Meter,
+        emit: Callable[[Event], None],
+        order: random.Random,
+        out_of_time: Callable[[], bool],
+        on_sample: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._scorer = scorer
+        self._meter = meter
+        self.retaker = Retaker(meter, out_of_time=out_of_time)
+        self._emit = emit
+        self._order = order
+        self._out_of_time = out_of_time
+        self._on_sample = on_sample
+        self._drifts: list[float] = []
+
+    def run(self, race: Race, course: Course) -> list[Arm] | None:
+        """Measure one round and give it to the race; a round in which the anchor drifted is repeated.
+
+        Returns:
+            The arms it decided about; None if no round came about: nothing is left to race, or no time.
+
+        Raises:
+            TrialFailure: the anchor cannot be measured.
+        """
+        for attempt in range(MAX_ATTEMPTS):
+            samples = self._measure(race, course, attempt)
+            if samples is None or len(race.racing) < 2:
+                return None
+            drift = self._drift(samples, course.parts)
+            if self._steady(drift) or attempt + 1 == MAX_ATTEMPTS:
+                return self._score(race, course, samples)
+            self._emit(RoundDiscarded(stage=course.stage, round=race.rounds + 1, drift=drift))
+            self._meter.rest(1.0 * (attempt + 1), why="the machine's speed changed within a round")
+        raise AssertionError("unreachable: the last attempt returns")
+
+    def _measure(self, race: Race, course: Course, attempt: int) -> dict[str, list[Sample]] | None:
+        """Samples by label, the anchor's two under the first arm's; None if the time ran out."""
+        anchor = race.arms[0]
+        others = [arm for arm in race.racing if arm is not anchor]
+        self._order.shuffle(others)
+        samples: dict[str, list[Sample]] = {}
+        for position, arm in enumerate((anchor, *others, anchor)):
+            if self._out_of_time():
+                return None
+            job = Job(
+                stage=course.stage, candidate=arm.label, round=race.rounds + 1, attempt=attempt,
+                position=position, settings=arm.settings, workload=course.workload,
+            )  # fmt: skip
+            try:
+                samples.setdefault(arm.label, []).append(self.retaker.sample(job))
+            except TrialFailure as failure:
+                if arm is anchor:
+                    raise
+                race.fail(arm, f"{failure.cause}: {failure.message}")
+            self._on_sample()
+        return samples
+
+    def _drift(self, samples: dict[str, list[Sample]], parts: frozenset[Part]) -> float:
+        """Logarithm of the anchor's second speed over its first."""
+        first, second = (self._scorer.response_ms(sample, parts) for sample in next(iter(samples.values())))
+        return math.log(first / second)
+
+    def _steady(self, drift: float) -> bool:
+        """Whether an anchor's change is of the size that is usual on this machine."""
+        usual = 4 * median(self._drifts) if len(self._drifts) >= 4 else 0.0
+        self._drifts.append(abs(drift))
+        return abs(drift) <= max(DRIFT_FLOOR, usual)
+
+    def _score(self, race: Race, course: Course, samples: dict[str, list[Sample]]) -> list[Arm]:
+        """Score every arm against the mean of the two anchors of its round."""
+        anchor = race.arms[0]
+        parts = course.parts
+        anchor_speed = fmean(self._scorer.speed(sample, parts) for sample in samples[anchor.label])
+        scores, gains = {}, {}
+        for arm in (anchor, *(arm for arm in race.racing if arm is not anchor)):
+            taken = samples[arm.label]
+            memory = course.memory.get(arm.settings.digest)
+            arm.broken = self._scorer.broken(taken[-1], memory)
+            gains[arm.label] = fmean(self._scorer.speed(sample, parts) for sample in taken) - anchor_speed
+            scores[arm.label] = fmean(
+                self._scorer.score(
+                    sample, parts, anchor_speed=anchor_speed, memory_bytes=memory, slack=course.slack
+                )
+                for sample in taken
+            )
+        return race.add_round(scores, gains)

@@ -1,0 +1,86 @@
+"""Own how settings are written by people and on command lines, and read back."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from tunesmith.domain.settings import Settings, setting_spec
+from tunesmith.errors import UsageError
+
+
+def unknown_setting(name: str) -> UsageError:
+    """The error for a name that no setting has."""
+    return UsageError(f"There is no setting called {name!r}.", todo="See `tunesmith tune --help`.")
+
+
+def parse_setting(name: str, value: str) -> tuple[str, object]:
+    """Read ``flash_attn``, ``on`` as a user writes them; names and short forms of llama.cpp are known.
+
+    Raises:
+        UsageError: there is no such setting, or the value is none of its kind.
+    """
+    try:
+        spec = setting_spec(name)
+    except KeyError:
+        raise unknown_setting(name) from None
+    kind = Settings.model_fields[spec.name].annotation
+    lowered = value.strip().lower()
+    if kind is int:
+        try:
+            return spec.name, int(value)
+        except ValueError:
+            raise UsageError(f"{spec.name} takes a whole number, not {value!r}.") from None
+    if kind is bool:
+        if lowered in ("on", "true", "yes", "1"):
+            return spec.name, True
+        if lowered in ("off", "false", "no", "0"):
+            return spec.name, False
+        raise UsageError(f"{spec.name} is on or off, not {value!r}.")
+    if spec.name == "cpu_affinity":
+        return spec.name, parse_cpu_list(value)
+    if lowered not in (choices := get_args(kind)):
+        raise UsageError(f"{spec.name} is one of {', '.join(choices)}, not {value!r}.")
+    return spec.name, lowered
+
+
+def parse_cpu_list(text: str) -> tuple[int, ...] | None:
+    """Read ``0-3,8`` as CPU numbers; an empty text or ``none`` means no binding.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    if text.strip().lower() in ("", "none", "all"):
+        return None
+    cpus: set[int] = set()
+    try:
+        for piece in text.split(","):
+            first, dash, last = piece.partition("-")
+            low, high = int(first), int(last) if dash else int(first)
+            if not 0 <= low <= high < 4096:
+                raise ValueError
+            cpus.update(range(low, high + 1))
+    except ValueError:
+        raise UsageError(f"{text!r} is no list of CPUs.", todo="Write it as 0-3,8.") from None
+    return tuple(sorted(cpus))
+
+
+def format_setting(value: object) -> str:
+    """How a setting's value is written for people and on command lines."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return format_cpu_list(value)
+    return str(value)
+
+
+def format_cpu_list(cpus: tuple[int, ...]) -> str:
+    """Write CPU numbers as ``0-3,8``."""
+    ranges: list[list[int]] = []
+    for cpu in cpus:
+        if ranges and cpu == ranges[-1][1] + 1:
+            ranges[-1][1] = cpu
+        else:
+            ranges.append([cpu, cpu])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
