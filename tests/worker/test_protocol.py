@@ -1,0 +1,141 @@
+"""What parent and worker may say to each other, and what is no message."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from tests.worker.conftest import SETTINGS
+from tunesmith.domain.events import (
+    WORKER_EVENTS,
+    ContextReady,
+    Heartbeat,
+    LogLine,
+    ModelLoaded,
+    RequestDone,
+    RequestFailed,
+    SampleTaken,
+    TokensTimed,
+    WorkerEvent,
+    WorkerReady,
+)
+from tunesmith.domain.machine import Build, Device
+from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.workload import Workload
+from tunesmith.worker.protocol import (
+    COMMANDS,
+    MAX_FRAME_BYTES,
+    Cancel,
+    Command,
+    Measure,
+    NoisePolicy,
+    Shutdown,
+)
+
+MEASURE = Measure(
+    request=7,
+    model_path="/models/größer.gguf",
+    settings=SETTINGS.replace(cpu_affinity=(0, 2), type_k="q8_0"),
+    workload=Workload(prompt=512, generate=128, depth=4096, parallel=4),
+    repetitions=3,
+    noise=NoisePolicy(max_retries=5),
+)
+BUILD = Build(
+    binding_version="1",
+    llama_cpp_version="2",
+    ggml_version="3",
+    cpu_features=("avx2",),
+    system_info="",
+    supports_gpu_offload=False,
+    supports_mmap=True,
+    supports_mlock=True,
+    supports_rpc=False,
+    backends=("CPU",),
+)
+DEVICE = Device(name="CPU", description="A CPU", type="cpu", free_bytes=1, total_bytes=2, backend="CPU")
+
+
+def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
+    return Sample(
+        prefill_tokens=9,
+        prefill_ns=10,
+        step_ns=step_ns,
+        sequences=1,
+        conditions=Conditions(foreign_cores=None, wait_share=0.0, steal_cores=None),
+        memory=MemoryUse(peak_rss_bytes=1, rss_bytes=1, pss_bytes=None),
+        noisy=False,
+        started_mono_ns=1,
+        cost_ns=1,
+    )
+
+
+EVENTS: list[WorkerEvent] = [
+    WorkerReady(pid=1, build=BUILD, devices=(DEVICE,)),
+    Heartbeat(progress=3, busy=True),
+    LogLine(level="error", text="zu wenig Speicher ⚠"),
+    ModelLoaded(load_ns=5),
+    ContextReady(create_ns=1, depth_ns=2),
+    TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
+    SampleTaken(sample=sample()),
+    RequestDone(request=1),
+    RequestFailed(request=1, error="out_of_memory", message="a\nb"),
+]
+
+
+@pytest.mark.parametrize("command", [MEASURE, Cancel(request=3), Shutdown()], ids=lambda c: c.type)
+def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
+    assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: e.type)
+def test_an_event_arrives_as_it_was_sent(event: WorkerEvent) -> None:
+    assert WORKER_EVENTS.validate_json(WORKER_EVENTS.dump_json(event)) == event
+
+
+def test_every_kind_of_worker_event_is_tried_above() -> None:
+    known = set(WORKER_EVENTS.json_schema()["discriminator"]["mapping"])
+    assert {event.type for event in EVENTS} == known
+
+
+def test_the_longest_sample_there_can_be_fits_into_a_frame() -> None:
+    """2**20 steps is the most a workload asks for; ten digits of nanoseconds are ten seconds a step."""
+    frame = WORKER_EVENTS.dump_json(SampleTaken(sample=sample((9_999_999_999,) * 2**20)))
+    assert len(frame) < MAX_FRAME_BYTES
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"repetitions": 0},
+        {"request": "7"},
+        {"surprise": 1},
+        {"model_path": 5},
+        {"noise": {"max_retries": -1}},
+        {"noise": {"pause_seconds": -0.1}},
+        {"workload": {"prompt": 0, "generate": 0}},
+        {"settings": {**SETTINGS.model_dump(), "n_batch": 0}},
+        {"settings": {**SETTINGS.model_dump(), "threads": 513}},
+    ],
+    ids=str,
+)
+def test_a_command_that_makes_no_sense_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Measure.model_validate({**MEASURE.model_dump(), **changes})
+
+
+@given(st.binary(max_size=200))
+def test_bytes_at_random_are_no_message(frame: bytes) -> None:
+    with pytest.raises(ValidationError):
+        WORKER_EVENTS.validate_json(frame)
+    with pytest.raises(ValidationError):
+        COMMANDS.validate_json(frame)
+
+
+@given(st.sampled_from(EVENTS), st.data())
+def test_an_event_cut_short_is_no_event(event: WorkerEvent, data: st.DataObject) -> None:
+    frame = WORKER_EVENTS.dump_json(event)
+    end = data.draw(st.integers(0, len(frame) - 1))
+    with pytest.raises(ValidationError):
+        WORKER_EVENTS.validate_json(frame[:end])
