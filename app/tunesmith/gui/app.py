@@ -1,0 +1,174 @@
+"""Own the start of the window: one instance, the first frame at once, heavy imports after it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QSettings, QTimer
+from PySide6.QtGui import QFileOpenEvent
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtWidgets import QApplication
+
+from tunesmith import __version__
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.icons import application_icon
+from tunesmith.gui.page import Page
+from tunesmith.gui.theme import ThemeManager
+from tunesmith.gui.window import MainWindow
+from tunesmith.settings import folders, load_preferences
+
+_HAND_OVER_MS = 1500
+_MAX_HANDED_BYTES = 64 * 1024
+
+
+def page_factories() -> dict[str, Callable[[AppContext], Page]]:
+    """How to make each page; a page's module is imported when the page is first shown."""
+
+    def models(context: AppContext) -> Page:
+        from tunesmith.gui.pages.models import ModelsPage
+
+        return ModelsPage(context)
+
+    def tune(context: AppContext) -> Page:
+        from tunesmith.gui.pages.tune import TunePage
+
+        return TunePage(context)
+
+    def chat(context: AppContext) -> Page:
+        from tunesmith.gui.pages.chat import ChatPage
+
+        return ChatPage(context)
+
+    def profiles(context: AppContext) -> Page:
+        from tunesmith.gui.pages.profiles import ProfilesPage
+
+        return ProfilesPage(context)
+
+    def compare(context: AppContext) -> Page:
+        from tunesmith.gui.pages.compare import ComparePage
+
+        return ComparePage(context)
+
+    def machine(context: AppContext) -> Page:
+        from tunesmith.gui.pages.machine import MachinePage
+
+        return MachinePage(context)
+
+    def settings(context: AppContext) -> Page:
+        from tunesmith.gui.pages.settings import SettingsPage
+
+        return SettingsPage(context)
+
+    return {
+        "models": models, "tune": tune, "chat": chat, "profiles": profiles, "compare": compare,
+        "machine": machine, "settings": settings,
+    }  # fmt: skip
+
+
+class OneInstance(QObject):
+    """Lets a second start hand its files to the first and end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self.received: Callable[[list[str]], None] = lambda _paths: None
+        self._server.newConnection.connect(self._accept)
+
+    def hand_over(self, paths: list[str]) -> bool:
+        """Give the files to a running instance; False if there is none."""
+        socket = QLocalSocket()
+        socket.connectToServer(self._name)
+        if not socket.waitForConnected(300):
+            return False
+        socket.write(json.dumps(paths).encode() + b"\n")
+        socket.flush()
+        socket.waitForBytesWritten(_HAND_OVER_MS)
+        socket.disconnectFromServer()
+        return True
+
+    def listen(self) -> None:
+        """Become the instance that others hand their files to."""
+        if not self._server.listen(self._name):
+            QLocalServer.removeServer(self._name)  # left behind by a crash
+            self._server.listen(self._name)
+
+    def _accept(self) -> None:
+        socket = self._server.nextPendingConnection()
+        socket.readyRead.connect(lambda: self._read(socket))
+        socket.disconnected.connect(socket.deleteLater)
+
+    def _read(self, socket: QLocalSocket) -> None:
+        if not socket.canReadLine():
+            return
+        try:
+            paths = json.loads(bytes(socket.readLine(_MAX_HANDED_BYTES).data()))
+        except ValueError:
+            return
+        if isinstance(paths, list):
+            self.received([path for path in paths if isinstance(path, str)])
+
+
+class _FileOpen(QObject):
+    """macOS tells of a double-clicked file by an event."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Open the file of a file-open event."""
+        if isinstance(event, QFileOpenEvent):
+            self._window.open_paths([event.file()])
+            return True
+        return super().eventFilter(watched, event)
+
+
+def make_window(application: QApplication, *, store: str | None = None) -> MainWindow:
+    """The window with its pages, not shown yet."""
+    places = folders()
+    preferences = load_preferences(places.config)
+    theme = ThemeManager(application, preferences.theme)
+    context = AppContext(theme, store_location_text=store)
+    state = QSettings(str(places.config / "window.ini"), QSettings.Format.IniFormat)
+    return MainWindow(context, page_factories(), state)
+
+
+def run(paths: list[str], *, store: str | None = None) -> int:
+    """Open the window on some files and return the exit code when it is closed."""
+    application = QApplication([sys.argv[0]])
+    application.setApplicationName("tunesmith")
+    application.setApplicationDisplayName("Tunesmith")
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("tunesmith")
+    application.setWindowIcon(application_icon())
+    absolute = [str(Path(path).absolute()) for path in paths]
+    one = OneInstance(f"tunesmith-{folders().config.as_posix().replace('/', '_')}")
+    if one.hand_over(absolute):
+        return 0
+    one.listen()
+    window = make_window(application, store=store)
+    window.show()
+
+    def begin() -> None:
+        """What takes long, after the first frame."""
+        from tunesmith.gui.status import StatusWatch
+
+        window.show_page("models" if absolute else window.last_page())
+        window.open_paths(absolute)
+        StatusWatch(window)
+
+    def raise_with(handed: list[str]) -> None:
+        window.show()
+        window.raise_()
+        window.activateWindow()
+        window.open_paths(handed)
+
+    one.received = raise_with
+    application.installEventFilter(_FileOpen(window))
+    QTimer.singleShot(0, begin)
+    return application.exec()

@@ -1,0 +1,80 @@
+"""Own what every page is given: the theme, the store, the signals between pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from tunesmith.gui.theme import ThemeManager
+from tunesmith.settings import folders, store_location
+
+if TYPE_CHECKING:
+    from tunesmith.store import Store
+
+
+class Bus(QObject):
+    """What pages ask of each other and of the window."""
+
+    show_page = Signal(str)
+    """By the page's name: models, tune, profiles, compare, machine, settings."""
+    files_dropped = Signal(list)
+    """Paths of files or folders, as str."""
+    tune_model = Signal(str)
+    """Open the tune page on this model file."""
+    tune_again = Signal(object)
+    """Open the tune page with a TunedProfile's model, workload and objective."""
+    profile_saved = Signal(str)
+    """A profile's id; lists refresh themselves."""
+    show_profile = Signal(str)
+    compare_profiles = Signal(list)
+    """Ids of two to four profiles."""
+    show_run = Signal(str)
+    """Replay a stored run, by its id, on the tune page."""
+    try_model = Signal(str, object)
+    """Open the chat on a model file, with a TunedProfile or None."""
+    busy_changed = Signal(bool)
+    """A run started or ended."""
+    message = Signal(str)
+    """A short sentence for the status bar."""
+
+
+class AppContext:
+    """The window's surroundings; passed in, never global."""
+
+    def __init__(
+        self,
+        theme: ThemeManager,
+        *,
+        store_location_text: str | None = None,
+        open_store: Callable[[], Store] | None = None,
+    ) -> None:
+        self.theme = theme
+        self.bus = Bus()
+        self.folders = folders()
+        self._location = store_location_text
+        self._open_store = open_store
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The open store; opened when first asked for.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if self._store is None:
+            if self._open_store is not None:
+                self._store = self._open_store()
+            else:
+                from tunesmith.store import Store
+
+                self._store = Store.open(store_location(self._location))
+        return self._store
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -1,0 +1,244 @@
+"""Own the main window: the rail, the pages, the status bar, drops and shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QShortcut,
+)
+from PySide6.QtWidgets import (
+    QButtonGroup,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QMainWindow,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith import __version__
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.icons import application_icon, icon
+from tunesmith.gui.page import Page, label
+from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
+
+GUIDE_URL = "https://tunesmith.readthedocs.io/"
+PAGES: tuple[tuple[str, str], ...] = (
+    ("models", "Models"),
+    ("tune", "Tune"),
+    ("chat", "Try it"),
+    ("profiles", "Profiles"),
+    ("compare", "Compare"),
+    ("machine", "Machine"),
+)
+MINIMUM = QSize(900, 600)
+FIRST = QSize(1280, 800)
+
+
+class Rail(QFrame):
+    """The pages' names with icons, one under the other; settings at the foot."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self.setObjectName("rail")
+        self.setFixedWidth(RAIL_WIDTH)
+        self.setAccessibleName("Pages")
+        self._buttons: dict[str, QToolButton] = {}
+        self._group = QButtonGroup(self)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID, GRID * 2, GRID, GRID * 2)
+        column.setSpacing(2)
+        for number, (name, title) in enumerate(PAGES, start=1):
+            column.addWidget(self._button(name, title, show, f"Ctrl+{number}"))
+        column.addStretch()
+        column.addWidget(self._button("settings", "Settings", show, "Ctrl+,"))
+
+    def _button(self, name: str, title: str, show: Callable[[str], None], keys: str) -> QToolButton:
+        made = QToolButton()
+        made.setText(title)
+        made.setAccessibleName(title)
+        made.setObjectName(f"rail-{name}")
+        made.setCheckable(True)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.setIconSize(QSize(20, 20))
+        made.setFixedWidth(RAIL_WIDTH - 2 * GRID)
+        made.setToolTip(QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText))
+        made.clicked.connect(lambda: show(name))
+        self._group.addButton(made)
+        self._buttons[name] = made
+        return made
+
+    def select(self, name: str) -> None:
+        """Mark the page that is shown."""
+        self._buttons[name].setChecked(True)
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw the icons in the theme's colours."""
+        for name, made in self._buttons.items():
+            made.setIcon(icon(name, colours.secondary, colours.accent))
+
+
+class MainWindow(QMainWindow):
+    """Tunesmith's one window."""
+
+    def __init__(
+        self, context: AppContext, pages: dict[str, Callable[[AppContext], Page]], settings: QSettings
+    ) -> None:
+        """Show the frame; pages are made when they are first shown.
+
+        Args:
+            pages: how to make each page, by name.
+            settings: where geometry and the last page are remembered.
+        """
+        super().__init__()
+        self.context = context
+        self._factories = pages
+        self._settings = settings
+        self._pages: dict[str, Page] = {}
+        self.setWindowTitle("Tunesmith")
+        self.setWindowIcon(application_icon())
+        self.setMinimumSize(MINIMUM)
+        self.setAcceptDrops(True)
+        body = QWidget()
+        row = QHBoxLayout(body)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        self.rail = Rail(self.show_page)
+        self.stack = QStackedWidget()
+        row.addWidget(self.rail)
+        row.addWidget(self.stack, 1)
+        self.setCentralWidget(body)
+        self._add_status_bar()
+        self._add_menus()
+        self._restore()
+        context.theme.changed.connect(self.rail.recolour)
+        self.rail.recolour(context.theme.colours)
+        context.bus.show_page.connect(self.show_page)
+        context.bus.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
+
+    # ------------------------------------------------------------- pages
+
+    def show_page(self, name: str) -> None:
+        """Bring a page to the front, making it if need be."""
+        if name not in self._factories:
+            return
+        page = self.page(name)
+        self.stack.setCurrentWidget(page)
+        self.rail.select(name)
+        self._settings.setValue("page", name)
+        page.shown()
+
+    def page(self, name: str) -> Page:
+        """A page by name; made when first asked for."""
+        if name not in self._pages:
+            self._pages[name] = self._factories[name](self.context)
+            self.stack.addWidget(self._pages[name])
+        return self._pages[name]
+
+    def last_page(self) -> str:
+        """The page to start with."""
+        name = str(self._settings.value("page", "models"))
+        return name if name in self._factories else "models"
+
+    def open_paths(self, paths: list[str]) -> None:
+        """Take files or folders that were dropped, opened or handed over by a second start."""
+        if paths:
+            self.context.bus.files_dropped.emit(paths)
+
+    # ------------------------------------------------------------- frame
+
+    def _add_status_bar(self) -> None:
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        self.machine_label, self.memory_label, self.quiet_label = label(""), label(""), label("")
+        for widget, name in (
+            (self.machine_label, "Machine class"),
+            (self.memory_label, "Free memory"),
+            (self.quiet_label, "How quiet the machine is"),
+        ):
+            widget.setAccessibleName(name)
+        bar.addWidget(self.machine_label)
+        bar.addPermanentWidget(self.memory_label)
+        bar.addPermanentWidget(self.quiet_label)
+
+    def _add_menus(self) -> None:
+        file_menu = self.menuBar().addMenu("&File")
+        self._action(file_menu, "&Open model…", QKeySequence.StandardKey.Open, self._ask_for_model)
+        self._action(file_menu, "Add &folder…", "Ctrl+Shift+O", self._ask_for_folder)
+        file_menu.addSeparator()
+        self._action(file_menu, "&Quit", QKeySequence.StandardKey.Quit, self.close)
+        view = self.menuBar().addMenu("&View")
+        for number, (name, title) in enumerate(PAGES, start=1):
+            self._action(view, title, f"Ctrl+{number}", lambda name=name: self.show_page(name))
+        view.addSeparator()
+        self._action(view, "Settings", "Ctrl+,", lambda: self.show_page("settings"))
+        help_menu = self.menuBar().addMenu("&Help")
+        self._action(
+            help_menu, "User &guide", QKeySequence.StandardKey.HelpContents,
+            lambda: QDesktopServices.openUrl(QUrl(GUIDE_URL)),
+        )  # fmt: skip
+        about = QAction(f"Tunesmith {__version__}", self)
+        about.setEnabled(False)
+        help_menu.addAction(about)
+        QShortcut(QKeySequence.StandardKey.Close, self, self.close)
+
+    def _action(
+        self, menu: object, text: str, keys: QKeySequence.StandardKey | str, call: Callable[[], object]
+    ) -> None:
+        action = QAction(text, self)
+        action.setShortcut(QKeySequence(keys))
+        action.triggered.connect(lambda _checked=False: call())
+        menu.addAction(action)  # type: ignore[attr-defined]
+
+    def _ask_for_model(self) -> None:
+        dialog = QFileDialog(self, "Open model")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.open_paths)
+        dialog.open()
+
+    def _ask_for_folder(self) -> None:
+        dialog = QFileDialog(self, "Add folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.open_paths)
+        dialog.open()
+
+    def _restore(self) -> None:
+        self.resize(FIRST)
+        geometry = self._settings.value("geometry")
+        if isinstance(geometry, QByteArray) and not geometry.isEmpty():
+            self.restoreGeometry(geometry)
+
+    # ------------------------------------------------------------- events
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 (Qt's name)
+        """Accept files."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 (Qt's name)
+        """Take files and folders, anywhere on the window."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            self.open_paths(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        """Remember where the window was and end what runs."""
+        self._settings.setValue("geometry", self.saveGeometry())
+        for page in self._pages.values():
+            page.closing()
+        self.context.close()
+        super().closeEvent(event)
