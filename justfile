@@ -1,0 +1,33 @@
+set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
+
+python := if os_family() == "windows" { "py" } else { "python3" }
+bin := if os_family() == "windows" { ".venv/Scripts" } else { ".venv/bin" }
+
+# List what there is.
+default:
+    @just --list
+
+# Make .venv as uv.lock says.
+setup *options:
+    {{ python }} packaging/bootstrap.py setup {{ options }}
+
+# Linters and types.
+check:
+    {{ bin }}/ruff check
+    {{ bin }}/ruff format --check
+    {{ bin }}/mypy
+    {{ bin }}/mypy packaging/bootstrap.py
+    {{ bin }}/lint-imports
+
+# Set up, every check, every test; options go to pytest.
+test *options:
+    {{ python }} packaging/bootstrap.py test {{ options }}
+
+# Set up and tune the demo model; options go to tunesmith.
+demo *options:
+    {{ python }} packaging/bootstrap.py demo {{ options }}
+
+# Format, and mend what can be mended.
+fmt:
+    {{ bin }}/ruff check --fix
+    {{ bin }}/ruff format
