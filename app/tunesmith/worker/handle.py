@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import signal
@@ -179,7 +180,8 @@ class WorkerHandle:
         """
         self._requests += 1
         command = Measure.model_validate({**arguments, "request": self._requests})
-        self._output.clear()  # a later crash is none of what was said before
+        if self.alive:
+            self._output.clear()  # a later crash is none of what was said before
         self._unanswered = True
         try:
             self._send(command)
@@ -244,7 +246,7 @@ class WorkerHandle:
 
     def _wait_until_ready(self) -> WorkerReady:
         deadline = time.monotonic() + self.patience.start
-        watch = _Watch(Patience(silence=self.patience.start))
+        watch = _Watch(Patience(silence=math.inf))
         try:
             while time.monotonic() < deadline:
                 event = self._next_event(watch)
@@ -359,7 +361,7 @@ class _Watch:
         """What is wrong, or None."""
         if now - self._heard > self._patience.silence:
             return f"The worker gave no sign of life for {self._patience.silence:g} s and was killed."
-        if now - self._moved > self._patience.stall:
+        if self._heard - self._moved > self._patience.stall:  # in silence nothing is known of progress
             return f"The worker made no progress for {self._patience.stall:g} s and was killed."
         return None
 
