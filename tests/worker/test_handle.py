@@ -25,7 +25,9 @@ from tunesmith.worker.handle import Patience, WorkerHandle, default_command
 
 WORKLOAD = Workload(prompt=40, generate=6)
 LONG = Workload(prompt=0, generate=1500)
-"""Half a second and more with the model of 0.4 MB and a context of 2048."""
+"""A fifth of a second and more with the model of 0.4 MB and a context of 2048."""
+ENDLESS = 100_000
+"""Repetitions that only a cancel ends."""
 ROOM = SETTINGS.replace(n_ctx=2048)
 
 
@@ -129,7 +131,11 @@ def test_a_refusal_leaves_the_worker_alive(rig: Listening, tmp_path: Path) -> No
 
 
 def test_live_timings_come_while_the_sample_runs_and_add_up_to_it(rig: Listening) -> None:
-    (sample,) = rig.measure(ROOM, LONG)
+    sample, steps = rig.measure(ROOM, LONG)[0], LONG.generate
+    while sum(sample.step_ns) < 7e8 and steps < 50_000:  # a fast machine
+        rig.events.clear()
+        steps *= 2
+        (sample,) = rig.measure(SETTINGS.replace(n_ctx=steps), Workload(prompt=0, generate=steps))
     timed = [event for event in rig.events if isinstance(event, TokensTimed)]
     ended_ns = sample.started_mono_ns + sum(sample.step_ns)
     assert len([event for event in timed if event.mono_ns < ended_ns]) >= 2
@@ -160,9 +166,21 @@ def test_timings_come_before_the_sample_they_belong_to(rig: Listening) -> None:
 
 
 def test_a_worker_at_work_shows_that_it_lives_and_moves(rig: Listening) -> None:
-    rig.measure(ROOM, LONG, repetitions=3)
-    beats = [event for event in rig.events if isinstance(event, Heartbeat)]
-    assert len(beats) >= 2
+    beats: list[Heartbeat] = []
+
+    def count(event: WorkerEvent) -> None:
+        if isinstance(event, Heartbeat):
+            beats.append(event)
+            if len(beats) == 3:
+                rig.interrupted.set()
+
+    rig.worker._on_event = count
+    try:
+        with pytest.raises(Interrupted):
+            rig.measure(ROOM, LONG, repetitions=ENDLESS)
+    finally:
+        rig.worker._on_event = rig.events.append
+    assert len(beats) >= 3
     assert all(beat.busy for beat in beats)
     assert len({beat.progress for beat in beats}) == len(beats)
 
@@ -227,25 +245,27 @@ def test_an_error_of_a_listener_ends_the_worker_that_nobody_listens_to(tiny_path
     rig.worker._on_event = fail
     with rig.worker:
         with pytest.raises(ZeroDivisionError):
-            rig.measure(repetitions=1000)
+            rig.measure(repetitions=ENDLESS)
         assert not rig.worker.alive
 
 
 def test_a_parent_that_was_stopped_for_a_while_blames_nobody(tiny_path: Path) -> None:
     """As when the user presses Ctrl-Z, or a listener takes its time."""
     rig = Listening(tiny_path)
-    rig.worker.patience = Patience(silence=0.8, stall=0.8)
-    slept: list[bool] = []
+    rig.worker.patience = Patience(silence=1.5, stall=1.5)
+    beats: list[Heartbeat] = []
 
     def doze(event: WorkerEvent) -> None:
-        if isinstance(event, Heartbeat) and not slept:
-            slept.append(True)
-            time.sleep(1.0)
+        if isinstance(event, Heartbeat):
+            beats.append(event)
+            if len(beats) == 1:
+                time.sleep(2.0)
+            elif len(beats) == 4:
+                rig.interrupted.set()
 
     rig.worker._on_event = doze
-    with rig.worker:
-        assert len(rig.measure(ROOM, LONG, repetitions=4)) == 4
-    assert slept
+    with rig.worker, pytest.raises(Interrupted):
+        rig.measure(ROOM, LONG, repetitions=ENDLESS)
 
 
 # ---------------------------------------------------------------- ending
@@ -271,7 +291,7 @@ def test_closing_a_worker_at_work_stops_the_work(tiny_path: Path) -> None:
 
     def work() -> None:
         try:
-            rig.measure(ROOM, LONG, repetitions=1000)
+            rig.measure(ROOM, LONG, repetitions=ENDLESS)
         except Exception as error:  # noqa: BLE001
             failed.append(error)
 
@@ -296,7 +316,7 @@ def test_sigterm_from_outside_ends_a_worker_and_is_named(tiny_path: Path) -> Non
 
     rig.worker._on_event = end
     with pytest.raises(WorkerCrashed, match="Something else ended the worker with SIGTERM"):
-        rig.measure(ROOM, LONG, repetitions=1000)
+        rig.measure(ROOM, LONG, repetitions=ENDLESS)
     assert gone(rig.worker.pid)
 
 
