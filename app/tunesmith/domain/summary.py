@@ -59,13 +59,17 @@ def summarize(
         peak_memory_bytes=over(lambda sample: sample.memory.peak_rss_bytes),
         steady_memory_bytes=over(lambda sample: sample.memory.pss_bytes or sample.memory.rss_bytes),
         device_memory_bytes=devices,
-        foreign_cores=over(lambda sample: sample.conditions.foreign_cores),
+        foreign_cores=_foreign_cores(samples, confidence=confidence, noisy=noisy),
         noisy_samples=sum(sample.noisy for sample in samples),
         rejected_samples=sum(sample.rejected for sample in samples),
     )
 
 
-def typical_foreign_cores(samples: Sequence[Sample]) -> float | None:
-    """Median CPU used by others while the samples ran, in cores; None if it was never known."""
+def _foreign_cores(samples: Sequence[Sample], *, confidence: float, noisy: bool) -> Quantity | None:
+    """CPU used by others while the samples ran; without an interval, since none at all is usual."""
     known = [s.conditions.foreign_cores for s in samples if s.conditions.foreign_cores is not None]
-    return median(known) if known else None
+    if not known:
+        return None
+    return Quantity(
+        median=median(known), low=None, high=None, confidence=confidence, samples=tuple(known), noisy=noisy
+    )

@@ -78,8 +78,8 @@ class Budget(Value):
 
 
 BUDGETS: dict[str, Budget] = {
-    "quick": Budget(name="quick", seconds=90, max_rounds=8, passes=1),
-    "standard": Budget(name="standard", seconds=300, max_rounds=16, passes=1),
+    "quick": Budget(name="quick", seconds=90, max_rounds=16, passes=1),
+    "standard": Budget(name="standard", seconds=300, max_rounds=24, passes=1),
     "thorough": Budget(name="thorough", seconds=1200, max_rounds=40, passes=2),
 }
 

@@ -12,7 +12,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Constraints
-from tunesmith.tuning.forecast import PROCESSES, Forecast
+from tunesmith.tuning.forecast import Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.retake import Retaker
@@ -70,15 +70,17 @@ class Confirmer:
             TrialFailure: it cannot be measured.
             Interrupted: the user stopped the run.
         """
-        pairs = self._forecast.pairs()
+        pairs, processes = self._forecast.confirm_plan()
         samples: list[Sample] = []
         while len(samples) < pairs and not (samples and self._out_of_time):
             self._forecast.confirming("measuring the defaults", pairs - len(samples))
-            samples.append(self._sample("baseline", baseline, len(samples), pairs))
+            samples.append(
+                self._sample("baseline", baseline, len(samples), len(samples) * processes // pairs)
+            )
         return self._summarize(samples, baseline)
 
     def compare(self, baseline: Settings, tuned: Settings) -> Confirmation:
-        """Measure pairs, ABBA, half of them in one pair of fresh processes and half in another.
+        """Measure pairs, ABBA, in fresh processes: two pairs of them where the budget bears it.
 
         The speedup is the ratio of each pair with Student's interval for the geometric mean. How many
         pairs are taken is fixed beforehand and cut short only by the budget, neither by what they say, so
@@ -88,7 +90,7 @@ class Confirmer:
             TrialFailure: the baseline cannot be measured.
             Interrupted: the user stopped the run.
         """
-        pairs = self._forecast.pairs()
+        pairs, processes = self._forecast.confirm_plan()
         first: list[Sample] = []
         second: list[Sample] = []
         order = [("baseline", baseline, first), ("tuned", tuned, second)]
@@ -99,15 +101,14 @@ class Confirmer:
                 left = 2 * pairs - len(first) - len(second)
                 self._forecast.confirming("confirming in fresh processes", left)
                 try:
-                    into.append(self._sample(role, settings, number, pairs))
+                    into.append(self._sample(role, settings, number, number * processes // pairs))
                 except TrialFailure as failure:
                     if role == "baseline":
                         raise
                     return self._unmeasured(baseline, first, f"{failure.cause}: {failure.message}")
         return self._judge(baseline, tuned, first, second, cut_short=False)
 
-    def _sample(self, role: str, settings: Settings, number: int, pairs: int) -> Sample:
-        process = number * PROCESSES // pairs
+    def _sample(self, role: str, settings: Settings, number: int, process: int) -> Sample:
         return self._retaker.sample(
             Job(
                 stage="confirm", candidate="llama.cpp's defaults" if role == "baseline" else "tuned",

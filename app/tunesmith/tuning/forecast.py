@@ -15,7 +15,8 @@ CONFIRM_SHARE = 0.4
 """Part of the budget kept for confirming where confirming well needs as much."""
 CONFIRM_SHARE_MOST = 0.7
 """Part of the budget kept where a confirmation of any worth needs more than that."""
-MIN_PAIRS, MAX_PAIRS = 4, 12
+MIN_PAIRS, ENOUGH_PAIRS, MAX_PAIRS = 4, 6, 12
+"""Of samples in a confirmation, always an even number: baseline and winner take turns in going first."""
 PROCESSES = 2
 """Pairs of fresh processes in a confirmation: what differs between starts is in the interval too."""
 TYPICAL_ROUNDS = 6
@@ -52,15 +53,15 @@ class Forecast:
         """State what a sample of the search is meant to take, until some have been taken."""
         self._sample_seconds = seconds
 
-    def confirm_seconds(self, pairs: int) -> float:
-        """What confirming with so many pairs is likely to take."""
-        return 2 * pairs * self._whole_seconds + 2 * PROCESSES * self._start_seconds
+    def confirm_seconds(self, pairs: int, processes: int = PROCESSES) -> float:
+        """What confirming with so many pairs, in so many pairs of processes, is likely to take."""
+        return 2 * pairs * self._whole_seconds + 2 * processes * self._start_seconds
 
     @property
     def search_seconds(self) -> float:
         """When, in seconds spent, the search has to be over."""
         wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS))
-        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS))
+        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS, 1))
         return self._budget.seconds - max(wanted, needed)
 
     @property
@@ -73,11 +74,18 @@ class Forecast:
         """What is left of the whole budget, seconds."""
         return max(0.0, self._budget.seconds - self._meter.spent_seconds)
 
-    def pairs(self) -> int:
-        """How many pairs to confirm with in what is left: an even number, 4 to 12."""
-        fixed = self.confirm_seconds(0)
-        affordable = int((self.left - fixed) / max(1e-9, 2 * self._whole_seconds))
-        return max(MIN_PAIRS, min(MAX_PAIRS, affordable)) // 2 * 2
+    def confirm_plan(self) -> tuple[int, int]:
+        """How many pairs of samples to confirm with in what is left, and in how many pairs of processes.
+
+        Where starting a second pair of processes would leave too few samples, one has to do.
+        """
+        best = (MIN_PAIRS, 1)
+        for processes in range(1, PROCESSES + 1):
+            time_for_samples = self.left - self.confirm_seconds(0, processes)
+            pairs = int(time_for_samples / max(1e-9, 2 * self._whole_seconds)) // 2 * 2
+            if pairs >= (MIN_PAIRS if processes == 1 else ENOUGH_PAIRS):
+                best = (min(MAX_PAIRS, pairs), processes)
+        return best
 
     def affords(self, question: Question) -> bool:
         """Whether there is time for the fewest rounds that can decide a question."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tunesmith.domain.events import Part
 from tunesmith.domain.measurement import Sample
+from tunesmith.domain.summary import itl_ms
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
 BREACH = 5.0
@@ -51,7 +52,7 @@ class Scorer:
         return per_token * self.workload.prompt * self.workload.parallel / 1e6
 
     def step_ms(self, sample: Sample) -> float | None:
-        """Inter-token latency, ms."""
+        """Mean wall time of a decoding step, ms: what the response depends on."""
         step = sample.step_ns_mean
         return None if step is None else step / 1e6
 
@@ -86,7 +87,7 @@ class Scorer:
             for name, value, limit, unit in (
                 ("memory", memory, most, "MiB"),
                 ("TTFT", self.prefill_ms(sample), limits.max_ttft_ms, "ms"),
-                ("ITL", self.step_ms(sample), limits.max_itl_ms, "ms"),
+                ("ITL", itl_ms(sample), limits.max_itl_ms, "ms"),
             )
             if value is not None and limit is not None and value > limit
         ]

@@ -74,7 +74,6 @@ class Race:
         self.rounds = 0
         self._horizon = max(3, max_rounds)
         self._margin = math.log1p(margin)
-        self._margin_text = f"{100 * margin:.3g}%"
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
 
@@ -165,12 +164,16 @@ class Race:
 
     def _tie(self, arm: Arm, holding: Arm) -> str:
         """Why an arm need not be raced against a simpler one any longer; empty if it must."""
-        if self.interval(arm, holding)[1] <= self._margin:
-            return f"not more than {self._margin_text} better than {holding.label}, which is simpler"
         differences = self.differences(arm, holding)
-        if not proof_in_sight(differences, self._alpha, horizon=self._horizon):
-            change = 100 * math.expm1(fmean(differences))
-            return f"no gain over {holding.label} in sight after {len(differences)} rounds ({change:+.1f}%)"
+        change, most = (
+            f"{100 * math.expm1(value):+.1f}%"
+            for value in (fmean(differences), min(700.0, self.interval(arm, holding)[1]))
+        )
+        if self.interval(arm, holding)[1] <= self._margin:
+            return f"no gain worth a change from {holding.label}: {change}, at most {most}"
+        in_sight = proof_in_sight(differences, self._alpha, horizon=self._horizon)
+        if not in_sight and self.rounds < self._horizon:
+            return f"no gain over {holding.label} in sight: {change} after {len(differences)} rounds"
         return ""
 
     def winner(self) -> Arm:
