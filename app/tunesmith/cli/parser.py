@@ -155,7 +155,7 @@ def _add_facts(
 def _add_profiles(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
-    profiles = _add(commands, "profiles", "list, show, rename and delete tuned profiles", [])
+    profiles = _add(commands, "profiles", "list, show, rename, delete and import tuned profiles", [])
     actions = profiles.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
     _add(actions, "list", "list the stored profiles", [everywhere])
     show = _add(actions, "show", "show a profile with its evidence", [everywhere])
@@ -165,3 +165,5 @@ def _add_profiles(
     for action in (show, rename, delete, undelete):
         action.add_argument("id", metavar="ID", help="id, the beginning of one, or the name")
     rename.add_argument("name", metavar="NAME")
+    taken = _add(actions, "import", "keep a profile from a JSON file", [everywhere])
+    taken.add_argument("file", metavar="FILE", help="what `tunesmith profiles show ID --json` printed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -39,6 +40,16 @@ def run(options: argparse.Namespace, output: Output) -> int:
             case "undelete":
                 store.undelete_profile(options.id)
                 _changed(store.profile(options.id), "{id} is back: {name}.", output)
+            case "import":
+                from tunesmith.services.profile_files import import_profile
+
+                imported = import_profile(Path(options.file), store)
+                words = "Imported {name} as {id}."
+                if imported.known:
+                    words = "{id} was there already, and the same: {name}."
+                elif imported.renumbered:
+                    words = "Imported {name} as {id}: another profile has the id that the file gives."
+                _changed(imported.profile, words, output)
             case _:
                 profile = store.profile(options.id)
                 store.delete_profile(profile.id)

@@ -1,0 +1,197 @@
+"""Own a tuned profile as a JSON file, and copies of profiles."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from tunesmith.domain.base import Value
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from tunesmith.store import Store
+
+MAX_BYTES = 4 * 2**20
+"""No profile is longer; a larger file is something else."""
+
+_MAX_NAME = 200
+_MAX_ID = 100
+_UNHARMED = "The file was left as it is, and no profile was changed."
+
+
+class ProfileFile(Value):
+    """The document, as ``tunesmith profiles show ID --json`` prints it."""
+
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
+
+    schema_name: Literal["tunesmith.profile/1"] = Field(default="tunesmith.profile/1", alias="schema")
+    deleted: bool = False
+    profile: TunedProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What came of an import."""
+
+    profile: TunedProfile
+    known: bool
+    """The very same profile was there already."""
+    renumbered: bool
+    """Another profile had its id, so it was given a new one."""
+
+
+def write_profile(profile: TunedProfile, path: Path) -> None:
+    """Write a profile as a JSON document; the file is there as a whole or not at all.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    text = ProfileFile(profile=profile).model_dump_json(indent=2) + "\n"
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            temporary.write_text(text, "utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"The file {path} cannot be written: {_reason(error)}.",
+            unharmed="The profile is unharmed.",
+            todo="Choose another folder or make room on the disk.",
+            details=str(error),
+        ) from error
+
+
+def read_profile(path: Path) -> TunedProfile:
+    """Read a profile's JSON document.
+
+    Raises:
+        UsageError: it cannot be read, is too large, or is no profile that this version knows.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The file {path} cannot be read: {_reason(error)}.",
+            unharmed="No profile was changed.",
+            todo="Check the name and whether you may read it.",
+            details=str(error),
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise _bad(path, f"is larger than {MAX_BYTES // 2**20} MiB")
+    try:
+        profile = ProfileFile.model_validate_json(raw).profile
+    except ValidationError as error:
+        raise _bad(path, _first_fault(error), str(error)) from error
+    fault = _nonsense(profile)
+    if fault:
+        raise _bad(path, fault)
+    return profile
+
+
+def import_profile(path: Path, store: Store) -> Imported:
+    """Read a profile's document and keep it; another profile of the same id is never replaced.
+
+    Raises:
+        UsageError: the file is no profile.
+        StoreError: or one of its kin.
+    """
+    profile = read_profile(path)
+    renumbered = False
+    if profile.id in {row.id for row in store.profiles()}:
+        if store.profile(profile.id) == profile:
+            return Imported(profile, known=True, renumbered=False)
+        profile = profile.model_copy(update={"id": _new_id(store)})
+        renumbered = True
+    store.save_profile(profile)
+    return Imported(profile, known=False, renumbered=renumbered)
+
+
+def duplicate_profile(store: Store, profile_id: str) -> TunedProfile:
+    """Keep a copy of a profile under an id and a name of its own.
+
+    Raises:
+        NotFoundError: there is no such profile.
+        StoreError: or one of its kin.
+    """
+    profile = store.profile(profile_id)
+    name = f"copy of {profile.name}"[:_MAX_NAME]
+    copy = profile.model_copy(update={"id": _new_id(store), "name": name})
+    store.save_profile(copy)
+    return copy
+
+
+def file_name(profile: TunedProfile) -> str:
+    """What a profile's file is called at first: its name, without what file systems dislike."""
+    kept = "".join(c if c.isalnum() or c in " -_.()" else "-" for c in profile.name)
+    return f"{' '.join(kept.split())[:80].strip(' .-') or profile.id}.json"
+
+
+def _new_id(store: Store) -> str:
+    taken = {row.id for row in store.profiles()}
+    while (made := secrets.token_hex(4)) in taken:
+        pass
+    return made
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "json_invalid":
+        return "is no JSON document"
+    place = ".".join(str(part) for part in first["loc"])[:120]
+    words = first["msg"][:1].lower() + first["msg"][1:200]
+    return f"is no tuned profile: {place + ': ' if place else ''}{words}"
+
+
+def _nonsense(profile: TunedProfile) -> str:
+    """What is wrong with a profile whose types are right; empty if nothing."""
+    if not profile.name.strip() or len(profile.name) > _MAX_NAME:
+        return f"has no name of 1 to {_MAX_NAME} characters"
+    known = all(c.isascii() and (c.isalnum() or c in "-_.") for c in profile.id)
+    if not known or not 0 < len(profile.id) <= _MAX_ID:
+        return "has an id that is none of ours"
+    try:
+        datetime.fromisoformat(profile.created_utc)
+    except ValueError:
+        return "does not say when it was made"
+    if not _finite(profile.model_dump()):
+        return "holds a number that is none, or is out of all proportion"
+    return ""
+
+
+def _finite(value: Any) -> bool:
+    """Whether every number is one that can be reckoned with."""
+    match value:
+        case bool() | str() | None:
+            return True
+        case float():
+            return math.isfinite(value)
+        case int():
+            return abs(value) < 2**63
+        case dict():
+            return all(_finite(item) for item in value.values())
+        case _:
+            return all(_finite(item) for item in value)
+
+
+def _bad(path: Path, why: str, details: str = "") -> UsageError:
+    return UsageError(
+        f"The file {os.fspath(path)} {why}.",
+        unharmed=_UNHARMED,
+        todo="Export the profile again where it was made, or choose another file.",
+        details=details[:4000],
+    )
