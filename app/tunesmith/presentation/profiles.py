@@ -1,0 +1,276 @@
+"""Own how tuned profiles are listed, found, ordered and described, without a screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from tunesmith.domain.measurement import Measurement, Quantity
+from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.workload import ObjectiveName, Workload
+from tunesmith.presentation.numbers import DASH, bytes_text, number, percent_text, quantity_text
+
+if TYPE_CHECKING:
+    from tunesmith.store import ProfileRow
+
+COLUMNS: Final = (
+    "Name", "Model", "Quantization", "Objective", "Workload", "Against defaults", "Machine class", "Made",
+)  # fmt: skip
+NAME_COLUMN: Final = 0
+SPEED_COLUMN: Final = 5
+
+OBJECTIVE_WORDS: Final[dict[ObjectiveName, str]] = {
+    "response": "response time",
+    "decode": "decode speed",
+    "prefill": "prefill speed",
+    "throughput": "throughput",
+    "memory": "memory",
+}
+_SUBJECTS: Final[dict[ObjectiveName, str]] = {
+    "response": "Answers come",
+    "decode": "Tokens come",
+    "prefill": "Prompts are read",
+    "throughput": "Requests are served",
+    "memory": "It needs less memory, and answers come",
+}
+_LABEL: Final = re.compile(r"prompt=(\d+),generate=(\d+),depth=(\d+),parallel=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileLine:
+    """One line of the list of profiles."""
+
+    id: str
+    name: str
+    model_sha256: str
+    machine_fingerprint: str
+    cells: tuple[str, ...]
+    """As many as COLUMNS."""
+    keys: tuple[tuple[float | str, ...], ...]
+    """What each cell is ordered by."""
+    speed_tip: str
+    haystack: str
+    """What a search looks through."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """One quantity beside the defaults'."""
+
+    name: str
+    before: str
+    after: str
+
+
+def profile_lines(rows: Iterable[ProfileRow]) -> list[ProfileLine]:
+    """The lines of the list, in the given order."""
+    return [_line(row) for row in rows]
+
+
+def _line(row: ProfileRow) -> ProfileLine:
+    speed = speed_text(row.outcome, row.speedup_median, row.speedup_low, row.speedup_high)
+    workload = workload_from_label(row.workload)
+    words = row.workload if workload is None else workload_words(workload)
+    objective = OBJECTIVE_WORDS[row.objective]
+    cells = (
+        row.name, row.model_name, row.quantization, objective, words, speed, row.machine_label,
+        day_text(row.created_utc),
+    )  # fmt: skip
+    tokens = (row.workload,) if workload is None else (workload.prompt, workload.generate, workload.depth)
+    keys: tuple[tuple[float | str, ...], ...] = (
+        *((cell.casefold(),) for cell in cells[:4]),
+        tokens,
+        (row.speedup_median,),
+        (row.machine_label.casefold(),),
+        (row.created_utc, row.id),
+    )
+    tip = "Speed against llama.cpp's defaults on the same machine, measured in turn with them."
+    return ProfileLine(
+        id=row.id,
+        name=row.name,
+        model_sha256=row.model_sha256,
+        machine_fingerprint=row.machine_fingerprint,
+        cells=cells,
+        keys=keys,
+        speed_tip=tip,
+        haystack=" ".join((*cells, row.id)).casefold(),
+    )
+
+
+def matches(line: ProfileLine, search: str, *, model: str | None, machine: str | None) -> bool:
+    """Whether a line holds every word of a search and is of the model and the machine class asked for."""
+    if model is not None and line.model_sha256 != model:
+        return False
+    if machine is not None and line.machine_fingerprint != machine:
+        return False
+    return all(word in line.haystack for word in search.casefold().split())
+
+
+def choices(rows: Sequence[ProfileRow]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """The models and machine classes there are, as (words, key), in the words' order.
+
+    Those whose words are the same are told apart by the beginning of their key.
+    """
+    models = {row.model_sha256: f"{row.model_name} · {row.quantization}" for row in rows}
+    machines = {row.machine_fingerprint: row.machine_label for row in rows}
+    return _told_apart(models), _told_apart(machines)
+
+
+def _told_apart(words_by_key: dict[str, str]) -> list[tuple[str, str]]:
+    words = list(words_by_key.values())
+    pairs = [
+        (text if words.count(text) == 1 else f"{text} ({key[:6]})", key) for key, text in words_by_key.items()
+    ]
+    return sorted(pairs, key=lambda pair: pair[0].casefold())
+
+
+def count_words(shown: int, there: int) -> str:
+    """How many profiles are shown, such as ``3 of 12 profiles``."""
+    noun = "profile" if there == 1 else "profiles"
+    return f"{there} {noun}" if shown == there else f"{shown} of {there} {noun}"
+
+
+def workload_from_label(label: str) -> Workload | None:
+    """The workload that a label tells of; None if it is no such label."""
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        return None
+    prompt, generate, depth, parallel = map(int, match.groups())
+    try:
+        return Workload(prompt=prompt, generate=generate, depth=depth, parallel=parallel)
+    except ValueError:
+        return None
+
+
+def workload_words(workload: Workload) -> str:
+    """Such as ``512 in, 128 out, after 2048, 4 at once``: tokens read, written and already there."""
+    parts = []
+    if workload.prompt:
+        parts.append(f"{workload.prompt} in")
+    if workload.generate:
+        parts.append(f"{workload.generate} out")
+    if workload.depth:
+        parts.append(f"after {workload.depth}")
+    if workload.parallel > 1:
+        parts.append(f"{workload.parallel} at once")
+    return ", ".join(parts)
+
+
+def workload_sentence(workload: Workload) -> str:
+    """The workload in full words, for a tool tip."""
+    parts = [f"reads {workload.prompt} prompt tokens", f"writes {workload.generate} tokens"]
+    if workload.depth:
+        parts.append(f"with {workload.depth} tokens already in the context")
+    each = "One request" if workload.parallel == 1 else f"Each of {workload.parallel} requests at once"
+    return f"{each} {', '.join(parts)}."
+
+
+def speed_text(outcome: Outcome, median: float, low: float | None, high: float | None) -> str:
+    """Such as ``1.21x (1.09–1.33)``; no number where the defaults were best."""
+    if outcome == "defaults_are_best":
+        return "defaults are best"
+    if low is None or high is None:
+        return f"{number(median)}x"
+    spread = max((high - low) / 2, 1e-3)
+    low_text, high_text = number(low, spread=spread), number(high, spread=spread)
+    return f"{number(median, spread=spread)}x ({low_text}–{high_text})"
+
+
+def ratio_text(profile: TunedProfile) -> tuple[str, str]:
+    """The result's one number and what stands small beside it; both empty where nothing was gained."""
+    speed = profile.speedup
+    if profile.outcome == "defaults_are_best":
+        return "", ""
+    text = speed_text(profile.outcome, speed.median, speed.low, speed.high)
+    value, _, interval = text.partition(" ")
+    return value, f"{interval.strip('()')}, {speed.confidence:.0%} sure" if interval else "one measurement"
+
+
+def result_sentence(profile: TunedProfile) -> str:
+    """The result in one sentence that a person can repeat."""
+    match profile.outcome:
+        case "defaults_are_best":
+            return "llama.cpp's defaults are already the best here"
+        case "infeasible":
+            return "Nothing satisfies the constraints; these settings come nearest"
+        case "improved" | "budget_spent":
+            subject = _SUBJECTS[profile.objective.name]
+            value = ratio_text(profile)[0].removesuffix("x")
+            words = f"{subject} {value} times as fast as with llama.cpp's defaults"
+            if profile.outcome == "budget_spent":
+                words += ", when the time was up"
+            return words
+
+
+def effect_words(change: Change) -> str:
+    """What a change did by itself, such as ``+12.4%``; a dash if it was not raced alone."""
+    return DASH if change.effect is None else percent_text(change.effect.median)
+
+
+def effect_tip(change: Change) -> str:
+    """Where the effect of a change lies, in a sentence."""
+    effect = change.effect
+    if effect is None:
+        return "It was not raced alone."
+    if effect.low is None or effect.high is None:
+        return "The effect when it was chosen, measured once."
+    return f"The effect when it was chosen: {percent_text(effect.low)} to {percent_text(effect.high)}."
+
+
+def evidence(profile: TunedProfile) -> list[EvidenceLine]:
+    """The quantities of the profile beside those of the defaults, without what neither has."""
+    before, after = profile.baseline, profile.tuned
+    lines = []
+    for name, unit, field in (
+        ("Decode", "tok/s", "decode_tokens_per_s"),
+        ("Prefill", "tok/s", "prefill_tokens_per_s"),
+        ("TTFT", "ms", "ttft_ms"),
+        ("ITL", "ms", "itl_ms"),
+        ("Response", "ms", "response_ms"),
+    ):
+        old, new = getattr(before, field), getattr(after, field)
+        if old is not None or new is not None:
+            lines.append(EvidenceLine(f"{name}, {unit}", _value(old), _value(new)))
+    if before.peak_memory_bytes or after.peak_memory_bytes:
+        lines.append(EvidenceLine("Memory", memory_text(before), memory_text(after)))
+    return lines
+
+
+def _value(quantity: Quantity | None) -> str:
+    return quantity_text(quantity, "").partition(" (")[0].strip()
+
+
+def memory_text(measured: Measurement) -> str:
+    """The highest memory use seen; a dash where it could not be read."""
+    peak = measured.peak_memory_bytes
+    return bytes_text(max(peak.samples, default=peak.median)) if peak else DASH
+
+
+def proof_words(profile: TunedProfile) -> str:
+    """On what the numbers rest."""
+    quantity = profile.tuned.decode_tokens_per_s or profile.tuned.prefill_tokens_per_s
+    samples = len(quantity.samples) if quantity else 0
+    noun = "measurement" if samples == 1 else "measurements"
+    words = f"{samples} {noun} each of the defaults and of these settings, in turn"
+    if profile.tuned.noisy_samples or profile.baseline.noisy_samples:
+        words += "; some were disturbed by other programs"
+    return f"{words}."
+
+
+def day_text(created_utc: str) -> str:
+    """The day in this place's time, such as ``2026-11-23``."""
+    try:
+        return datetime.fromisoformat(created_utc).astimezone().strftime("%Y-%m-%d")
+    except (ValueError, OverflowError):
+        return created_utc[:10]
+
+
+def moment_text(created_utc: str) -> str:
+    """Day and time in this place's time, such as ``2026-11-23 18:45``."""
+    try:
+        return datetime.fromisoformat(created_utc).astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return created_utc[:16]
