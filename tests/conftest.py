@@ -11,6 +11,8 @@ import platformdirs
 import pytest
 from hypothesis import settings
 
+from tests.support.cli import CommandLine
+
 # A busy machine is no reason to fail.
 settings.register_profile("tunesmith", deadline=None)
 settings.load_profile("tunesmith")
@@ -41,6 +43,12 @@ def gemma_path() -> Path:
         finally:
             temporary.unlink(missing_ok=True)
     return target
+
+
+@pytest.fixture
+def tunesmith(tmp_path: Path) -> CommandLine:
+    """The command line, with a store and caches of its own."""
+    return CommandLine(tmp_path)
 
 
 def _package_folder(name: str) -> Path:

@@ -24,6 +24,7 @@ from tunesmith.settings import store_location
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LAST_WORDS_SECONDS = 3.0
 LOSSLESS_ENOUGH: tuple[CacheType, ...] = ("f32", "bf16", "f16")
 
 
@@ -65,6 +66,10 @@ def interruptible(session: Session[Any]) -> Iterator[None]:
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except BaseException:  # the store is closed next: the run must be over by then
+        session.cancel()
+        session.wait(_LAST_WORDS_SECONDS)
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

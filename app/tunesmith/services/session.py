@@ -144,6 +144,11 @@ class Session(Generic[T]):
         """Stop as soon as possible; the result then raises Interrupted."""
         self.controls.cancel()
 
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the end; whether it came."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
     def result(self, timeout: float | None = None) -> T:
         """What the run returned; waits for it.
 
@@ -151,8 +156,7 @@ class Session(Generic[T]):
             TimeoutError: it is not over yet.
             BaseException: whatever ended the run.
         """
-        self._thread.join(timeout)
-        if self._thread.is_alive():
+        if not self.wait(timeout):
             raise TimeoutError
         if self._error is not None:
             raise self._error
