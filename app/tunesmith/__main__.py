@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import sys
 
+NO_WINDOW = """\
+tunesmith: {why}.
+{todo}To tune without a window:   tunesmith --headless {model}
+To see all commands:        tunesmith --help
+"""
+
 
 def main() -> int:
     """Run Tunesmith and return the exit code."""
@@ -13,9 +19,23 @@ def main() -> int:
 
         serve(arguments[1])
         return 0
-    from tunesmith.cli.main import run
+    from tunesmith.cli.main import run, wants_window
 
-    return run(arguments)
+    return _window(arguments) if wants_window(arguments) else run(arguments)
+
+
+def _window(paths: list[str]) -> int:
+    """Open the window, or say why not and what to do instead."""
+    from tunesmith.gui.requirements import obstacle
+
+    found = obstacle()
+    if found is None:
+        from tunesmith.gui.app import run as open_window
+
+        return open_window(paths)
+    why, todo = found
+    sys.stderr.write(NO_WINDOW.format(why=why, todo=todo, model=paths[0] if paths else "MODEL.gguf"))
+    return 2
 
 
 if __name__ == "__main__":

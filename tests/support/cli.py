@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tunesmith.cli.main import run
+from tunesmith.__main__ import main
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class CommandLine:
     @property
     def environment(self) -> dict[str, str]:
         """The environment a command runs in: no screen, folders of its own."""
-        hidden = ("DISPLAY", "WAYLAND_DISPLAY", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
+        hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         return kept | {
             "TUNESMITH_STORE": str(self.folder / "store.sqlite3"),
@@ -57,9 +57,10 @@ class CommandLine:
                 patch.delenv(name)
             for name, value in self.environment.items():
                 patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["tunesmith", *map(str, arguments)])
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 try:
-                    code = run([str(argument) for argument in arguments])
+                    code = main()
                 except SystemExit as left:
                     code = int(left.code or 0)
         return Finished(code, out.getvalue(), err.getvalue())

@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 
     from tunesmith.cli.output import Output
 
-NO_WINDOW = """\
-tunesmith: {why}.
-To tune without a window:   tunesmith --headless {model}
-To see all commands:        tunesmith --help
-"""
-
 
 def run(arguments: list[str]) -> int:
     """Carry out one command line and return the exit code."""
@@ -27,8 +21,6 @@ def run(arguments: list[str]) -> int:
     rest = [argument for argument in arguments if argument != "--headless"] if headless else arguments
     if headless and "--help" not in rest[:1] and not (rest and rest[0] in COMMANDS):
         rest = ["tune", *rest]
-    if not headless and _wants_window(rest):
-        return _window(rest)
     parser = build_parser()
     options = parser.parse_args(rest)
     if options.command is None:
@@ -37,21 +29,11 @@ def run(arguments: list[str]) -> int:
     return _guarded(options)
 
 
-def _wants_window(arguments: list[str]) -> bool:
-    return not arguments or (
-        len(arguments) == 1 and not arguments[0].startswith("-") and arguments[0] not in COMMANDS
-    )
-
-
-def _window(arguments: list[str]) -> int:
-    """Say what to do instead: this version has no window."""
-    screen = (
-        sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    )
-    why = "this version has no window yet" if screen else "there is no screen to open a window on"
-    model = arguments[0] if arguments else "MODEL.gguf"
-    sys.stderr.write(NO_WINDOW.format(why=why, model=model))
-    return 2
+def wants_window(arguments: list[str]) -> bool:
+    """Whether a command line asks for the window: nothing, or one path that is no command."""
+    if not arguments:
+        return True
+    return len(arguments) == 1 and not arguments[0].startswith("-") and arguments[0] not in COMMANDS
 
 
 def _guarded(options: argparse.Namespace) -> int:

@@ -72,7 +72,9 @@ class LedgerMeter:
         self._recorder = recorder
         self._ledger = ledger
         self._clock = clock
-        self._replaying = bool(ledger)
+        self.resumes = bool(ledger)
+        """Whether something was measured in an earlier session of the run."""
+        self._replaying = self.resumes
         self._lost_seconds = 0.0
         self.spent_seconds = 0.0
         self.taken = 0

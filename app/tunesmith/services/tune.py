@@ -182,7 +182,7 @@ class _Tune:
                 kind="tune",
                 model_name=model.header.name or Path(request.model_path).name,
                 baseline=baseline,
-                resumed=meter.spent_seconds > 0,
+                resumed=meter.resumes,
             )
         )
         tuner = Tuner(
