@@ -67,7 +67,6 @@ class SimulatedMachine:
     jobs: list[Job] = field(default_factory=list)
     rests: list[str] = field(default_factory=list)
     refusals: list[Job] = field(default_factory=list)
-    spells: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._rng = random.Random(self.seed)
@@ -169,12 +168,17 @@ class Tuned:
 
 def tune(
     wanted: TuneRequest, simulated: SimulatedMachine, *, machine: Machine = TWO_CORE_VM, confirm: bool = True,
-    start: dict[str, object] | None = None,
+    start: dict[str, object] | None = None, listener: Callable[[Event], None] = lambda _event: None,
 ) -> Tuned:  # fmt: skip
     """Search and confirm on a simulated machine."""
     events: list[Event] = []
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        listener(event)
+
     baseline = baseline_settings(machine, wanted.workload)
-    tuner = Tuner(wanted, baseline=baseline, machine=machine, meter=simulated, emit=events.append)
+    tuner = Tuner(wanted, baseline=baseline, machine=machine, meter=simulated, emit=emit)
     found = tuner.search(baseline.replace(**(start or {})))
     confirmation = None
     if confirm:

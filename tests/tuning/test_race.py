@@ -90,6 +90,13 @@ def test_arms_that_are_proven_alike_leave_the_simpler_one() -> None:
     assert "no gain worth a change from A" in now.arms[1].why
 
 
+def test_an_arm_proven_better_by_less_than_the_margin_is_a_tie() -> None:
+    now = race(max_rounds=40)
+    assert run(now, [1.0, 1.01], noise=0.001).label == "A"
+    assert now.rounds < 10
+    assert now.arms[1].why.startswith("no gain worth a change from A: +0.9%, at most +1.")
+
+
 def test_of_two_better_arms_that_are_alike_the_simpler_one_wins() -> None:
     now = race(3, max_rounds=40)
     assert run(now, [1.0, 1.2, 1.2], noise=0.005).label == "B"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.profile import Change
@@ -37,14 +38,13 @@ def effect(race: Race, winner: Arm, *, confidence: float, noisy: bool) -> Quanti
     The interval is the race's own, valid although the race stopped when it had seen enough and chose the
     best of several; None where the race was too short for one.
     """
-    ratios = [math.exp(a - b) for a, b in zip(winner.gains, race.arms[0].gains, strict=False)]
-    low, high = (math.exp(max(-700.0, min(700.0, end))) for end in race.gain_interval(winner))
-    middle = math.exp(math.fsum(map(math.log, ratios)) / len(ratios)) if ratios else None
-    if middle is None:
+    gains = [a - b for a, b in zip(winner.gains, race.arms[0].gains, strict=False)]
+    low, high = race.gain_interval(winner)
+    if not math.isfinite(high - low):
         return None
     return Quantity(
-        median=middle, low=min(low, middle), high=max(high, middle), confidence=confidence,
-        samples=tuple(ratios), noisy=noisy, interval="mean",
+        median=math.exp(fmean(gains)), low=math.exp(low), high=math.exp(high), confidence=confidence,
+        samples=tuple(math.exp(gain) for gain in gains), noisy=noisy, interval="mean",
     )  # fmt: skip
 
 

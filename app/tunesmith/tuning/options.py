@@ -34,50 +34,51 @@ def thread_label(count: int) -> str:
     return f"{count} thread{'s' * (count > 1)}"
 
 
-def _most_threads(machine: Machine, settings: Settings) -> int:
-    bound = settings.cpu_affinity
-    return machine.cpu.usable_cpus if bound is None else min(len(bound), machine.cpu.usable_cpus)
-
-
-def coarse_thread_counts(machine: Machine, most: int) -> list[int]:
+def coarse_thread_counts(machine: Machine, bound: tuple[int, ...] | None) -> list[int]:
     """Counts that machines have their optimum at: all cores, all CPUs, the fast cores, fractions of them.
 
-    A core or two less leaves room for the system; decoding is often bound by memory, which fewer saturate.
+    A core less leaves room for the system; decoding is often bound by memory, which fewer saturate.
+
+    Args:
+        machine: the cores it has and may use.
+        bound: the CPUs that threads are bound to; None for all that may be used.
     """
     cpu = machine.cpu
-    cores = cpu.usable_cores
-    fast = [core for core in cpu.cores if core.kind == "performance"]
-    counts = {cores, cpu.usable_cpus, -(-cores * 3 // 4), -(-cores // 2), -(-cores // 4)}
-    counts |= {len(fast), sum(len(core.cpus) for core in fast)}
+    room = set(cpu.allowed_cpus if bound is None else bound)
+    there = [core for core in cpu.cores if room & set(core.cpus)]
+    cpus = min(cpu.usable_cpus, len(room))
+    cores = cpu.usable_cores if bound is None or not there else min(cpu.usable_cores, len(there))
+    fast = [core for core in there if core.kind == "performance"]
+    counts = {cores, cpus, -(-cores * 3 // 4), -(-cores // 2), -(-cores // 4)}
+    counts |= {len(fast), sum(len(room & set(core.cpus)) for core in fast)}
     if cores <= 16:
         counts.add(cores - 1)
     if cores <= 4:
         counts |= set(range(1, cores + 1))
-    return sorted(count for count in counts if 1 <= count <= most)
+    return sorted(count for count in counts if 1 <= count <= cpus)
 
 
-def fine_thread_counts(machine: Machine, most: int, held: int) -> list[int]:
+def fine_thread_counts(coarse: Sequence[int], held: int) -> list[int]:
     """Counts half-way between what holds and its neighbours among the coarse ones."""
-    coarse = coarse_thread_counts(machine, most)
     below = max((count for count in coarse if count < held), default=0)
     above = min((count for count in coarse if count > held), default=held)
     halves = {(below + held) // 2, (held + above + 1) // 2}
-    return sorted(count for count in halves - {held, 0} if count not in coarse and count <= most)
+    return sorted(count for count in halves - {held, *coarse} if 0 < count < coarse[-1])
 
 
 def thread_options(name: str, machine: Machine, settings: Settings, *, fine: bool) -> Iterable[Option]:
     """Other numbers of threads, for ``threads`` or ``threads_batch``."""
-    held, most = getattr(settings, name), _most_threads(machine, settings)
-    counts = fine_thread_counts(machine, most, held) if fine else coarse_thread_counts(machine, most)
-    for count in counts:
+    held = getattr(settings, name)
+    coarse = coarse_thread_counts(machine, settings.cpu_affinity)
+    for count in fine_thread_counts(coarse, held) if fine else coarse:
         if count != held:
             yield Option(thread_label(count), ((name, count),))
 
 
 def has_fine_counts(machine: Machine, settings: Settings) -> bool:
     """Whether any coarse thread count has a neighbour half-way to the next."""
-    most = _most_threads(machine, settings)
-    return any(fine_thread_counts(machine, most, held) for held in coarse_thread_counts(machine, most))
+    coarse = coarse_thread_counts(machine, settings.cpu_affinity)
+    return any(fine_thread_counts(coarse, held) for held in coarse)
 
 
 def ubatch_options(workload: Workload, settings: Settings) -> Iterable[Option]:

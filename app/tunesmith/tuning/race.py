@@ -38,8 +38,9 @@ class Race:
     :func:`~tunesmith.domain.statistics.anytime_interval` of those differences:
 
     * an arm proven worse than the leader, or than what holds, has *lost*;
-    * an arm that is, proven, at most the margin better than what holds is *tied* and leaves, and so does
-      one for which no proof is in sight within the rounds there are: ties go to the simpler;
+    * an arm that is, proven, at most the margin better than what holds is *tied* and leaves, even if it is
+      proven a little better, and so does one for which no proof is in sight within the rounds there are:
+      ties go to the simpler;
     * the first arm is only replaced by one proven better than it. What holds is the first arm while it
       races; then the simplest arm that is proven better than it.
 
@@ -142,25 +143,28 @@ class Race:
         return next((arm for arm in self.racing if self._proven(arm, first)), None)
 
     def _judge(self) -> list[Arm]:
-        decided: list[Arm] = []
-        leader = max(self.racing, key=lambda arm: fmean(arm.scores), default=None)
-        for arm in self.racing:
-            for better in (leader, self._holding):
-                if better is not None and better is not arm and self._proven(better, arm):
-                    low = self.interval(better, arm)[0]
-                    arm.state = "infeasible" if arm.broken else "lost"
-                    behind = f"at least {-100 * math.expm1(-low):.1f}% {self._worse} than {better.label}"
-                    arm.why = arm.broken or behind
-                    decided.append(arm)
-                    break
+        """Drop what has lost or is tied; what holds comes last, so that a tie is found before a loss."""
         holding = self._holding
+        decided = [arm for arm in self.racing if arm is not holding and self._lost(arm, holding)]
         if holding is not None:
             for arm in self.racing[self.racing.index(holding) + 1 :]:
-                arm.why = self._tie(arm, holding)
-                if arm.why:
-                    arm.state = "tied"
+                if why := self._tie(arm, holding):
+                    arm.state, arm.why = "tied", why
                     decided.append(arm)
+            if self._lost(holding, None):
+                decided.append(holding)
         return decided
+
+    def _lost(self, arm: Arm, holding: Arm | None) -> bool:
+        """Whether the leader, or what holds, is proven better than an arm, which then leaves."""
+        leader = max(self.racing, key=lambda arm: fmean(arm.scores))
+        for better in (leader, holding):
+            if better is not None and better is not arm and self._proven(better, arm):
+                low = self.interval(better, arm)[0]
+                behind = f"at least {-100 * math.expm1(-low):.1f}% {self._worse} than {better.label}"
+                arm.state, arm.why = ("infeasible", arm.broken) if arm.broken else ("lost", behind)
+                return True
+        return False
 
     def _tie(self, arm: Arm, holding: Arm) -> str:
         """Why an arm need not be raced against a simpler one any longer; empty if it must."""
