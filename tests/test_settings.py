@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from tunesmith.errors import UsageError
-from tunesmith.settings import Folders, Preferences, folders, load_preferences, store_location
+from tunesmith.settings import (
+    Folders,
+    Preferences,
+    folders,
+    load_preferences,
+    save_preferences,
+    store_location,
+)
 
 
 def write(folder: Path, text: str | bytes) -> Path:
@@ -94,3 +101,25 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
     (tmp_path / "preferences.toml").mkdir()
     with pytest.raises(UsageError, match="cannot be read"):
         load_preferences(tmp_path)
+
+
+def test_saved_preferences_are_read_back(tmp_path: Path) -> None:
+    for chosen in (
+        Preferences(theme="dark"),
+        Preferences('/with "quotes" \\ and ü\n\x7f', "light", "de", update_notice=True),
+        Preferences(),
+    ):
+        save_preferences(tmp_path / "new", chosen)
+        assert load_preferences(tmp_path / "new") == chosen
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["preferences.toml"]
+
+
+def test_preferences_that_cannot_be_written_leave_the_old_ones(tmp_path: Path) -> None:
+    save_preferences(tmp_path, Preferences(theme="dark"))
+    with pytest.raises(UsageError, match="left as it was"):
+        save_preferences(tmp_path, Preferences(store="\udc80"))
+    assert load_preferences(tmp_path) == Preferences(theme="dark")
+    assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        save_preferences(tmp_path / "file", Preferences())

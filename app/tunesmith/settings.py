@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -100,6 +102,47 @@ def load_preferences(config: Path) -> Preferences:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _bad(path, f"is not valid TOML: {error}") from error
     return _checked(path, values)
+
+
+def save_preferences(config: Path, preferences: Preferences) -> None:
+    """Write ``preferences.toml`` of a folder, whole and at once; what is as by default is left out.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    usual = asdict(Preferences())
+    lines = [f"{key} = {_toml(value)}" for key, value in asdict(preferences).items() if value != usual[key]]
+    write_atomically(config / PREFERENCES_FILE, "".join(f"{line}\n" for line in lines))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that a reader finds the old one or the new one, never a part.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, UnicodeEncodeError) as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        reason = getattr(error, "strerror", None) or "a name in it is not valid text"
+        raise UsageError(
+            f"{path} cannot be written: {reason}.",
+            unharmed="It was left as it is.",
+            todo="Check the disk and the permissions of its folder.",
+        ) from error
+
+
+def _toml(value: object) -> str:
+    """A value as TOML writes it; JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _checked(path: Path, values: dict[str, Any]) -> Preferences:
