@@ -116,7 +116,7 @@ def test_saved_preferences_are_read_back(tmp_path: Path) -> None:
 
 def test_preferences_that_cannot_be_written_leave_the_old_ones(tmp_path: Path) -> None:
     save_preferences(tmp_path, Preferences(theme="dark"))
-    with pytest.raises(UsageError, match="left as it was"):
+    with pytest.raises(UsageError, match="left as it is"):
         save_preferences(tmp_path, Preferences(store="\udc80"))
     assert load_preferences(tmp_path) == Preferences(theme="dark")
     assert len(list(tmp_path.iterdir())) == 1

@@ -1,0 +1,73 @@
+"""Own the facts of a machine as names and values to read, and the report that is copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tunesmith.domain.machine import Machine, MachineClass
+from tunesmith.presentation.model_facts import plain
+from tunesmith.presentation.numbers import DASH, bytes_text
+from tunesmith.tuning.setting_text import format_cpu_list
+
+if TYPE_CHECKING:
+    from tunesmith.services.doctor import Check
+
+DEVICE_COLUMNS = ("Device", "type", "description", "free", "total")
+STATUS_WORDS = {"ok": "ok", "warning": "warning", "failed": "failed"}
+
+
+def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[str, str]]:
+    """What the probes found."""
+    cpu, memory, build = machine.cpu, machine.memory, machine.build
+    kinds = {kind: sum(core.kind == kind for core in cpu.cores) for kind in ("performance", "efficiency")}
+    cores = f"{plain(cpu.physical_cores)} cores, {cpu.logical_cpus} CPUs"
+    if any(kinds.values()):
+        cores += f" ({kinds['performance']} performance, {kinds['efficiency']} efficiency)"
+    limit = f", limited to {bytes_text(memory.limit_bytes)}" if memory.limit_bytes else ""
+    quota = f", quota {cpu.cpu_quota:g} CPUs" if cpu.cpu_quota else ""
+    return [
+        ("Class", f"{machine_class.label} · {machine_class.fingerprint}"),
+        ("Processor", cpu.model),
+        ("Cores", cores),
+        ("Usable", f"{cpu.usable_cores} cores, CPUs {format_cpu_list(cpu.allowed_cpus)}{quota}"),
+        ("llama.cpp's default", f"{cpu.llama_default_threads} threads"),
+        ("Instructions", ", ".join(cpu.features) or DASH),
+        ("Memory", f"{bytes_text(memory.total_bytes)}, {bytes_text(memory.available_bytes)} free{limit}"),
+        ("System", f"{machine.os_name}, {machine.os_kernel}"),
+        ("Virtualization", plain(machine.virtualization)),
+        ("Power", {True: "mains", False: "battery", None: DASH}[machine.power.on_mains]),
+        ("llama.cpp", build.label if build else DASH),
+        ("Build features", ", ".join(build.cpu_features) if build else DASH),
+    ]
+
+
+def device_rows(machine: Machine) -> list[tuple[str, str, str, str, str]]:
+    """Each device as llama.cpp sees it, by DEVICE_COLUMNS; the CPU's memory is the machine's."""
+    rows: list[tuple[str, str, str, str, str]] = []
+    for device in machine.devices:
+        free = machine.memory.available_bytes if device.type == "cpu" else device.free_bytes
+        total = machine.memory.total_bytes if device.type == "cpu" else device.total_bytes
+        rows.append((device.name, device.type, device.description, bytes_text(free), bytes_text(total)))
+    return rows
+
+
+def report_text(
+    version: str, machine: Machine | None, machine_class: MachineClass | None, checks: Sequence[Check]
+) -> str:
+    """Everything in plain text, to paste into a report; the host's name is left out."""
+    lines = [f"Tunesmith {version}"]
+    if machine is not None and machine_class is not None:
+        rows = machine_rows(machine, machine_class)
+        width = max(len(name) for name, _value in rows)
+        lines += ["", *(f"{name:{width}}  {value}" for name, value in rows)]
+        if machine.devices:
+            lines += ["", "Devices", *("  ".join(row) for row in device_rows(machine))]
+    if checks:
+        width = max(len(check.name) for check in checks)
+        lines += ["", "Checks"]
+        for check in checks:
+            lines.append(f"{STATUS_WORDS[check.status]:8} {check.name:{width}}  {check.what}")
+            if check.todo:
+                lines.append(f"{'':8} {'':{width}}  {check.todo}")
+    return "\n".join(lines) + "\n"
