@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -56,22 +57,24 @@ class AppContext:
         self._location = store_location_text
         self._open_store = open_store
         self._store: Store | None = None
+        self._opening = threading.Lock()
 
     @property
     def store(self) -> Store:
-        """The open store; opened when first asked for.
+        """The open store; opened when first asked for, from any thread.
 
         Raises:
             StoreError: it cannot be opened.
         """
-        if self._store is None:
-            if self._open_store is not None:
-                self._store = self._open_store()
-            else:
-                from tunesmith.store import Store
+        with self._opening:
+            if self._store is None:
+                if self._open_store is not None:
+                    self._store = self._open_store()
+                else:
+                    from tunesmith.store import Store
 
-                self._store = Store.open(store_location(self._location))
-        return self._store
+                    self._store = Store.open(store_location(self._location))
+            return self._store
 
     def close(self) -> None:
         """Close the store."""

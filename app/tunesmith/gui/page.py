@@ -95,7 +95,6 @@ class EmptyState(QWidget):
     def __init__(self, title: str, text: str, *buttons: QPushButton) -> None:
         super().__init__()
         column = QVBoxLayout(self)
-        column.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.setSpacing(GRID)
         heading = label(title, "section")
         heading.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -103,8 +102,13 @@ class EmptyState(QWidget):
         words.setAlignment(Qt.AlignmentFlag.AlignCenter)
         words.setMaximumWidth(440)
         words.setMinimumWidth(320)
+        middle = QHBoxLayout()  # an alignment would cut off lines that the label's own guess lacks
+        middle.addStretch()
+        middle.addWidget(words, 1000)
+        middle.addStretch()
+        column.addStretch()
         column.addWidget(heading)
-        column.addWidget(words, alignment=Qt.AlignmentFlag.AlignCenter)
+        column.addLayout(middle)
         row = QHBoxLayout()
         row.setSpacing(GRID)
         row.addStretch()
@@ -113,6 +117,7 @@ class EmptyState(QWidget):
         row.addStretch()
         column.addSpacing(GRID)
         column.addLayout(row)
+        column.addStretch()
 
 
 class Page(QWidget):

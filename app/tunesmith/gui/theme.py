@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
+from tunesmith import assets
 from tunesmith.settings import Theme
 
 GRID = 8
@@ -132,6 +133,11 @@ def tabular(font: QFont, *, pixels: int | None = None, bold: bool = False) -> QF
     return made
 
 
+def _chevron() -> str:
+    """Where the arrow of a choice lies; one grey that is seen on light and on dark."""
+    return assets.resource("icons/chevron-down.svg").as_posix()
+
+
 def stylesheet(c: Colours) -> str:
     """The whole style sheet. Widgets are addressed by class or by the dynamic property ``role``."""
     return f"""
@@ -177,6 +183,7 @@ QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit, QText
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
 QTextEdit:focus {{ border-color: {c.accent}; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
+QComboBox::down-arrow {{ image: url("{_chevron()}"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {c.raised}; border: 1px solid {c.line}; outline: none; }}
 QTableView, QTreeView, QListView {{ background: {c.surface}; color: {c.text}; border: 1px solid {c.line};
   border-radius: 6px; gridline-color: {c.line}; font-size: {TABLE_PX}px; outline: none;
@@ -185,7 +192,7 @@ QTableView, QTreeView, QListView {{ background: {c.surface}; color: {c.text}; bo
 QTableView::item, QTreeView::item {{ padding: 4px 8px; }}
 QHeaderView {{ background: {c.surface}; }}
 QHeaderView::section {{ background: {c.surface}; color: {c.secondary}; border: none;
-  border-bottom: 1px solid {c.line}; padding: 6px 8px; font-size: {TABLE_PX}px; }}
+  border-bottom: 1px solid {c.line}; padding: 6px 11px; font-size: {TABLE_PX}px; }}
 QTableCornerButton::section {{ background: {c.surface}; border: none; }}
 QStatusBar {{ background: {c.surface}; border-top: 1px solid {c.line}; color: {c.secondary}; }}
 QStatusBar::item {{ border: none; }}

@@ -152,6 +152,8 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: list[str]) -> None:
         """Take files or folders that were dropped, opened or handed over by a second start."""
+        if any(path.lower().endswith(".json") for path in paths):
+            self.page("profiles")  # which takes them, and may not have been shown yet
         if paths:
             self.context.bus.files_dropped.emit(paths)
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
 
 COLUMNS: Final = (
-    "Name", "Model", "Quantization", "Objective", "Workload", "Against defaults", "Machine class", "Made",
+    "Name", "Against defaults", "Model", "Quantization", "Objective", "Workload", "Machine class", "Made",
 )  # fmt: skip
 NAME_COLUMN: Final = 0
-SPEED_COLUMN: Final = 5
+SPEED_COLUMN: Final = 1
 
 OBJECTIVE_WORDS: Final[dict[ObjectiveName, str]] = {
     "response": "response time",
@@ -76,14 +76,15 @@ def _line(row: ProfileRow) -> ProfileLine:
     words = row.workload if workload is None else workload_words(workload)
     objective = OBJECTIVE_WORDS[row.objective]
     cells = (
-        row.name, row.model_name, row.quantization, objective, words, speed, row.machine_label,
+        row.name, speed, row.model_name, row.quantization, objective, words, row.machine_label,
         day_text(row.created_utc),
     )  # fmt: skip
-    tokens = (row.workload,) if workload is None else (workload.prompt, workload.generate, workload.depth)
+    tokens = (-1,) if workload is None else (workload.prompt, workload.generate, workload.depth)
     keys: tuple[tuple[float | str, ...], ...] = (
-        *((cell.casefold(),) for cell in cells[:4]),
-        tokens,
+        (row.name.casefold(),),
         (row.speedup_median,),
+        *((cell.casefold(),) for cell in cells[2:5]),
+        tokens,
         (row.machine_label.casefold(),),
         (row.created_utc, row.id),
     )

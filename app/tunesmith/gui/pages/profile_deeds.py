@@ -1,0 +1,154 @@
+"""Own what can be done with profiles: each deed one call to a service, told of in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.widgets.asking import Asker
+from tunesmith.gui.widgets.undo_bar import UndoBar
+
+if TYPE_CHECKING:
+    from tunesmith.domain.profile import TunedProfile
+    from tunesmith.services.profile_files import Imported
+
+
+class ProfileDeeds(QObject):
+    """Changes profiles and says when the list is to be read again."""
+
+    changed = Signal()
+    noted = Signal(object)
+    """A profile with its new notes."""
+    made = Signal(list)
+    """Ids of profiles that came or came back: worth showing."""
+
+    def __init__(self, page: QWidget, context: AppContext, asker: Asker, undo_bar: UndoBar) -> None:
+        super().__init__(page)
+        self._page = page
+        self._context = context
+        self._asker = asker
+        self._undo_bar = undo_bar
+
+    def rename(self, profile_id: str, name: str) -> None:
+        """Give a profile another name."""
+        self._asker.ask(lambda: self._context.store.rename_profile(profile_id, name))
+        self.changed.emit()  # also puts the old name back if it cannot be changed
+
+    def set_notes(self, profile_id: str, notes: str) -> None:
+        """Replace a profile's notes."""
+        self._asker.ask(lambda: self._context.store.set_notes(profile_id, notes), self.noted.emit)
+
+    def duplicate(self, profile: TunedProfile) -> None:
+        """Make a copy with a name of its own."""
+        from tunesmith.services.profile_files import duplicate_profile
+
+        self._asker.ask(
+            lambda: duplicate_profile(self._context.store, profile.id),
+            lambda copy: self.made.emit([copy.id]),
+        )
+
+    def delete(self, profiles: Sequence[tuple[str, str]]) -> None:
+        """Delete profiles, given by id and name, and offer to undo it."""
+        if not profiles:
+            return
+        ids = [profile_id for profile_id, _name in profiles]
+
+        def delete() -> None:
+            for profile_id in ids:
+                self._context.store.delete_profile(profile_id)
+
+        text = f"Deleted {profiles[0][1]}." if len(ids) == 1 else f"Deleted {len(ids)} profiles."
+        self._asker.ask(delete, lambda _none: self._undo_bar.offer(text, lambda: self._bring_back(ids)))
+        self.changed.emit()
+
+    def _bring_back(self, ids: list[str]) -> None:
+        def undelete() -> None:
+            for profile_id in ids:
+                self._context.store.undelete_profile(profile_id)
+
+        self._asker.ask(undelete, lambda _none: self.made.emit(ids))
+
+    def copy_command(self, profile: TunedProfile) -> None:
+        """Put the llama-server command of a profile on the clipboard."""
+        from tunesmith.presentation.server_command import server_command
+
+        QGuiApplication.clipboard().setText(server_command(profile.settings, profile.model.header.path))
+        self._context.bus.message.emit("The llama-server command is on the clipboard.")
+
+    # ------------------------------------------------------------- elsewhere
+
+    def try_it(self, profile: TunedProfile) -> None:
+        """Chat under the profile's settings."""
+        self._context.bus.show_page.emit("chat")  # makes the page, which then hears the rest
+        self._context.bus.try_model.emit(profile.model.header.path, profile)
+
+    def tune_again(self, profile: TunedProfile) -> None:
+        """Set up another tune from this profile."""
+        self._context.bus.show_page.emit("tune")
+        self._context.bus.tune_again.emit(profile)
+
+    def show_history(self, profile: TunedProfile) -> None:
+        """Replay the run that the profile came from."""
+        self._context.bus.show_page.emit("tune")
+        self._context.bus.show_run.emit(profile.run_id)
+
+    # ------------------------------------------------------------- files
+
+    def ask_what(self) -> None:
+        """Ask for JSON files to import."""
+        dialog = QFileDialog(self._page, "Import profiles")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters(["Profiles (*.json)", "All files (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(self.import_files)
+        dialog.open()
+
+    def import_files(self, paths: list[str]) -> None:
+        """Keep the profiles of some JSON files; what is wrong with one does not hinder the others."""
+        for path in paths:
+            self._import(Path(path))
+
+    def _import(self, path: Path) -> None:
+        from tunesmith.services.profile_files import import_profile
+
+        self._asker.ask(lambda: import_profile(path, self._context.store), self._imported)
+
+    def _imported(self, imported: Imported) -> None:
+        profile = imported.profile
+        text = f"Imported {profile.name}."
+        if imported.known:
+            text = f"{profile.name} was there already, and the same."
+        elif imported.renumbered:
+            text = f"Imported {profile.name} beside the profile that has its id."
+        self._context.bus.message.emit(text)
+        if not imported.known:
+            self._context.bus.profile_saved.emit(profile.id)
+        self.made.emit([profile.id])
+
+    def ask_where_to(self, profile: TunedProfile) -> None:
+        """Ask where a profile's JSON file shall lie, and write it."""
+        from tunesmith.services.profile_files import file_name
+
+        dialog = QFileDialog(self._page, "Export profile")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters(["Profiles (*.json)"])
+        dialog.setDefaultSuffix("json")
+        dialog.selectFile(file_name(profile))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self.export(profile, path))
+        dialog.open()
+
+    def export(self, profile: TunedProfile, path: str) -> None:
+        """Write a profile's JSON file."""
+        from tunesmith.services.profile_files import write_profile
+
+        self._asker.ask(
+            lambda: write_profile(profile, Path(path)),
+            lambda _none: self._context.bus.message.emit(f"Exported to {path}."),
+        )

@@ -1,0 +1,237 @@
+"""Own the pane that tells of one profile: result, settings, evidence, notes and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPlainTextEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.gui.page import button, label, line
+from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
+from tunesmith.presentation import profiles as words
+
+_SAVE_NOTES_MS = 900
+_MAX_NOTES = 20_000
+
+
+class ProfileDetails(QFrame):
+    """One profile, or a hint when none or several are chosen."""
+
+    notes_changed = Signal(str, str)
+    """A profile's id and its new notes."""
+    try_asked = Signal()
+    tune_asked = Signal()
+    history_asked = Signal()
+
+    def __init__(self, more: QMenu) -> None:
+        """``more`` holds what else can be done with the profile."""
+        super().__init__()
+        self.setProperty("role", "surface")
+        self.setFixedWidth(DETAILS_WIDTH)
+        self.setAccessibleName("Details")
+        self._profile: TunedProfile | None = None
+        self._notes_of = ""
+        self._loading = False
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer.addWidget(self._scroll)
+        self.hint = label("", "secondary", wrap=True)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.hint.setContentsMargins(GRID * 3, 0, GRID * 3, 0)
+        outer.addWidget(self.hint, 1)
+        self._build(more)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SAVE_NOTES_MS)
+        self._timer.timeout.connect(self.save_notes)
+        self.show_hint("")
+
+    def _build(self, more: QMenu) -> None:
+        body = QWidget()
+        self._scroll.setWidget(body)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
+        column.setSpacing(GRID)
+        self.name = label("", "section", wrap=True, selectable=True)
+        self.sentence = label("", wrap=True, selectable=True)
+        self.ratio = label("", "result")
+        self.interval = label("", "small")
+        number = QHBoxLayout()
+        number.setSpacing(GRID)
+        number.addWidget(self.ratio)
+        number.addWidget(self.interval, 1, Qt.AlignmentFlag.AlignBottom)
+        self.interval.setContentsMargins(0, 0, 0, 6)
+        self.try_button = button("Try it", "primary", tip="Chat with the model under these settings")
+        self.tune_button = button("Tune again", tip="Start from this model, workload and objective")
+        self.more_button = button("More", tip="Rename, duplicate, export, delete and the rest")
+        self.more_button.setMenu(more)
+        self.history_button = button("Show how it was found", "quiet", tip="Replay the stored run")
+        self.try_button.clicked.connect(self.try_asked)
+        self.tune_button.clicked.connect(self.tune_asked)
+        self.history_button.clicked.connect(self.history_asked)
+        actions = QHBoxLayout()
+        actions.setSpacing(GRID)
+        for widget in (self.try_button, self.tune_button, self.more_button):
+            actions.addWidget(widget)
+        actions.addStretch()
+        self._changes, self._evidence, self._facts = _Grid(), _Grid(), _Grid()
+        self._changes_title = label("Settings that changed", "section")
+        self._proof = label("", "small", wrap=True)
+        self.notes = QPlainTextEdit()
+        self.notes.setAccessibleName("Notes")
+        self.notes.setPlaceholderText("What is worth remembering of it")
+        self.notes.setTabChangesFocus(True)
+        self.notes.setFixedHeight(88)
+        self.notes.textChanged.connect(self._notes_typed)
+        self.notes.installEventFilter(self)
+        column.addWidget(self.name)
+        column.addWidget(self.sentence)
+        column.addLayout(number)
+        column.addLayout(actions)
+        column.addWidget(line())
+        column.addWidget(self._changes_title)
+        column.addWidget(self._changes)
+        column.addWidget(line())
+        column.addWidget(label("Measured", "section"))
+        column.addWidget(self._evidence)
+        column.addWidget(self._proof)
+        column.addWidget(self.history_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(line())
+        column.addWidget(label("Notes", "section"))
+        column.addWidget(self.notes)
+        column.addWidget(line())
+        column.addWidget(self._facts)
+        column.addStretch()
+
+    @property
+    def profile(self) -> TunedProfile | None:
+        """The profile that is shown."""
+        return self._profile
+
+    def show_hint(self, text: str) -> None:
+        """Show no profile, but what to do to see one."""
+        self.save_notes()
+        self._profile = None
+        self._scroll.hide()
+        self.hint.setText(text)
+        self.hint.show()
+
+    def show_profile(self, profile: TunedProfile) -> None:
+        """Show a profile; notes that are being written are not disturbed."""
+        if profile.id != self._notes_of:
+            self.save_notes()
+        same = self._profile is not None and self._profile.id == profile.id
+        self._profile = profile
+        self.name.setText(profile.name)
+        self.sentence.setText(f"{words.result_sentence(profile)}.")
+        value, interval = words.ratio_text(profile)
+        self.ratio.setText(value)
+        self.interval.setText(interval)
+        self.ratio.setVisible(bool(value))
+        self.interval.setVisible(bool(value))
+        self._changes_title.setText(
+            "Settings that changed" if profile.changes else "Settings are llama.cpp's own"
+        )
+        self._changes.fill(
+            ("", "from", "to", "effect"),
+            [(c.setting, c.before, c.after, words.effect_words(c)) for c in profile.changes],
+            tips=[words.effect_tip(c) for c in profile.changes],
+        )
+        self._evidence.fill(
+            ("", "defaults", "tuned"), [(e.name, e.before, e.after) for e in words.evidence(profile)]
+        )
+        self._proof.setText(words.proof_words(profile))
+        self._facts.fill(
+            (),
+            [
+                ("Workload", words.workload_words(profile.workload)),
+                ("Made best", words.OBJECTIVE_WORDS[profile.objective.name]),
+                ("Machine", profile.machine.label),
+                ("Build", profile.build.label),
+                ("Made", words.moment_text(profile.created_utc)),
+            ],
+            tips=[words.workload_sentence(profile.workload)],
+        )
+        if not same or not (self.notes.hasFocus() or self._timer.isActive()):
+            self._show_notes(profile)
+        self.hint.hide()
+        self._scroll.show()
+        if not same:
+            self._scroll.verticalScrollBar().setValue(0)
+
+    def _show_notes(self, profile: TunedProfile) -> None:
+        self._notes_of = profile.id
+        if self.notes.toPlainText() != profile.notes:
+            self._loading = True
+            self.notes.setPlainText(profile.notes)
+            self._loading = False
+
+    def _notes_typed(self) -> None:
+        if not self._loading:
+            self._timer.start()
+
+    def save_notes(self) -> None:
+        """Store the notes now if they were changed."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self.notes_changed.emit(self._notes_of, self.notes.toPlainText()[:_MAX_NOTES])
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Notes are stored when they are left."""
+        if watched is self.notes and event.type() == QEvent.Type.FocusOut:
+            self.save_notes()
+        return super().eventFilter(watched, event)
+
+
+class _Grid(QWidget):
+    """Names and values in columns; filled anew each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setHorizontalSpacing(GRID + 4)
+        self._layout.setVerticalSpacing(6)
+
+    def fill(self, heads: Sequence[str], rows: Sequence[Sequence[str]], *, tips: Sequence[str] = ()) -> None:
+        """Show these rows; the first column is names, the rest values, the last with its tip."""
+        while item := self._layout.takeAt(0):
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for column, head in enumerate(heads):
+            self._add(label(head, "small"), 0, column, right=column > 0)
+        for number, row in enumerate(rows, start=1):
+            for column, text in enumerate(row):
+                cell = label(text, "secondary" if column == 0 else "", wrap=not heads and column > 0)
+                if column:
+                    cell.setFont(tabular(cell.font(), pixels=TABLE_PX if heads else BODY_PX))
+                if number <= len(tips):
+                    cell.setToolTip(tips[number - 1])
+                self._add(cell, number, column, right=bool(heads) and column > 0)
+        last = max((len(row) for row in rows), default=1) - 1
+        for column in range(self._layout.columnCount()):
+            stretch = column == (0 if heads else last)
+            self._layout.setColumnStretch(column, 1 if stretch else 0)
+        self.setVisible(bool(rows))
+
+    def _add(self, cell: QLabel, row: int, column: int, *, right: bool) -> None:
+        side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+        cell.setAlignment(side | Qt.AlignmentFlag.AlignTop)
+        self._layout.addWidget(cell, row, column)

@@ -1,0 +1,1 @@
+"""Own the widgets that several pages use."""

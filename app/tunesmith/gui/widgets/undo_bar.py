@@ -1,0 +1,43 @@
+"""Own the bar that says what was done and takes it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout
+
+from tunesmith.gui.page import button, label
+from tunesmith.gui.theme import GRID
+
+
+class UndoBar(QFrame):
+    """In place and without a question: the last deed can be undone until the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setProperty("role", "message")
+        self._undo: Callable[[], None] | None = None
+        row = QHBoxLayout(self)
+        row.setContentsMargins(GRID * 2, GRID // 2, GRID, GRID // 2)
+        self.text = label("", wrap=True)
+        self.undo_button = button("Undo", "quiet")
+        self.undo_button.clicked.connect(self.undo)
+        self._close = button("Dismiss", "quiet")
+        self._close.clicked.connect(self.hide)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.undo_button)
+        row.addWidget(self._close)
+        self.hide()
+
+    def offer(self, text: str, undo: Callable[[], None]) -> None:
+        """Say what was done, and how to take it back."""
+        self.text.setText(text)
+        self._undo = undo
+        self.show()
+
+    def undo(self) -> None:
+        """Take it back, once."""
+        undo, self._undo = self._undo, None
+        self.hide()
+        if undo is not None:
+            undo()

@@ -1,0 +1,118 @@
+"""Own pictures of the profiles, compare and chat pages: python -m tests.gui.screenshots_profiles FOLDER [STATE]."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QApplication
+
+from tests.gui.sample_profiles import filled
+from tunesmith.gui.app import page_factories
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.pages.profiles import ProfilesPage
+from tunesmith.gui.theme import ThemeManager
+from tunesmith.gui.window import MainWindow
+from tunesmith.store import Store
+
+SIZES = ((1280, 800), (900, 600))
+
+
+def settle(seconds: float = 0.5) -> None:
+    """Let tasks and timers do their work."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def profiles_page(window: MainWindow) -> ProfilesPage:
+    """The profiles page, in front."""
+    window.show_page("profiles")
+    settle()
+    page = window.page("profiles")
+    assert isinstance(page, ProfilesPage)
+    return page
+
+
+def full(window: MainWindow) -> None:
+    """A list with one profile in full."""
+    profiles_page(window)
+
+
+def several(window: MainWindow) -> None:
+    """Three profiles chosen."""
+    page = profiles_page(window)
+    page.table.choose(lambda line: line.id in {"p-0001", "p-0004", "p-0006"})
+    settle(0.2)
+
+
+def deleted(window: MainWindow) -> None:
+    """A profile deleted, to be brought back."""
+    page = profiles_page(window)
+    page.delete_action.trigger()
+    settle()
+
+
+def best(window: MainWindow) -> None:
+    """The defaults were best."""
+    page = profiles_page(window)
+    page.table.choose(lambda line: line.id == "p-0003")
+    settle()
+
+
+def none_found(window: MainWindow) -> None:
+    """A search that finds nothing."""
+    page = profiles_page(window)
+    page.search.setText("mistral")
+    settle()
+
+
+def failed(window: MainWindow) -> None:
+    """A file that is no profile was dropped."""
+    page = profiles_page(window)
+    page.deeds.import_files([__file__])
+    settle()
+
+
+STATES: dict[str, Callable[[MainWindow], None]] = {
+    "profiles-full": full, "profiles-several": several, "profiles-deleted": deleted, "profiles-best": best,
+    "profiles-none-found": none_found, "profiles-failed": failed, "profiles-empty": full,
+}  # fmt: skip
+
+
+def take(folder: Path, wanted: list[str]) -> None:
+    """Take every picture in every size and theme."""
+    application = QApplication.instance() or QApplication([])
+    assert isinstance(application, QApplication)
+    folder.mkdir(parents=True, exist_ok=True)
+    for state, prepare in STATES.items():
+        if wanted and not any(state.startswith(word) for word in wanted):
+            continue
+        for mode in ("light", "dark"):
+            for width, height in SIZES:
+                with tempfile.TemporaryDirectory() as scratch:
+                    path = Path(scratch) / "store.sqlite3"
+                    os.environ["TUNESMITH_CONFIG_DIR"] = scratch
+                    store = Store.open(path if state.endswith("-empty") else filled(path))
+                    context = AppContext(ThemeManager(application, mode), open_store=lambda store=store: store)
+                    settings = QSettings(str(Path(scratch) / "w.ini"), QSettings.Format.IniFormat)
+                    window = MainWindow(context, page_factories(), settings)
+                    window.resize(width, height)
+                    window.show()
+                    prepare(window)
+                    window.grab().save(str(folder / f"{state}-{mode}-{width}.png"))
+                    window.close()
+                    window.deleteLater()
+                    settle(0.1)
+
+
+if __name__ == "__main__":
+    take(Path(sys.argv[1]), sys.argv[2:])
