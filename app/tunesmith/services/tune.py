@@ -97,7 +97,7 @@ class _Tune:
             ledger=self._store.ledger(run_id),
         )
         try:
-            return self._finish(run_id, self._tune(run_id, model, surroundings, meter))
+            result = self._finish(run_id, self._tune(run_id, model, surroundings, meter))
         except TrialFailure as failure:
             self._close_run(run_id, "failed", str(failure))
             if isinstance(failure.__cause__, TunesmithError):
@@ -113,6 +113,9 @@ class _Tune:
             close = getattr(source, "close", None)
             if close is not None:
                 close()
+        if result.profile is None:
+            raise TuneInfeasible(result)
+        return result
 
     # ------------------------------------------------------------- the run's record
 
@@ -255,8 +258,6 @@ class _Tune:
         if self._stream.recorder is not None:
             self._stream.recorder.flush()
         self._store.finish_run(run_id, "finished", result.outcome, result.sentence)
-        if profile is None:
-            raise TuneInfeasible(result)
         return TuneResult(
             **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
             profile=profile,
