@@ -1,0 +1,184 @@
+"""Own the table of candidates: each question, its answers, their intervals, and why one is out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
+from tunesmith.gui.theme import TABLE_PX, Colours, tabular
+from tunesmith.presentation.candidates import CandidateRow, Candidates, StageRows
+
+_COLUMNS = ("Candidate", "Against what held before", "Rounds", "Where it stands")
+_TIPS = (
+    "An answer to the question above it.",
+    "How much faster (right) or slower (left): the dot is the best estimate, the bar where the truth lies.",
+    "How often it was measured, always in turn with the others.",
+    "Whether it is still measured, and if not, why.",
+)
+CANDIDATE, INTERVAL, ROUNDS, STATE = range(4)
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class CandidatesModel(QAbstractTableModel):
+    """Questions, the newest first, each with its candidates under it."""
+
+    def __init__(self, colours: Colours) -> None:
+        super().__init__()
+        self.colours = colours
+        self.lines: list[StageRows | tuple[StageRows, CandidateRow]] = []
+        self._candidates = Candidates()
+        self._changed = -1
+
+    def show_run(self, candidates: Candidates) -> None:
+        """Show another run's candidates from now on."""
+        self._candidates, self._changed = candidates, -1
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Look again if anything has changed; True if there are other lines than before."""
+        if self._changed == self._candidates.changed:
+            return False
+        self._changed = self._candidates.changed
+        lines: list[StageRows | tuple[StageRows, CandidateRow]] = []
+        for stage in reversed(self._candidates.stages):
+            lines.append(stage)
+            lines += [(stage, row) for row in stage.rows.values()]
+        if [id(line) if isinstance(line, StageRows) else id(line[1]) for line in lines] == [
+            id(line) if isinstance(line, StageRows) else id(line[1]) for line in self.lines
+        ]:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, STATE))
+            return False
+        self.beginResetModel()
+        self.lines = lines
+        self.endResetModel()
+        return True
+
+    # ------------------------------------------------------------- Qt's questions
+
+    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
+        """Questions and candidates."""
+        return 0 if parent.isValid() else len(self.lines)
+
+    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
+        """Name, interval, rounds, standing."""
+        return 0 if parent.isValid() else len(_COLUMNS)
+
+    def headerData(  # noqa: N802 (Qt's name)
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Names of the columns, with an explanation on hover."""
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section]
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return self._alignment(section)
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """What a cell shows."""
+        line = self.lines[index.row()]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return self._alignment(index.column())
+        if isinstance(line, StageRows):
+            return self._of_stage(line, index.column(), role)
+        stage, row = line
+        return self._of_candidate(stage, row, index.column(), role)
+
+    @staticmethod
+    def _alignment(column: int) -> Qt.AlignmentFlag:
+        side = Qt.AlignmentFlag.AlignRight if column == ROUNDS else Qt.AlignmentFlag.AlignLeft
+        return side | Qt.AlignmentFlag.AlignVCenter
+
+    def _of_stage(self, stage: StageRows, column: int, role: int) -> Any:
+        text = stage.title + (f": {stage.sentence}" if stage.sentence else "")
+        if column == 0 and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            return text
+        if role == Qt.ItemDataRole.FontRole:
+            font = QFont()
+            font.setPixelSize(TABLE_PX)
+            font.setWeight(QFont.Weight.DemiBold)
+            return font
+        if role == Qt.ItemDataRole.BackgroundRole:
+            return QColor(self.colours.window)
+        return None
+
+    def _of_candidate(self, stage: StageRows, row: CandidateRow, column: int, role: int) -> Any:
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return (row.label, row.change_text, str(row.rounds) if row.rounds else "", row.state_text)[
+                    column
+                ]
+            case Qt.ItemDataRole.ToolTipRole:
+                return row.state_text if column == STATE else row.change_text
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return f"{row.label}, {row.change_text}, {row.state_text}"
+            case Qt.ItemDataRole.ForegroundRole:
+                quiet = row.out or (column == STATE and row.state == "racing")
+                return QColor(self.colours.secondary if quiet else self.colours.text)
+            case Qt.ItemDataRole.FontRole:
+                font = tabular(QFont(), pixels=TABLE_PX)
+                if row.state == "won" and column in (CANDIDATE, STATE):
+                    font.setWeight(QFont.Weight.DemiBold)
+                return font
+            case int() if role == ROW_ROLE:
+                return row
+            case int() if role == REACH_ROLE:
+                return stage.reach
+            case _:
+                return None
+
+
+class CandidatesTable(QTableView):
+    """The table itself."""
+
+    def __init__(self, colours: Colours) -> None:
+        super().__init__()
+        self.setAccessibleName("Candidates")
+        self.rows = CandidatesModel(colours)
+        self._delegate = IntervalDelegate(colours)
+        self.setModel(self.rows)
+        self.setItemDelegateForColumn(INTERVAL, self._delegate)
+        self.setShowGrid(False)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(28)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionsClickable(False)
+        header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
+        for column, width in ((CANDIDATE, 190), (INTERVAL, 290), (ROUNDS, 66)):
+            self.setColumnWidth(column, width)
+
+    def show_run(self, candidates: Candidates) -> None:
+        """Show another run's candidates from now on."""
+        self.rows.show_run(candidates)
+        self._span()
+
+    def refresh(self) -> None:
+        """Draw what is new; nothing where nobody sees it."""
+        if self.isVisible() and self.rows.refresh():
+            self._span()
+            self.scrollToTop()
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw in the theme's colours."""
+        self.rows.colours = self._delegate.colours = colours
+        self.viewport().update()
+
+    def _span(self) -> None:
+        self.clearSpans()
+        for place, line in enumerate(self.rows.lines):
+            if isinstance(line, StageRows):
+                self.setSpan(place, 0, 1, len(_COLUMNS))

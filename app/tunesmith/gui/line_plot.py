@@ -1,0 +1,233 @@
+"""Own one live plot: a line over time with its baseline, drawn at little cost.
+
+One-pixel lines without antialiasing, and axes that are stepped rarely instead of scrolled.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg  # type: ignore[import-untyped]
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics
+
+from tunesmith.gui.theme import Colours
+from tunesmith.presentation.series import Series, Ticks
+from tunesmith.presentation.tune_result_view import spoken_number
+
+_AXIS_WIDTH = 48
+_AXIS_PX = 11
+_SPANS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400, 604_800)
+"""Ends of the x axis, seconds."""
+_TICK_STEPS = (5, 10, 20, 60, 120, 300, 600, 1200, 3600, 7200, 21_600, 86_400)
+
+
+def x_end(seconds: float) -> float:
+    """The end of the x axis for a run that has gone on for so long: a whole step beyond it."""
+    return float(next((span for span in _SPANS if seconds < span), seconds * 1.25))
+
+
+def y_end(highest: float) -> float:
+    """The end of the y axis: a round number with some room above the highest value."""
+    if highest <= 0:
+        return 1.0
+    scale = 10.0 ** np.floor(np.log10(highest * 1.08))
+    return float(
+        next(step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if highest * 1.08 <= step * scale) * scale
+    )
+
+
+def clock_text(seconds: float) -> str:
+    """Such as ``0:34`` or ``1:02:00``."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def draw_lightly() -> None:
+    """Set what makes pyqtgraph cheap."""
+    pg.setConfigOptions(antialias=False, useOpenGL=False, enableExperimental=False)
+
+
+class LinePlot(pg.PlotWidget):  # type: ignore[misc]
+    """One line over time with its baseline, from zero upwards; no mouse but for reading."""
+
+    def __init__(self, name: str, *, show_times: bool) -> None:
+        draw_lightly()
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setMinimumHeight(56)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._show_times = show_times
+        self._end, self._top, self._highest = 0.0, 0.0, 0.0
+        self._drawn = -1
+        self._ticks_drawn: tuple[int, float, int] = (-1, 0.0, 0)
+        self._labels: list[pg.TextItem] = []
+        self._limit_text = ""
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.setMenuEnabled(False)
+        item.getViewBox().setMouseEnabled(x=False, y=False)
+        item.getViewBox().setDefaultPadding(0)
+        item.disableAutoRange()
+        self._left, self._bottom = item.getAxis("left"), item.getAxis("bottom")
+        self._left.setWidth(_AXIS_WIDTH)
+        if show_times:
+            self._bottom.setHeight(20)
+        else:
+            self._bottom.setHeight(4)
+            self._bottom.setStyle(showValues=False)
+        self._grid = [self._quiet(pg.InfiniteLine(angle=0)) for _ in range(4)]
+        self._marks = self._quiet(pg.PlotDataItem(connect="pairs"))
+        self.curve = self._quiet(pg.PlotDataItem())
+        self._baseline = self._quiet(pg.InfiniteLine(angle=0))
+        self._limit = self._quiet(pg.InfiniteLine(angle=0))
+        self._cursor = self._quiet(pg.InfiniteLine(angle=90))
+        self._baseline_text = self._quiet(pg.TextItem(anchor=(1, 1)))
+        self._limit_label = self._quiet(pg.TextItem(anchor=(1, 0)))
+        for hidden in (self._baseline, self._limit, self._cursor, self._baseline_text, self._limit_label):
+            hidden.hide()
+        self.step_axes(0.0, 0.0)
+
+    def _quiet(self, item: object) -> pg.GraphicsObject:
+        """Add an item that never counts when a range is computed."""
+        self.addItem(item, ignoreBounds=True)
+        return item
+
+    def recolour(self, colours: Colours, line: str) -> None:
+        """Draw in the theme's colours."""
+        self.setBackground(QColor(colours.surface))
+        font = QFont(self.font())
+        font.setPixelSize(_AXIS_PX)
+        faint = QColor(colours.line)
+        for axis in (self._left, self._bottom):
+            axis.setPen(pg.mkPen(faint, width=1))
+            axis.setTextPen(QColor(colours.secondary))
+            axis.setStyle(tickFont=font, tickLength=0)
+        for one in self._grid:
+            one.setPen(pg.mkPen(faint, width=1))
+        self._marks.setPen(pg.mkPen(QColor(colours.limit), width=1))
+        self.curve.setPen(pg.mkPen(QColor(line), width=1))
+        self._baseline.setPen(pg.mkPen(QColor(colours.limit), width=1, style=Qt.PenStyle.DashLine))
+        self._limit.setPen(pg.mkPen(QColor(colours.limit), width=1, style=Qt.PenStyle.DotLine))
+        self._cursor.setPen(pg.mkPen(QColor(colours.secondary), width=1))
+        self._text_colour, self._fill = QColor(colours.secondary), QColor(colours.surface)
+        self._fill.setAlpha(220)
+        for text in (self._baseline_text, self._limit_label, *self._labels):
+            self._style(text)
+
+    def _style(self, text: pg.TextItem) -> None:
+        font = QFont(self.font())
+        font.setPixelSize(_AXIS_PX)
+        text.setFont(font)
+        text.setColor(self._text_colour)
+        text.fill = pg.mkBrush(self._fill)
+
+    # ------------------------------------------------------------- data
+
+    def draw(self, series: Series, *, seconds: float, baseline: float | None, unit: str) -> None:
+        """Draw what is new of a line, if anything is."""
+        if series.added != self._drawn:
+            self._drawn = series.added
+            self._highest = max(self._highest, series.highest, baseline or 0.0)
+            self.curve.setData(np.array(series.seconds), np.array(series.values))
+        self.step_axes(seconds, self._highest)
+        self._set_baseline(baseline, unit)
+
+    def forget(self) -> None:
+        """Begin anew: another run is shown."""
+        self._drawn, self._highest, self._end = -1, 0.0, 0.0
+        self.curve.setData([], [])
+        self._baseline.hide()
+        self._baseline_text.hide()
+        self.step_axes(0.0, 0.0)
+
+    def step_axes(self, seconds: float, highest: float) -> None:
+        """Widen the axes by whole steps where what is to be shown has outgrown them."""
+        end, top = max(x_end(seconds), self._end), y_end(highest)
+        if end != self._end:
+            self._end = end
+            step = next((s for s in _TICK_STEPS if end / s <= 8), end / 6)
+            times = np.arange(0, end + step / 2, step)
+            self._bottom.setTicks([[(float(t), clock_text(t)) for t in times[:-1]]])
+            self.setXRange(0, end, padding=0)
+        if top != self._top:
+            self._top = top
+            lines = [top / 2, top] if self.height() < 90 else [top / 4, top / 2, 3 * top / 4, top]
+            self._left.setTicks([[(0.0, "0"), *((v, f"{v:,.4g}") for v in (top / 2, top))]])
+            for one, value in zip(self._grid, [*lines, *[0.0] * 4], strict=False):
+                one.setValue(value)
+            self.setYRange(0, top * 1.04, padding=0)
+
+    def _set_baseline(self, value: float | None, unit: str) -> None:
+        shown = value is not None
+        self._baseline.setVisible(shown)
+        self._baseline_text.setVisible(shown)
+        if value is not None and self._baseline.value() != value:
+            self._baseline.setValue(value)
+            self._baseline_text.setText(f"defaults {spoken_number(value)} {unit}")
+        if value is not None:
+            self._baseline_text.setPos(self._end, value)
+            above = value < 0.75 * self._top
+            self._baseline_text.setAnchor((1, 1 if above else 0))
+
+    def set_limit(self, value: float | None, text: str) -> None:
+        """A dotted line that must not be crossed; None for none."""
+        self._limit.setVisible(value is not None)
+        self._limit_label.setVisible(value is not None)
+        if value is not None:
+            self._limit.setValue(value)
+            self._limit_label.setText(text)
+            self._limit_label.setPos(self._end, value)
+
+    def draw_ticks(self, ticks: Ticks, *, named: bool) -> None:
+        """Short marks at the foot where the candidate changed; names where there is room for them."""
+        key = (ticks.added, self._end, self.width())
+        if key == self._ticks_drawn:
+            return
+        self._ticks_drawn = key
+        times = np.repeat(np.array([t for t, _ in ticks.marks], dtype=float), 2)
+        heights = np.tile(np.array([0.0, self._top * 0.05]), len(ticks.marks))
+        self._marks.setData(times, heights)
+        if named:
+            self._name_ticks(ticks)
+
+    def _name_ticks(self, ticks: Ticks) -> None:
+        font = QFont(self.font())
+        font.setPixelSize(_AXIS_PX)
+        metrics = QFontMetrics(font)
+        per_pixel = self._end / max(1, self.width() - _AXIS_WIDTH)
+        chosen: list[tuple[float, str]] = []
+        taken = self._end * 1.0
+        for seconds, text in reversed(ticks.marks):  # the newest is worth most
+            right = seconds + (metrics.horizontalAdvance(text) + 14) * per_pixel
+            if right <= taken:
+                chosen.append((seconds, text))
+                taken = seconds
+        while len(self._labels) < len(chosen):
+            made = self._quiet(pg.TextItem(anchor=(0, 1)))
+            self._style(made)
+            self._labels.append(made)
+        for item, (seconds, text) in zip(self._labels, chosen, strict=False):
+            item.setText(text)
+            item.setPos(seconds, 0)
+            item.show()
+        for item in self._labels[len(chosen) :]:
+            item.hide()
+
+    # ------------------------------------------------------------- reading
+
+    def time_at(self, x: float) -> float | None:
+        """The time under a widget's x coordinate; None beside the plot."""
+        box = self.getPlotItem().getViewBox()
+        seconds = float(box.mapSceneToView(self.mapToScene(int(x), 0)).x())
+        return seconds if 0 <= seconds <= self._end else None
+
+    def point_at(self, seconds: float) -> None:
+        """Show the cursor at a time."""
+        self._cursor.setValue(seconds)
+        self._cursor.show()
+
+    def stop_pointing(self) -> None:
+        """Hide the cursor."""
+        self._cursor.hide()

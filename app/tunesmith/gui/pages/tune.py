@@ -1,0 +1,273 @@
+"""Own the tune page: the form, the run, the result, and every way a run can end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
+
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.errors import Interrupted, TunesmithError, UsageError
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.page import Page, button
+from tunesmith.gui.replay import Replay
+from tunesmith.gui.theme import Colours
+from tunesmith.gui.tune_run import Start, TuneRun, start_tune
+from tunesmith.gui.tune_setup import TuneSetup
+from tunesmith.presentation.live import MIB, LiveView
+from tunesmith.services.presets import DEFAULT_PRESET, load_preset, load_presets
+
+if TYPE_CHECKING:
+    from tunesmith.gui.tune_result import TuneResultView
+    from tunesmith.gui.tune_running import TuneRunning
+    from tunesmith.services.tune_result import TuneResult
+
+
+class TunePage(Page):
+    """Tune a model and watch it get faster."""
+
+    name = "tune"
+    title = "Tune"
+
+    def __init__(self, context: AppContext, *, start: Start = start_tune) -> None:
+        """The page, showing its form.
+
+        Args:
+            start: what starts a run; called off the UI thread with a request, the store and ``resume``.
+        """
+        super().__init__(context)
+        self.state = "setup"
+        self._result: TuneResult | None = None
+        self._stopped_run: str | None = None
+        self._running: TuneRunning | None = None
+        self._result_view: TuneResultView | None = None
+        self._add_actions()
+        self.setup = TuneSetup(self._load_presets(), first=DEFAULT_PRESET)
+        self.add_state(self.setup)
+        self.run = TuneRun(context, start=start)
+        self.run.moved.connect(self._refresh)
+        self.run.finished.connect(self._show_result)
+        self.run.failed.connect(self._show_failure)
+        self._replay = Replay(context)
+        self._replay.shown.connect(self._show_replay)
+        self._replay.failed.connect(self._show_failure)
+        context.theme.changed.connect(self._recolour)
+        context.bus.tune_model.connect(self.tune_model)
+        context.bus.tune_again.connect(self.tune_again)
+        context.bus.show_run.connect(self.show_run)
+        self.setup.changed.connect(self._enable)
+        self._show("setup")
+
+    def _load_presets(self) -> dict[str, Any]:
+        try:
+            return load_presets()
+        except TunesmithError as error:  # a bad file among the user's own does no harm
+            self.message.show_error(error)
+            return {DEFAULT_PRESET: load_preset(DEFAULT_PRESET)}
+
+    def _add_actions(self) -> None:
+        self.back_button = button("New tune", tip="Go to the form.")
+        self.resume_button = button("Resume stopped run", tip="Go on where the stopped run left off.")
+        self.pause_button = button("Pause", tip="Wait after the current sample.")
+        self.stop_button = button("Stop", tip="Stop now; what was measured is kept and can be resumed.")
+        self.tune_button = button("Tune", "primary", tip="Start with what the form says.")
+        for made, call in (
+            (self.back_button, self._new_tune),
+            (self.resume_button, self._resume),
+            (self.pause_button, self._toggle_pause),
+            (self.stop_button, self._stop),
+            (self.tune_button, self.begin),
+        ):
+            made.clicked.connect(lambda _checked=False, call=call: call())
+            self.add_action(made)
+
+    # ------------------------------------------------------------- what is shown
+
+    @property
+    def running(self) -> TuneRunning:
+        """The view of a run; made, and pyqtgraph imported, when it is first needed."""
+        if self._running is None:
+            from tunesmith.gui.tune_running import TuneRunning
+
+            self._running = TuneRunning(self.context.theme.colours)
+            self._running.replay_moved.connect(self._replay.move)
+            self.add_state(self._running)
+        return self._running
+
+    @property
+    def result_view(self) -> TuneResultView:
+        """The view of a result; made when it is first needed."""
+        if self._result_view is None:
+            from tunesmith.gui.tune_result import TuneResultView
+
+            made = self._result_view = TuneResultView()
+            made.show_profile.connect(self._show_profile)
+            made.copy_command.connect(self._copy_command)
+            made.try_it.connect(self._try_it)
+            made.tune_again.connect(self._new_tune)
+            self.add_state(made)
+        return self._result_view
+
+    def _show(self, state: str) -> None:
+        """Switch between ``setup``, ``running``, ``replay`` and ``result``."""
+        self.state = state
+        widget: QWidget = self.setup
+        if state in ("running", "replay"):
+            widget = self.running
+        elif state == "result":
+            widget = self.result_view
+        self.show_state(widget)
+        self._enable()
+
+    def _enable(self) -> None:
+        going = self.state == "running"
+        self.tune_button.setVisible(self.state == "setup")
+        self.tune_button.setEnabled(self.setup.ready and not self.run.busy)
+        self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
+        self.pause_button.setVisible(going)
+        self.pause_button.setText("Resume" if self.run.paused else "Pause")
+        self.stop_button.setVisible(going)
+        self.back_button.setVisible(self.state == "replay")
+
+    def shown(self) -> None:
+        """Draw what came in while the page was not seen."""
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self.state == "running" and self._running is not None:
+            self._running.refresh(paused=self.run.paused)
+
+    def _recolour(self, colours: Colours) -> None:
+        if self._running is not None:
+            self._running.recolour(colours)
+
+    # ------------------------------------------------------------- a run
+
+    def begin(self) -> None:
+        """Start what the form asks for."""
+        try:
+            request = self.setup.request()
+        except UsageError as error:
+            self.message.show_error(error)
+            return
+        self._run(request, resume=None)
+
+    def _run(self, request: Any, *, resume: str | None) -> None:
+        if self.run.busy:
+            return
+        self.message.hide()
+        self._stopped_run = None
+        self.run.begin(request, resume=resume)
+        limit = request.constraints.max_memory_bytes
+        self.running.show_run(self.run.live, memory_limit_mib=limit / MIB if limit else None)
+        self._show("running")
+
+    def _resume(self) -> None:
+        if self.run.request is not None and self._stopped_run is not None:
+            self._run(self.run.request, resume=self._stopped_run)
+
+    def _toggle_pause(self) -> None:
+        if self.run.paused:
+            self.run.proceed()
+        else:
+            self.run.pause()
+        self._enable()
+        self._refresh()
+
+    def _stop(self) -> None:
+        self.stop_button.setEnabled(False)
+        self.run.cancel()
+
+    # ------------------------------------------------------------- its end
+
+    def _show_result(self, result: TuneResult) -> None:
+        from tunesmith.presentation.tune_result_view import result_view
+
+        self._result = result
+        self.stop_button.setEnabled(True)
+        self.result_view.show_result(result_view(result))
+        self._show("result")
+        if result.profile is not None:
+            self.context.bus.profile_saved.emit(result.profile.id)
+        self.context.bus.message.emit("The tune is done.")
+
+    def _show_failure(self, error: TunesmithError) -> None:
+        self.stop_button.setEnabled(True)
+        if isinstance(error, Interrupted):
+            self._stopped_run = self.run.live.run_id or None
+            kept = (
+                f"{self.run.live.samples} samples are kept"
+                if self.run.live.samples
+                else "Nothing was measured"
+            )
+            todo = "; resume the run to go on from there." if self._stopped_run else "."
+            self.message.show_note(f"Stopped. {kept}{todo}")
+        else:
+            self.message.show_error(error)
+        self._show("setup")
+
+    # ------------------------------------------------------------- what other pages ask for
+
+    def tune_model(self, path: str) -> None:
+        """Put a model into the form and show it."""
+        self.setup.set_model(path)
+        self._come_forward()
+
+    def tune_again(self, profile: TunedProfile) -> None:
+        """Put a profile's model, workload and objective into the form and show it."""
+        self.setup.set_profile(profile)
+        self._come_forward()
+
+    def _come_forward(self) -> None:
+        if not self.run.busy:
+            self.message.hide()
+            self._show("setup")
+        self.context.bus.show_page.emit(self.name)
+
+    def _new_tune(self) -> None:
+        self._show("running" if self.run.busy else "setup")
+
+    def show_run(self, run_id: str) -> None:
+        """Replay a stored run; not while one is under way."""
+        self.context.bus.show_page.emit(self.name)
+        if self.run.busy:
+            self.context.bus.message.emit("A tune is under way; its history can be seen when it is done.")
+            return
+        self._replay.load(run_id)
+
+    def _show_replay(self, view: LiveView, first: bool) -> None:  # noqa: FBT001 (a slot)
+        if self.run.busy:
+            return
+        if first:
+            self.message.hide()
+            self.running.show_run(view, replay=True)
+            self._show("replay")
+            if view.end is not None:
+                self.message.show_note(f"{view.end.sentence}.")
+        else:
+            self.running.move_replay(view)
+
+    # ------------------------------------------------------------- what to do with a result
+
+    def _show_profile(self) -> None:
+        if self._result is not None and self._result.profile is not None:
+            self.context.bus.show_page.emit("profiles")
+            self.context.bus.show_profile.emit(self._result.profile.id)
+
+    def _copy_command(self) -> None:
+        from tunesmith.presentation.server_command import server_command
+
+        if self._result is not None:
+            command = server_command(self._result.tuned.settings, self._result.request.model_path)
+            QGuiApplication.clipboard().setText(command)
+            self.context.bus.message.emit("The llama-server command is on the clipboard.")
+
+    def _try_it(self) -> None:
+        if self._result is not None:
+            self.context.bus.show_page.emit("chat")
+            self.context.bus.try_model.emit(self._result.request.model_path, self._result.profile)
+
+    def closing(self) -> None:
+        """Stop the run and wait a while for it to end."""
+        self.run.close()

@@ -1,0 +1,160 @@
+"""Own the live plots of a run: decode, prefill and memory with one time axis.
+
+Nothing is drawn while nobody sees it.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from tunesmith.gui.line_plot import LinePlot, clock_text, x_end, y_end
+from tunesmith.gui.page import label
+from tunesmith.gui.theme import GRID, Colours, tabular
+from tunesmith.presentation.live import LiveView
+from tunesmith.presentation.tune_result_view import spoken_number
+
+READING_WIDTH = 124
+
+
+class Reading(QWidget):
+    """The name of a line and its current value, large, beside its plot."""
+
+    def __init__(self, name: str, unit: str) -> None:
+        super().__init__()
+        self.setFixedWidth(READING_WIDTH)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID, 2, 0, 0)
+        column.setSpacing(0)
+        self._name = label(name, "small")
+        self.value = label("–")
+        self.value.setFont(tabular(self.value.font(), pixels=22, bold=True))
+        self.value.setAccessibleName(f"{name} now")
+        self._unit = label(unit, "small")
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        row.addWidget(self.value)
+        row.addWidget(self._unit, alignment=Qt.AlignmentFlag.AlignBottom)
+        row.addStretch()
+        column.addWidget(self._name)
+        column.addLayout(row)
+        column.addStretch()
+
+    def recolour(self, colour: str) -> None:
+        """Write the value in its line's colour."""
+        self.value.setStyleSheet(f"color: {colour}; font-size: 22px; font-weight: 600;")
+
+    def show_value(self, value: float | None) -> None:
+        """Show the current value."""
+        text = spoken_number(value)
+        if text != self.value.text():
+            self.value.setText(text)
+
+
+class LivePlots(QWidget):
+    """Decode, prefill and memory one under the other, with one time axis."""
+
+    pointed = Signal(str)
+    """What is under the mouse, in words; empty when it leaves."""
+
+    def __init__(self, colours: Colours) -> None:
+        super().__init__()
+        self._view = LiveView()
+        self._memory_limit_mib: float | None = None
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        self.decode = LinePlot("Decode, tokens per second over time", show_times=False)
+        self.prefill = LinePlot("Prefill, tokens per second over time", show_times=False)
+        self.memory = LinePlot("Memory of the process over time, MiB", show_times=True)
+        self.readings = [Reading("Decode", "tok/s"), Reading("Prefill", "tok/s"), Reading("Memory", "MiB")]
+        for plot, reading, share in zip(self.plots, self.readings, (4, 4, 3), strict=True):
+            row = QHBoxLayout()
+            row.setSpacing(0)
+            row.addWidget(plot, 1)
+            row.addWidget(reading)
+            column.addLayout(row, share)
+            plot.viewport().setMouseTracking(True)
+            plot.viewport().installEventFilter(self)
+        self.recolour(colours)
+
+    @property
+    def plots(self) -> tuple[LinePlot, LinePlot, LinePlot]:
+        """All three, from the top."""
+        return self.decode, self.prefill, self.memory
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw in the theme's colours."""
+        lines = (colours.decode, colours.prefill, colours.memory)
+        for plot, reading, line in zip(self.plots, self.readings, lines, strict=True):
+            plot.recolour(colours, line)
+            reading.recolour(line)
+
+    def show_run(self, view: LiveView, *, memory_limit_mib: float | None = None) -> None:
+        """Show another run from now on."""
+        self._view = view
+        self._memory_limit_mib = memory_limit_mib
+        for plot in self.plots:
+            plot.forget()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draw what is new; nothing where nobody sees it."""
+        if not self.isVisible() or self.window().isMinimized():
+            return
+        view, seconds = self._view, self._view.seconds
+        self.decode.draw(view.decode, seconds=seconds, baseline=view.baseline_speed("decode"), unit="tok/s")
+        self.prefill.draw(
+            view.prefill, seconds=seconds, baseline=view.baseline_speed("prefill"), unit="tok/s"
+        )
+        self.memory.draw(view.memory_mib, seconds=seconds, baseline=None, unit="MiB")
+        self.memory.set_limit(self._limit_in_reach(), "your limit")
+        for plot in self.plots:
+            plot.draw_ticks(view.ticks, named=plot is self.decode)
+        lines = (view.decode, view.prefill, view.memory_mib)
+        for reading, line in zip(self.readings, lines, strict=True):
+            reading.show_value(line.latest)
+
+    def _limit_in_reach(self) -> float | None:
+        """The memory limit, unless it lies far above everything measured."""
+        limit = self._memory_limit_mib
+        return limit if limit is not None and limit <= y_end(self._view.memory_mib.highest) else None
+
+    # ------------------------------------------------------------- reading with the mouse
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Follow the mouse over any of the plots."""
+        if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
+            plot = next((one for one in self.plots if one.viewport() is watched), None)
+            if plot is not None:
+                self.point_at(plot.time_at(event.position().x()))
+        elif event.type() == QEvent.Type.Leave:
+            self.point_at(None)
+        return super().eventFilter(watched, event)
+
+    def point_at(self, seconds: float | None) -> None:
+        """Read all lines at a time; None ends it."""
+        if seconds is None or not len(self._view.decode) + len(self._view.prefill):
+            for plot in self.plots:
+                plot.stop_pointing()
+            self.pointed.emit("")
+            return
+        for plot in self.plots:
+            plot.point_at(seconds)
+        within = max(1.0, x_end(self._view.seconds) / 100)
+        pieces = [clock_text(seconds), self._view.ticks.at(seconds)]
+        for name, line, unit in (
+            ("decode", self._view.decode, "tok/s"),
+            ("prefill", self._view.prefill, "tok/s"),
+            ("memory", self._view.memory_mib, "MiB"),
+        ):
+            value = line.near(seconds, within=within)
+            if value is not None:
+                pieces.append(f"{name} {spoken_number(value)} {unit}")
+        self.pointed.emit(" · ".join(piece for piece in pieces if piece))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Names of candidates may find room, or lose it."""
+        super().resizeEvent(event)
+        self.refresh()

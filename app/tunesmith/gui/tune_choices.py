@@ -1,0 +1,157 @@
+"""Own the choices of a tune's form that need more than one field: workload, time, what may change."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QRadioButton, QVBoxLayout, QWidget
+
+from tunesmith.domain.request import SearchRules
+from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType
+from tunesmith.domain.workload import BUDGETS, Workload
+from tunesmith.gui.fields import Section, whole
+from tunesmith.gui.page import label
+from tunesmith.gui.theme import GRID
+from tunesmith.presentation.numbers import duration_text
+from tunesmith.presentation.tune_setup_text import QUESTIONS
+
+_BUDGET_TEXTS = {
+    "quick": ("Quick", "the questions that matter most"),
+    "standard": ("Standard", "every question that is likely to matter"),
+    "thorough": ("Thorough", "every question, twice, with narrower intervals"),
+}
+_CONSENTS: tuple[tuple[CacheType, str, str], ...] = (
+    ("q8_0", "8-bit cache", "Past tokens are kept in 8 bits instead of 16: answers hardly differ."),
+    ("q4_0", "4-bit cache", "Past tokens are kept in 4 bits instead of 16: answers may get worse."),
+)
+
+
+class WorkloadFields(QWidget):
+    """The four numbers of a workload."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        section = Section("")
+        section.layout().itemAt(0).widget().hide()  # type: ignore[union-attr]
+        self.prompt, self.generate = whole(2**20), whole(2**20)
+        self.context_before = whole(2**20, step=256)
+        self.parallel = whole(256, least=1, unit="at a time", step=1)
+        for name, field, tip in (
+            ("Prompt", self.prompt, "New tokens to read before the answer begins."),
+            ("Answer", self.generate, "Tokens to generate after the prompt."),
+            (
+                "Context before",
+                self.context_before,
+                "Tokens already in the context, such as an earlier conversation.",
+            ),
+            ("Requests", self.parallel, "How many requests run at once."),
+        ):
+            section.add(name, field, tip=tip)
+            field.valueChanged.connect(lambda _value: self.changed.emit())
+        column.addWidget(section)
+
+    def set_workload(self, workload: Workload) -> None:
+        """Show a workload, without telling."""
+        with QSignalBlocker(self):
+            self.prompt.setValue(workload.prompt)
+            self.generate.setValue(workload.generate)
+            self.context_before.setValue(workload.depth)
+            self.parallel.setValue(workload.parallel)
+
+    def workload(self) -> Workload:
+        """The workload.
+
+        Raises:
+            pydantic.ValidationError: it has no tokens.
+        """
+        return Workload(
+            prompt=self.prompt.value(), generate=self.generate.value(), depth=self.context_before.value(),
+            parallel=self.parallel.value(),
+        )  # fmt: skip
+
+
+class BudgetChoice(QWidget):
+    """How long a tune may take."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 2, 0, 2)
+        column.setSpacing(6)
+        self._group = QButtonGroup(self)
+        self.buttons: dict[str, QRadioButton] = {}
+        for name, (title, text) in _BUDGET_TEXTS.items():
+            made = QRadioButton(f"{title}, about {duration_text(BUDGETS[name].seconds)}: {text}")
+            made.setAccessibleName(f"{title} budget")
+            self._group.addButton(made)
+            self.buttons[name] = made
+            column.addWidget(made)
+        self.buttons["standard"].setChecked(True)
+        self._group.buttonClicked.connect(lambda _button: self.changed.emit())
+
+    def choose(self, name: str) -> None:
+        """Choose a budget by its name."""
+        self.buttons[name].setChecked(True)
+        self.changed.emit()
+
+    def chosen(self) -> str:
+        """Name of the chosen budget."""
+        return next(name for name, made in self.buttons.items() if made.isChecked())
+
+
+class ChangesChoice(QWidget):
+    """What may be changed, a check box per question; and which cache types are accepted."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 2, 0, 2)
+        grid.setHorizontalSpacing(GRID * 2)
+        grid.setVerticalSpacing(6)
+        grid.setColumnStretch(1, 1)
+        self.boxes: dict[str, QCheckBox] = {}
+        for place, question in enumerate(QUESTIONS):
+            box = self._box(question.title, question.explanation, checked=True)
+            self.boxes[question.title] = box
+            grid.addWidget(box, place // 2, place % 2)
+        self.consents: dict[CacheType, QCheckBox] = {}
+        accepted = SearchRules().cache_types
+        holder = QWidget()
+        column = QVBoxLayout(holder)
+        column.setContentsMargins(GRID * 3, 0, 0, 0)
+        column.setSpacing(4)
+        for cache, title, text in _CONSENTS:
+            box = self._box(f"accept an {title}" if title[0] == "8" else f"accept a {title}", text,
+                            checked=cache in accepted)  # fmt: skip
+            self.consents[cache] = box
+            column.addWidget(box)
+        grid.addWidget(holder, 5, 0, 1, 2)
+        note = label("All checked: Tunesmith asks the most telling questions first.", "small", wrap=True)
+        grid.addWidget(note, 6, 0, 1, 2)
+        self.boxes["Cache types"].toggled.connect(holder.setEnabled)
+
+    def _box(self, title: str, tip: str, *, checked: bool) -> QCheckBox:
+        box = QCheckBox(title)
+        box.setToolTip(tip)
+        box.setChecked(checked)
+        box.toggled.connect(lambda _on: self.changed.emit())
+        return box
+
+    def vary(self) -> tuple[str, ...] | None:
+        """Names of the settings that may change; None for all."""
+        chosen = [question for question in QUESTIONS if self.boxes[question.title].isChecked()]
+        if len(chosen) == len(QUESTIONS):
+            return None
+        return tuple(name for question in chosen for name in question.settings)
+
+    def cache_types(self) -> tuple[CacheType, ...]:
+        """Cache types that are accepted, most precise first."""
+        accepted = {cache for cache, box in self.consents.items() if box.isChecked()} | {"f16"}
+        return tuple(cache for cache in CACHE_TYPES_BY_PRECISION if cache in accepted)

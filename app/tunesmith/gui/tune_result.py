@@ -1,0 +1,165 @@
+"""Own the page of a tune's result: a sentence, one number, the proof, and what to do with it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from tunesmith.gui.page import button, label, line
+from tunesmith.gui.theme import GRID, tabular
+from tunesmith.presentation.tune_result_view import ChangeRow, QuantityRow, ResultView
+
+
+class TuneResultView(QScrollArea):
+    """A finished tune."""
+
+    show_profile = Signal()
+    copy_command = Signal()
+    try_it = Signal()
+    tune_again = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._buttons = self._make_buttons()
+
+    def _make_buttons(self) -> QWidget:
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        for name, text, role, tip, signal in (
+            ("try_button", "Try it", "primary", "Chat with the model under these settings.", self.try_it),
+            ("profile_button", "Show profile", "", "Open the saved profile.", self.show_profile),
+            (
+                "copy_button", "Copy llama-server command", "",
+                "Copy a command that serves the model with these settings.", self.copy_command,
+            ),
+            ("again_button", "Tune again", "", "Go back to the form; it keeps its values.", self.tune_again),
+        ):  # fmt: skip
+            made = button(text, role, tip=tip)
+            made.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
+            setattr(self, name, made)
+            row.addWidget(made)
+        row.addStretch()
+        return holder
+
+    def show_result(self, view: ResultView) -> None:
+        """Show a result in place of the one before."""
+        self._buttons.setParent(None)
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, GRID * 2, GRID * 2)
+        column.setSpacing(GRID * 2)
+        column.addWidget(self._headline(view))
+        lower = QHBoxLayout()
+        lower.setSpacing(GRID * 2)
+        if view.changes:
+            column.addWidget(_frame("What changed", _changes(view.changes)))
+        title = "Measured side by side" if view.improved else "Measured with the defaults"
+        column.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)))
+        for note in view.notes:
+            column.addWidget(label(note, "small", wrap=True))
+        column.addStretch()
+        self.setWidget(body)
+
+    def _headline(self, view: ResultView) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "surface")
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(GRID * 3, GRID * 3, GRID * 3, GRID * 3)
+        column.setSpacing(GRID)
+        sentence = label(view.headline, "title", wrap=True, selectable=True)
+        sentence.setAccessibleName(view.headline)
+        column.addWidget(sentence)
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        self.big = label(view.big, "result", selectable=True)
+        row.addWidget(self.big)
+        if view.big_unit:
+            row.addWidget(_low(label(view.big_unit, "section")), alignment=Qt.AlignmentFlag.AlignBottom)
+        row.addWidget(_low(label(view.big_note, "secondary")), alignment=Qt.AlignmentFlag.AlignBottom)
+        row.addStretch()
+        column.addLayout(row)
+        if view.saved:
+            column.addWidget(label(view.saved, "secondary", wrap=True, selectable=True))
+        column.addSpacing(GRID)
+        column.addWidget(self._buttons)
+        return frame
+
+
+def _low(made: QLabel) -> QLabel:
+    """Stand on about the same line as the large number."""
+    made.setContentsMargins(0, 0, 0, 7)
+    return made
+
+
+def _frame(title: str, content: QGridLayout) -> QFrame:
+    frame = QFrame()
+    frame.setProperty("role", "surface")
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(GRID * 3, GRID * 2, GRID * 3, GRID * 2)
+    column.setSpacing(GRID)
+    column.addWidget(label(title, "section"))
+    column.addLayout(content)
+    return frame
+
+
+def _grid(titles: tuple[str, ...]) -> QGridLayout:
+    made = QGridLayout()
+    made.setHorizontalSpacing(GRID * 3)
+    made.setVerticalSpacing(GRID)
+    for column, title in enumerate(titles):
+        made.addWidget(label(title, "small"), 0, column)
+    made.setColumnStretch(len(titles), 1)
+    made.addWidget(line(), 1, 0, 1, len(titles) + 1)
+    return made
+
+
+def _figures(text: str, role: str = "") -> QLabel:
+    made = label(text, role, selectable=True)
+    made.setFont(tabular(made.font()))
+    return made
+
+
+def _pair(value: tuple[str, str]) -> QWidget:
+    """A value, and its interval smaller beside it."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(GRID)
+    row.addWidget(_figures(value[0]))
+    if value[1]:
+        row.addWidget(_figures(value[1], "small"), alignment=Qt.AlignmentFlag.AlignBottom)
+    row.addStretch()
+    return holder
+
+
+def _changes(changes: tuple[ChangeRow, ...]) -> QGridLayout:
+    grid = _grid(("Setting", "From", "To", "Effect when it was chosen"))
+    for row, change in enumerate(changes, start=2):
+        name = label(change.setting)
+        name.setToolTip(change.explanation)
+        grid.addWidget(name, row, 0)
+        grid.addWidget(_figures(change.before, "secondary"), row, 1)
+        grid.addWidget(_figures(change.after), row, 2)
+        grid.addWidget(_pair((change.effect, change.interval)), row, 3)
+    return grid
+
+
+def _quantities(rows: tuple[QuantityRow, ...], *, both: bool) -> QGridLayout:
+    titles = ("", "llama.cpp's defaults", "Tuned", "Change") if both else ("", "llama.cpp's defaults")
+    grid = _grid(titles)
+    for place, row in enumerate(rows, start=2):
+        name = label(row.name, "secondary")
+        name.setToolTip(row.explanation)
+        grid.addWidget(name, place, 0)
+        grid.addWidget(_pair(row.before), place, 1)
+        if both:
+            grid.addWidget(_pair(row.after), place, 2)
+            role = {True: "better", False: "worse", None: "secondary"}[row.better]
+            words = {True: " better", False: " worse", None: ""}[row.better]
+            grid.addWidget(_figures(row.change + (words if row.change else ""), role), place, 3)
+    return grid

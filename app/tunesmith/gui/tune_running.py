@@ -1,0 +1,159 @@
+"""Own what is seen while a tune runs, and when a stored one is replayed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QSlider,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith.gui.candidates_table import CandidatesTable
+from tunesmith.gui.page import button, label
+from tunesmith.gui.plots import LivePlots
+from tunesmith.gui.theme import GRID, Colours, tabular
+from tunesmith.presentation.live import LiveView
+
+_PARTS = 1000
+_HINT = "Dashed: llama.cpp's defaults. Marks at the foot: another candidate. Point at a plot to read it."
+
+
+class TuneRunning(QWidget):
+    """The step in words, progress, plots and candidates of one run."""
+
+    replay_moved = Signal(float)
+    """The slider of a replay was moved: a share of the run, 0 to 1."""
+
+    def __init__(self, colours: Colours) -> None:
+        super().__init__()
+        self._view = LiveView()
+        self._frozen = False
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GRID)
+        column.addLayout(self._head())
+        self.progress = QProgressBar()
+        self.progress.setRange(0, _PARTS)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Progress of the tune")
+        column.addWidget(self.progress)
+        column.addWidget(self._body(colours), 1)
+
+    def _head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        self.step = label("", "section")
+        self.candidate = label("", "secondary")
+        self.left = label("", "secondary")
+        self.left.setFont(tabular(self.left.font()))
+        row.addWidget(self.step)
+        row.addWidget(self.candidate, alignment=Qt.AlignmentFlag.AlignBottom)
+        row.addStretch()
+        row.addWidget(self.left, alignment=Qt.AlignmentFlag.AlignBottom)
+        return row
+
+    def _body(self, colours: Colours) -> QSplitter:
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setHandleWidth(GRID)
+        split.setChildrenCollapsible(False)
+        frame = QFrame()
+        frame.setProperty("role", "surface")
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(GRID, GRID, GRID, 4)
+        column.setSpacing(2)
+        self.plots = LivePlots(colours)
+        column.addWidget(self.plots, 1)
+        column.addLayout(self._foot())
+        self.table = CandidatesTable(colours)
+        self.table.setMinimumHeight(96)
+        split.addWidget(frame)
+        split.addWidget(self.table)
+        split.setStretchFactor(0, 5)
+        split.setStretchFactor(1, 4)
+        split.setSizes([380, 240])
+        return split
+
+    def _foot(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        self.reading = label(_HINT, "small")
+        self.reading.setMinimumWidth(40)
+        self.surroundings = label("", "small")
+        self.freeze = button("Freeze view", "quiet", tip="Hold the view still; the run goes on.")
+        self.freeze.setCheckable(True)
+        self.freeze.toggled.connect(self._set_frozen)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, _PARTS)
+        self.slider.setValue(_PARTS)
+        self.slider.setAccessibleName("Time in the run")
+        self.slider.setFixedWidth(GRID * 20)
+        self.slider.hide()
+        self.slider.valueChanged.connect(lambda value: self.replay_moved.emit(value / _PARTS))
+        self.plots.pointed.connect(lambda text: self.reading.setText(text or _HINT))
+        row.addWidget(self.reading, 1)
+        row.addWidget(self.surroundings)
+        row.addWidget(self.slider)
+        row.addWidget(self.freeze)
+        return row
+
+    # ------------------------------------------------------------- showing
+
+    def show_run(
+        self, view: LiveView, *, memory_limit_mib: float | None = None, replay: bool = False
+    ) -> None:
+        """Show another run from now on."""
+        self._view = view
+        self.freeze.setChecked(False)
+        self.freeze.setVisible(not replay)
+        self.slider.setVisible(replay)
+        self.plots.show_run(view, memory_limit_mib=memory_limit_mib)
+        self.table.show_run(view.candidates)
+        self._tell()
+
+    def move_replay(self, view: LiveView) -> None:
+        """Show the same run at another time."""
+        self._view = view
+        self.plots.show_run(view)
+        self.table.show_run(view.candidates)
+        self._tell()
+
+    def refresh(self, *, paused: bool = False) -> None:
+        """Draw what is new; nothing where nobody sees it."""
+        if self._frozen or not self.isVisible() or self.window().isMinimized():
+            return
+        self.plots.refresh()
+        self.table.refresh()
+        self._tell(paused=paused)
+
+    def _tell(self, *, paused: bool = False) -> None:
+        view = self._view
+        _say(self.step, "Paused after this sample" if paused else view.step)
+        _say(self.candidate, view.candidate if view.end is None else "")
+        _say(self.left, view.progress_text if view.taken else "")
+        self.progress.setValue(round(view.fraction * _PARTS))
+        _say(self.surroundings, view.surroundings_text[:1].upper() + view.surroundings_text[1:])
+        role = "warning" if view.busy else "small"
+        if self.surroundings.property("role") != role:
+            self.surroundings.setProperty("role", role)
+            self.surroundings.style().polish(self.surroundings)
+
+    def _set_frozen(self, on: bool) -> None:  # noqa: FBT001 (a slot)
+        self._frozen = on
+        self.refresh()
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw in the theme's colours."""
+        self.plots.recolour(colours)
+        self.table.recolour(colours)
+
+
+def _say(widget: QLabel, text: str) -> None:
+    """Set a label's text only where it differs, which spares a layout."""
+    if widget.text() != text:
+        widget.setText(text)

@@ -1,0 +1,332 @@
+"""Own the form of a tune that is about to start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.request import SearchRules, TuneRequest
+from tunesmith.domain.workload import BUDGETS, Constraints, Objective, ObjectiveName, Preset, Workload
+from tunesmith.errors import TunesmithError, UsageError
+from tunesmith.gui.background import Task
+from tunesmith.gui.fields import Section, limit
+from tunesmith.gui.page import button, label
+from tunesmith.gui.theme import GRID
+from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
+from tunesmith.presentation.numbers import bytes_text
+from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
+
+_CUSTOM = "custom"
+
+
+class TuneSetup(QWidget):
+    """Everything that decides how a tune goes; keeps its values whatever happens."""
+
+    changed = Signal()
+
+    def __init__(self, presets: dict[str, Preset], *, first: str) -> None:
+        super().__init__()
+        self._presets = presets
+        self._reading: Task | None = None
+        self._model_name = ""
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID * 3)
+        row.addWidget(self._form(), 1)
+        row.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(300)
+        self._later.timeout.connect(self._read_model)
+        self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
+        self._take_preset()
+
+    # ------------------------------------------------------------- the form
+
+    def _form(self) -> QWidget:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, GRID * 2, GRID * 2)
+        column.setSpacing(GRID * 3)
+        for section in (
+            self._model_section(),
+            self._use_section(),
+            self._goal_section(),
+            self._how_section(),
+        ):
+            column.addWidget(section)
+        column.addStretch()
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(body)
+        return area
+
+    def _model_section(self) -> Section:
+        section = Section("Model")
+        self.model = QLineEdit()
+        self.model.setPlaceholderText("Path of a GGUF file, or drop one on the window")
+        self.model.textChanged.connect(self._model_edited)
+        choose = button("Choose…", tip="Choose a GGUF file.")
+        choose.clicked.connect(self._choose)
+        holder = QWidget()
+        row = QHBoxLayout(holder)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        row.addWidget(self.model, 1)
+        row.addWidget(choose)
+        section.add("File", holder)
+        self.model.setAccessibleName("Model file")
+        self.model_facts = label("", "small", wrap=True)
+        section.add_under(self.model_facts)
+        return section
+
+    def _use_section(self) -> Section:
+        section = Section("What you do with it")
+        self.preset = QComboBox()
+        for name, preset in self._presets.items():
+            self.preset.addItem(preset.title, name)
+        self.preset.addItem("My own numbers", _CUSTOM)
+        self.preset.currentIndexChanged.connect(self._take_preset)
+        section.add("Preset", self.preset, tip="A named workload: what a typical request looks like.")
+        self.preset_text = label("", "small", wrap=True)
+        section.add_under(self.preset_text)
+        self.show_workload = button(
+            "Change workload", "quiet", tip="Set the numbers of the workload yourself."
+        )
+        self.show_workload.setCheckable(True)
+        self.workload = WorkloadFields()
+        self.workload.hide()
+        self.show_workload.toggled.connect(self.workload.setVisible)
+        self.workload.changed.connect(self._workload_edited)
+        section.add_under(_left(self.show_workload))
+        section.add_under(self.workload)
+        return section
+
+    def _goal_section(self) -> Section:
+        section = Section("What should be best")
+        self.objective = QComboBox()
+        for goal, (title, text) in OBJECTIVES.items():
+            self.objective.addItem(title, goal)
+            self.objective.setItemData(self.objective.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
+        self.objective.currentIndexChanged.connect(self._edited)
+        section.add("Goal", self.objective)
+        self.objective_text = label("", "small", wrap=True)
+        section.add_under(self.objective_text)
+        self.memory = limit(4096, unit="GiB", step=0.5, decimals=2)
+        self.ttft = limit(3_600_000, unit="ms", step=50, decimals=0)
+        self.itl = limit(600_000, unit="ms", step=5, decimals=0)
+        for name, field, tip in (
+            ("Memory at most", self.memory, "Settings that need more main memory do not count."),
+            ("TTFT at most", self.ttft, "Time to the first token, from when the prompt is handed over."),
+            ("ITL at most", self.itl, "Inter-token latency: the time between two tokens of the answer."),
+        ):
+            section.add(name, field, tip=tip)
+            field.valueChanged.connect(self._edited)
+        return section
+
+    def _how_section(self) -> Section:
+        section = Section("How to look for it")
+        self.budget = BudgetChoice()
+        self.budget.changed.connect(self._edited)
+        section.add("Time", self.budget)
+        self.changes = ChangesChoice()
+        self.changes.changed.connect(self._edited)
+        section.add("May change", self.changes)
+        return section
+
+    def _plan(self) -> QFrame:
+        frame = QFrame()
+        frame.setProperty("role", "surface")
+        frame.setFixedWidth(GRID * 33)
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
+        column.setSpacing(GRID)
+        column.addWidget(label("What will happen", "section"))
+        self.plan = label("", "secondary", wrap=True)
+        column.addWidget(self.plan)
+        return frame
+
+    # ------------------------------------------------------------- values in
+
+    def set_model(self, path: str) -> None:
+        """Put a model's path in."""
+        self.model.setText(path)
+
+    def set_profile(self, profile: TunedProfile) -> None:
+        """Put in what a profile was tuned for; its model's path only where it is still there."""
+        path = profile.model.header.path
+        if Path(path).exists():
+            self.model.setText(path)
+        self.set_workload(profile.workload, profile.objective, profile.constraints)
+
+    def set_workload(self, workload: Workload, objective: Objective, constraints: Constraints) -> None:
+        """Put in numbers; the preset that has them is chosen, if there is one."""
+        same = (n for n, p in self._presets.items() if p.workload == workload and p.objective == objective)
+        with QSignalBlocker(self.preset):
+            self.preset.setCurrentIndex(self.preset.findData(next(same, _CUSTOM)))
+        self._fill(workload, objective, constraints)
+
+    def _take_preset(self) -> None:
+        preset = self._presets.get(str(self.preset.currentData()))
+        if preset is not None:
+            self._fill(preset.workload, preset.objective, preset.constraints)
+        else:
+            self.show_workload.setChecked(True)
+            self._edited()
+
+    def _fill(self, workload: Workload, objective: Objective, constraints: Constraints) -> None:
+        fields = (self.objective, self.memory, self.ttft, self.itl)
+        blockers = [QSignalBlocker(field) for field in fields]
+        self.workload.set_workload(workload)
+        self.objective.setCurrentIndex(self.objective.findData(objective.name))
+        self._max_slowdown = objective.max_slowdown
+        self.memory.setValue((constraints.max_memory_bytes or 0) / 2**30)
+        self.ttft.setValue(constraints.max_ttft_ms or 0)
+        self.itl.setValue(constraints.max_itl_ms or 0)
+        for blocker in blockers:
+            blocker.unblock()
+        self._edited()
+
+    # ------------------------------------------------------------- values out
+
+    def request(self) -> TuneRequest:
+        """What the form asks for.
+
+        Raises:
+            UsageError: a value makes no sense; the words say which.
+        """
+        path = self.model.text().strip()
+        if not path:
+            raise UsageError("No model is chosen.", todo="Choose a GGUF file, or drop one on the window.")
+        workload = self._workload()
+        name: ObjectiveName = self.objective.currentData()
+        if name == "prefill" and not workload.prompt:
+            raise UsageError("The goal is reading fast, but the workload has no prompt.")
+        if name == "decode" and not workload.generate:
+            raise UsageError("The goal is generating fast, but the workload generates nothing.")
+        if self.changes.vary() == ():
+            raise UsageError("Nothing may be changed, so there is nothing to find.", todo="Check a question.")
+        preset = self._presets.get(str(self.preset.currentData()))
+        memory = round(self.memory.value() * 2**30)
+        return TuneRequest(
+            model_path=str(Path(path).expanduser()),
+            workload=workload,
+            objective=Objective(name=name, max_slowdown=self._max_slowdown),
+            constraints=Constraints(
+                max_memory_bytes=memory or None,
+                max_ttft_ms=self.ttft.value() or None,
+                max_itl_ms=self.itl.value() or None,
+            ),
+            budget=BUDGETS[self.budget.chosen()],
+            rules=SearchRules(vary=self.changes.vary(), cache_types=self.changes.cache_types()),
+            preset=preset.name if preset is not None else None,
+            seed=0,
+        )
+
+    def _workload(self) -> Workload:
+        try:
+            return self.workload.workload()
+        except ValidationError as error:
+            raise UsageError("The workload has neither prompt nor generated tokens.") from error
+
+    # ------------------------------------------------------------- reacting
+
+    def _workload_edited(self) -> None:
+        preset = self._presets.get(str(self.preset.currentData()))
+        if preset is not None:
+            with QSignalBlocker(self.preset):
+                self.preset.setCurrentIndex(self.preset.findData(_CUSTOM))
+        self._edited()
+
+    def _edited(self) -> None:
+        preset = self._presets.get(str(self.preset.currentData()))
+        said = preset.description if preset else "A workload of your own."
+        try:
+            numbers = workload_text(self.workload.workload())
+        except ValidationError:
+            numbers = "no tokens"
+        self.preset_text.setText(f"{said} {numbers[:1].upper()}{numbers[1:]}.")
+        self.objective_text.setText(OBJECTIVES[self.objective.currentData()][1])
+        try:
+            request = self.request()
+        except UsageError as error:
+            self.plan.setText(str(error))
+        else:
+            self.plan.setText("\n\n".join(plan_sentences(request, self._model_name)))
+        self.changed.emit()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the form says enough to start."""
+        try:
+            self.request()
+        except UsageError:
+            return False
+        return True
+
+    def _model_edited(self) -> None:
+        self._model_name = ""
+        self.model_facts.setText("")
+        self._later.start()
+        self._edited()
+
+    def _read_model(self) -> None:
+        path = self.model.text().strip()
+        if not path:
+            return
+
+        def read() -> tuple[str, ModelHeader]:
+            from tunesmith.services.context import read_model
+
+            return path, read_model(str(Path(path).expanduser()))
+
+        self._reading = Task(read)
+        self._reading.done.connect(self._show_model)
+        self._reading.failed.connect(self._show_model_error)
+        self._reading.start()
+
+    def _show_model(self, found: tuple[str, ModelHeader]) -> None:
+        path, header = found
+        if path != self.model.text().strip():
+            return
+        self._model_name = header.name or Path(path).stem
+        facts = (self._model_name, header.quantization, bytes_text(header.file_bytes))
+        self.model_facts.setText(" · ".join(fact for fact in facts if fact))
+        self._edited()
+
+    def _show_model_error(self, error: TunesmithError) -> None:
+        self.model_facts.setText(str(error))
+
+    def _choose(self) -> None:
+        dialog = QFileDialog(self, "Choose a model")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.set_model)
+        dialog.open()
+
+
+def _left(widget: QWidget) -> QWidget:
+    """A widget at the left of its row, no wider than it need be."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(widget)
+    row.addStretch()
+    return holder

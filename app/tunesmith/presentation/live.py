@@ -1,0 +1,245 @@
+"""Own what is seen of a run: its events folded into one display state, without Qt."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import assert_never
+
+from tunesmith.domain.events import (
+    CandidateStanding,
+    ContextReady,
+    Event,
+    Heartbeat,
+    LogLine,
+    ModelLoaded,
+    Part,
+    Progress,
+    RequestDone,
+    RequestFailed,
+    RoundDiscarded,
+    RunFinished,
+    RunStarted,
+    SampleTaken,
+    StageFinished,
+    StageStarted,
+    TokensTimed,
+    TrialFailed,
+    TrialMeasured,
+    TrialStarted,
+    WorkerReady,
+)
+from tunesmith.domain.measurement import Conditions, Sample
+from tunesmith.presentation.candidates import OUT, Candidates
+from tunesmith.presentation.numbers import duration_text
+from tunesmith.presentation.series import Series, Ticks
+
+MIB = 2**20
+_PILOT = "pilot"
+_BASELINE_SAMPLES = 400
+"""Of the baseline's speeds, the newest so many make its line."""
+_SENTENCES = 400
+_STEPS = {"pilot": "A first look at the defaults", "confirm": "Confirming in fresh processes"}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run ended."""
+
+    outcome: str
+    sentence: str
+    profile_id: str | None
+
+
+class LiveView:
+    """Takes events one by one; what it holds may be drawn at any time and stays small."""
+
+    def __init__(self) -> None:
+        self.run_id = ""
+        self.model_name = ""
+        self.decode = Series()
+        self.prefill = Series()
+        self.memory_mib = Series()
+        self.ticks = Ticks()
+        self.candidates = Candidates()
+        self.candidate = ""
+        self.step = "Looking at the machine and the model"
+        self.fraction = 0.0
+        self.eta_seconds: float | None = None
+        self.conditions: Conditions | None = None
+        self.noisy_samples = 0
+        self.samples = 0
+        self.sentences: deque[str] = deque(maxlen=_SENTENCES)
+        self.end: End | None = None
+        self.taken = 0
+        """Events taken; changes when there is something new to draw."""
+        self.seconds = 0.0
+        """Time of the newest event since the first."""
+        self._start_ns: int | None = None
+        self._baseline = ""
+        self._speeds: dict[Part, deque[float]] = {
+            "prefill": deque(maxlen=_BASELINE_SAMPLES), "decode": deque(maxlen=_BASELINE_SAMPLES),
+        }  # fmt: skip
+        self._from_pilot: set[Part] = {"prefill", "decode"}
+        self._seen: set[Part] = set()
+        self._told: set[tuple[str, str]] = set()
+
+    def take_all(self, events: Iterable[Event]) -> None:
+        """Take many events."""
+        for event in events:
+            self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take the next event of the run."""
+        self.taken += 1
+        self.run_id = event.run_id or self.run_id
+        self._tell_time(event)
+        match event:
+            case TokensTimed():
+                self._add_speed(event)
+            case TrialStarted(candidate=candidate, stage=stage):
+                self.candidate = candidate
+                self._seen = set()
+                self.ticks.add(self.seconds, candidate)
+                self.step = _STEPS.get(stage, self.step)
+            case TrialMeasured(sample=sample):
+                self._add_sample(event, sample)
+            case CandidateStanding():
+                self.candidates.stand(event)
+                if event.state in OUT and event.why:
+                    self._say_once(event.stage, event.candidate, f"{event.candidate} is out: {event.why}")
+            case StageStarted(title=title):
+                self.candidates.start(event)
+                self.step = title
+            case StageFinished(winner=winner, sentence=sentence):
+                self.candidates.finish(event)
+                if winner:
+                    self._say(sentence)
+            case Progress(step=step, fraction=fraction, eta_seconds=eta):
+                self.step = step[:1].upper() + step[1:]
+                self.fraction, self.eta_seconds = fraction, eta
+            case TrialFailed(candidate=candidate, message=message):
+                self.candidates.fail(event)
+                self._say(f"{candidate} could not be measured: {message}")
+            case RoundDiscarded(drift=drift):
+                self._say(
+                    f"A round is repeated: the machine's speed changed by {100 * abs(drift):.0f}% in it"
+                )
+            case RunStarted():
+                self._begin(event)
+            case RunFinished(outcome=outcome, sentence=sentence, profile_id=profile_id):
+                self.end = End(outcome, sentence, profile_id)
+                self.fraction, self.eta_seconds = 1.0, None
+                self._say(sentence)
+            case LogLine(level=level, text=text):
+                if level in ("warning", "error"):
+                    self._say(f"llama.cpp: {text}")
+            case (
+                WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
+                | RequestDone() | RequestFailed()
+            ):  # fmt: skip
+                pass
+            case _:
+                assert_never(event)
+
+    # ------------------------------------------------------------- what a view reads
+
+    def baseline_speed(self, part: Part) -> float | None:
+        """Median of the baseline's own samples so far, tokens/s; None before the first."""
+        return median(self._speeds[part]) if self._speeds[part] else None
+
+    @property
+    def progress_text(self) -> str:
+        """Such as ``42% · about 1 min 20 s left``."""
+        share = f"{100 * self.fraction:.0f}%"
+        if self.end is not None or not self.eta_seconds:
+            return share
+        return f"{share} · about {duration_text(_coarse(self.eta_seconds))} left"
+
+    @property
+    def surroundings_text(self) -> str:
+        """Foreign load and temperature of the last sample; empty where neither can be read."""
+        if self.conditions is None:
+            return ""
+        pieces = []
+        if self.conditions.foreign_cores is not None:
+            cores = self.conditions.foreign_cores
+            pieces.append("quiet machine" if cores < 0.05 else f"other programs use {cores:.1f} cores")
+        if self.conditions.temperature_celsius is not None:
+            pieces.append(f"{self.conditions.temperature_celsius:.0f} °C")
+        return " · ".join(pieces)
+
+    @property
+    def busy(self) -> bool:
+        """Whether other programs disturbed the last sample."""
+        return self.conditions is not None and (self.conditions.foreign_cores or 0.0) >= 0.3
+
+    # ------------------------------------------------------------- folding
+
+    def _tell_time(self, event: Event) -> None:
+        """Seconds since the first event; a resumed run goes on where it was cut short."""
+        if not event.mono_ns:
+            return
+        resumed = isinstance(event, RunStarted) and event.resumed
+        if self._start_ns is None or resumed:
+            self._start_ns = event.mono_ns - round(self.seconds * 1e9)
+        self.seconds = max(self.seconds, (event.mono_ns - self._start_ns) / 1e9)
+
+    def _begin(self, event: RunStarted) -> None:
+        self.model_name = event.model_name
+        self._baseline = event.baseline.digest
+        self.end = None
+        self.step = "Loading the model"
+        verb = {"tune": "Tuning", "measure": "Measuring"}[event.kind]
+        self._say(f"{'Resuming' if event.resumed else verb} {event.model_name}")
+
+    def _add_speed(self, event: TokensTimed) -> None:
+        if event.elapsed_ns > 0:
+            self._seen.add(event.part)
+            line = self.decode if event.part == "decode" else self.prefill
+            line.add(self.seconds, 1e9 * event.tokens / event.elapsed_ns)
+        if event.rss_bytes is not None:
+            self.memory_mib.add(self.seconds, event.rss_bytes / MIB)
+
+    def _add_sample(self, event: TrialMeasured, sample: Sample) -> None:
+        self.samples += 1
+        self.noisy_samples += sample.noisy
+        self.conditions = sample.conditions
+        speeds: dict[Part, float | None] = {
+            "prefill": sample.prefill_tokens_per_s, "decode": sample.decode_tokens_per_s
+        }  # fmt: skip
+        if event.digest == self._baseline:
+            self._count_baseline(event.stage, speeds)
+        if event.replayed:
+            return
+        for part, speed in speeds.items():
+            if speed is not None and part not in self._seen:  # too short to be seen while it ran
+                (self.decode if part == "decode" else self.prefill).add(self.seconds, speed)
+        if not self._seen and sample.memory.rss_bytes is not None:
+            self.memory_mib.add(self.seconds, sample.memory.rss_bytes / MIB)
+
+    def _count_baseline(self, stage: str, speeds: dict[Part, float | None]) -> None:
+        """The pilot, a small taste of the workload, counts only until there is something better."""
+        for part, speed in speeds.items():
+            if speed is None or (stage == _PILOT and part not in self._from_pilot):
+                continue
+            if stage != _PILOT and part in self._from_pilot:
+                self._speeds[part].clear()
+                self._from_pilot.discard(part)
+            self._speeds[part].append(speed)
+
+    def _say(self, sentence: str) -> None:
+        self.sentences.append(sentence[:1].upper() + sentence[1:])
+
+    def _say_once(self, stage: str, candidate: str, sentence: str) -> None:
+        if (stage, candidate) not in self._told:
+            self._told.add((stage, candidate))
+            self._say(sentence)
+
+
+def _coarse(seconds: float) -> float:
+    """As sure as an estimate is: to 5 s below a minute, to 10 s below five, else to minutes."""
+    step = 5 if seconds < 60 else 10 if seconds < 300 else 60
+    return max(step, round(seconds / step) * step)
