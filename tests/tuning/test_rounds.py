@@ -223,17 +223,24 @@ def test_where_disturbance_is_the_normal_state_nothing_is_taken_again() -> None:
     for position in range(12):
         retaker.sample(job(position))
     assert retaker.disturbed
-    assert [job.retake for job in meter.jobs[-8:]] == [0] * 8
-    assert len(meter.jobs) == 4 * (MAX_RETAKES + 1) + 8
+    assert [job.retake for job in meter.jobs] == [0, 1, 2, *[0] * 11]
+    assert retaker.mostly_disturbed
 
 
 def test_a_machine_that_calms_down_is_no_longer_called_disturbed() -> None:
-    noisy = iter([True] * 20 + [False] * 20)
+    noisy = iter([True] * 12 + [False] * 20)
     meter = ScriptedMeter(lambda job: sample(noisy=next(noisy)))
     retaker = Retaker(meter, out_of_time=lambda: False)
     for position in range(20):
         retaker.sample(job(position))
     assert not retaker.disturbed
+
+
+def test_samples_that_were_taken_again_count_as_disturbed() -> None:
+    meter = ScriptedMeter(lambda job: sample(noisy=job.retake < 2))
+    retaker = Retaker(meter, out_of_time=lambda: False)
+    assert not retaker.sample(job()).noisy
+    assert retaker.mostly_disturbed
 
 
 def test_without_time_nothing_is_taken_again() -> None:

@@ -26,11 +26,17 @@ class Retaker:
         self._meter = meter
         self._out_of_time = out_of_time
         self._recent: deque[bool] = deque(maxlen=RECENT)
+        self._taken = self._disturbed = 0
 
     @property
     def disturbed(self) -> bool:
         """Whether disturbed samples are the normal state here."""
         return len(self._recent) >= RECENT // 2 and 2 * sum(self._recent) >= len(self._recent)
+
+    @property
+    def mostly_disturbed(self) -> bool:
+        """Whether more than half of all samples were disturbed, those that were taken again included."""
+        return 2 * self._disturbed > self._taken
 
     def sample(self, job: Job) -> Sample:
         """Take one sample, resting before each retake.
@@ -39,11 +45,17 @@ class Retaker:
             TrialFailure: these settings cannot be measured.
             Interrupted: the user stopped the run.
         """
-        sample = self._meter.sample(job)
+        sample = self._take(job)
         for retake in range(1, MAX_RETAKES + 1):
             if not sample.noisy or self.disturbed or self._out_of_time():
                 break
-            self._meter.rest(float(retake), why="others use the machine")
-            sample = self._meter.sample(replace(job, retake=retake))
+            self._meter.rest(float(retake**2), why="others use the machine")
+            sample = self._take(replace(job, retake=retake))
+        return sample
+
+    def _take(self, job: Job) -> Sample:
+        sample = self._meter.sample(job)
         self._recent.append(sample.noisy)
+        self._taken += 1
+        self._disturbed += sample.noisy
         return sample

@@ -238,7 +238,8 @@ class Tuner:
         """Take in what a finished race says beside its winner."""
         result.candidates += sum(bool(arm.scores) for arm in race.arms[1:])
         self._failed.update((arm.settings.digest, arm.why) for arm in race.arms if arm.state == "failed")
-        if self._rounds.retaker.disturbed and race.bound() > BLIND_SPREAD:
+        retaker = self._rounds.retaker
+        if (retaker.disturbed or retaker.mostly_disturbed) and race.bound() > BLIND_SPREAD:
             result.blind += (question.title,)
 
     # ------------------------------------------------------------- what is told
