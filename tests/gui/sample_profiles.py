@@ -30,7 +30,9 @@ def spread(median: float, share: float = 0.03) -> Quantity:
     )
 
 
-def measured(settings: Settings, workload: Workload, decode: float, prefill: float, mib: float) -> Measurement:
+def measured(
+    settings: Settings, workload: Workload, decode: float, prefill: float, mib: float
+) -> Measurement:
     """What a model of some speed measures."""
     return Measurement(
         settings=settings,

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication
 from tests.gui.sample_profiles import filled
 from tunesmith.gui.app import page_factories
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.pages.compare import ComparePage
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
@@ -82,9 +83,26 @@ def failed(window: MainWindow) -> None:
     settle()
 
 
+def compared(count: int, *, all_lines: bool = False) -> Callable[[MainWindow], None]:
+    """Some profiles side by side."""
+
+    def prepare(window: MainWindow) -> None:
+        window.show_page("compare")
+        settle()
+        page = window.page("compare")
+        assert isinstance(page, ComparePage)
+        page.choose(["p-0001", "p-0004", "p-0006", "p-0002"][:count])
+        page.only_differences.setChecked(not all_lines)
+        settle()
+
+    return prepare
+
+
 STATES: dict[str, Callable[[MainWindow], None]] = {
     "profiles-full": full, "profiles-several": several, "profiles-deleted": deleted, "profiles-best": best,
     "profiles-none-found": none_found, "profiles-failed": failed, "profiles-empty": full,
+    "compare-two": compared(2), "compare-four": compared(4), "compare-all": compared(3, all_lines=True),
+    "compare-empty": compared(2),
 }  # fmt: skip
 
 
@@ -102,7 +120,9 @@ def take(folder: Path, wanted: list[str]) -> None:
                     path = Path(scratch) / "store.sqlite3"
                     os.environ["TUNESMITH_CONFIG_DIR"] = scratch
                     store = Store.open(path if state.endswith("-empty") else filled(path))
-                    context = AppContext(ThemeManager(application, mode), open_store=lambda store=store: store)
+                    context = AppContext(
+                        ThemeManager(application, mode), open_store=lambda store=store: store
+                    )
                     settings = QSettings(str(Path(scratch) / "w.ini"), QSettings.Format.IniFormat)
                     window = MainWindow(context, page_factories(), settings)
                     window.resize(width, height)

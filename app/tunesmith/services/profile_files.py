@@ -14,7 +14,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from tunesmith.domain.base import Value
 from tunesmith.domain.profile import TunedProfile
-from tunesmith.errors import StoreError, UsageError
+from tunesmith.errors import UsageError
+from tunesmith.services.files import write_whole
 
 if TYPE_CHECKING:
     from tunesmith.store import Store
@@ -55,20 +56,7 @@ def write_profile(profile: TunedProfile, path: Path) -> None:
         StoreError: the file cannot be written.
     """
     text = ProfileFile(profile=profile).model_dump_json(indent=2) + "\n"
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            temporary.write_text(text, "utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"The file {path} cannot be written: {_reason(error)}.",
-            unharmed="The profile is unharmed.",
-            todo="Choose another folder or make room on the disk.",
-            details=str(error),
-        ) from error
+    write_whole(path, text.encode(), unharmed="The profile is unharmed.")
 
 
 def read_profile(path: Path) -> TunedProfile:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QComboBox, QHBoxLayout, QLineEdit, QMenu, QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.context import AppContext
@@ -188,7 +188,6 @@ class ProfilesPage(Page):
 
     def shown(self) -> None:
         """Read the list anew: another process may have changed it."""
-        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         self.refresh()
 
     def refresh(self) -> None:
@@ -221,6 +220,9 @@ class ProfilesPage(Page):
         if not self.table.choose(lambda line: line.id in wanted):
             self.table.choose(lambda line: line is self._first())
         self._selected()
+        focus = QApplication.focusWidget()
+        if rows and self.isVisible() and (focus is None or not self.isAncestorOf(focus)):
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _first(self) -> ProfileLine | None:
         return self.table.line(0) if self.proxy.rowCount() else None
