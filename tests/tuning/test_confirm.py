@@ -94,6 +94,15 @@ def test_a_sample_that_others_disturbed_is_taken_again() -> None:
     assert found.verdict == "better"
 
 
+def test_pairs_that_stay_disturbed_are_left_out_of_the_ratio_but_kept_as_samples() -> None:
+    machine = SimulatedMachine(speeds(prefill=1.1, decode=1.1))
+    machine.busy = lambda _now, _rng: len(machine.jobs) in (5, 6, 7)
+    found = compare(machine)
+    assert len(found.speedup.samples) == 11
+    assert found.tuned.noisy_samples + found.baseline.noisy_samples == 1
+    assert found.verdict == "better"
+
+
 # ------------------------------------------------------------- what it says
 
 

@@ -51,6 +51,22 @@ def test_confirming_costs_samples_and_starts_with_their_depth_and_warm_up() -> N
     assert found.confirm_seconds(0, 1) == pytest.approx(2 * start)
 
 
+def test_what_is_slower_at_depth_is_planned_with() -> None:
+    found, _ = forecast()
+    before = found.timed_seconds(WHOLE)
+    found.observe_anchor(sample(prompt=0, steps=8, step_ms=20))
+    assert found.timed_seconds(WHOLE) == pytest.approx(before + 100 * 0.010)
+    found.observe_anchor(sample(prompt=0, steps=8, step_ms=200, noisy=True))
+    found.observe_anchor(sample(prompt=0, steps=8, step_ms=15))
+    assert found.timed_seconds(WHOLE) == pytest.approx(before + 100 * 0.010)
+
+
+def test_prompts_of_parallel_sequences_take_turns() -> None:
+    found, _ = forecast()
+    four = Workload(prompt=100, generate=10, parallel=4)
+    assert found.timed_seconds(four) == pytest.approx(400 * 0.002 + 0.1)
+
+
 def test_the_search_gets_what_confirming_well_does_not_need() -> None:
     found, _ = forecast(300)
     assert found.search_seconds == pytest.approx(300 - found.confirm_seconds(MAX_PAIRS))
@@ -88,7 +104,7 @@ def test_a_question_is_only_asked_where_three_rounds_of_it_fit() -> None:
     (question,) = [question for question in asked() if question.stage == "flash_attn"]
     for left, expected in ((10.0, True), (8.0, False)):
         found, meter = forecast(300)
-        found.expect_samples_of(1.0)
+        found.expect_samples_of(Workload(prompt=500, generate=0))
         meter.now = found.search_seconds - left
         assert found.affords(question) is expected
 
@@ -121,7 +137,7 @@ def test_the_fraction_never_falls_and_stays_below_one() -> None:
 def test_the_time_left_is_never_more_than_the_budget_leaves_for_the_search_and_its_confirmation() -> None:
     events: list[Event] = []
     found, _ = forecast(90, events=events)
-    found.expect_samples_of(50.0)
+    found.expect_samples_of(Workload(prompt=25_000, generate=0))
     found.searching("x", 2, 0, asked())
     (told,) = events
     assert isinstance(told, Progress)

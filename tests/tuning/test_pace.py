@@ -14,9 +14,7 @@ from tunesmith.tuning.pace import (
     MOST_PART_SECONDS,
     TARGET_PART_SECONDS,
     choose_pace,
-    depth_seconds,
     pilot_workload,
-    timed_seconds,
 )
 
 WHOLE = Workload(prompt=4096, generate=512, depth=8192)
@@ -74,13 +72,6 @@ def test_a_part_that_is_not_asked_about_is_not_measured() -> None:
     assert pace.workload(WHOLE, frozenset({"decode"})).prompt == 0
     both = pace.workload(WHOLE, frozenset({"prefill", "decode"}))
     assert (both.prompt, both.generate, both.depth) == (pace.prompt, pace.generate, pace.depth)
-
-
-def test_costs_are_estimated_from_the_pilot() -> None:
-    assert timed_seconds(WHOLE, PILOT) == pytest.approx(4096 * 0.002 + 512 * 0.010)
-    assert depth_seconds(WHOLE, PILOT) == pytest.approx(8192 * 0.002)
-    four = Workload(prompt=100, generate=10, parallel=4)
-    assert timed_seconds(four, PILOT) == pytest.approx(400 * 0.002 + 0.1)
 
 
 @given(

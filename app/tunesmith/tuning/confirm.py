@@ -12,7 +12,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Constraints
-from tunesmith.tuning.forecast import Forecast
+from tunesmith.tuning.forecast import MIN_PAIRS, Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.retake import Retaker
@@ -82,9 +82,10 @@ class Confirmer:
     def compare(self, baseline: Settings, tuned: Settings) -> Confirmation:
         """Measure pairs, ABBA, in fresh processes: two pairs of them where the budget bears it.
 
-        The speedup is the ratio of each pair with Student's interval for the geometric mean. How many
-        pairs are taken is fixed beforehand and cut short only by the budget, neither by what they say, so
-        that no correction for looking is needed.
+        The speedup is the ratio of each pair with Student's interval for the geometric mean, over the
+        pairs that others left alone where these are enough. How many pairs are taken is fixed beforehand
+        and cut short only by the budget, neither by what they say, so that no correction for looking is
+        needed.
 
         Raises:
             TrialFailure: the baseline cannot be measured.
@@ -135,16 +136,22 @@ class Confirmer:
         cut_short: bool,
     ) -> Confirmation:
         pairs = list(zip(first, second, strict=False))
+        quiet = [pair for pair in pairs if not any(sample.noisy for sample in pair)]
+        if len(quiet) >= MIN_PAIRS:
+            pairs = quiet
         before = self._summarize(first, baseline)
         parts = self._scorer.parts
         ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
         noisy = sum(sample.noisy for sample in first + second) * 2 > len(first + second)
         speedup = quantity(ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean")
-        if not second:
+        if cut_short and self._retaker.mostly_disturbed:
+            why = "others used the machine until the budget ran out"
+            return Confirmation(before, before, speedup, "too_noisy", why)
+        if not pairs:
             return Confirmation(before, before, speedup, "out_of_time", "the budget ran out")
         after = self._summarize(second, tuned)
         verdict, why = self._verdict(before, after, speedup)
-        if cut_short and verdict in ("not_better", "too_noisy"):
+        if cut_short and verdict == "not_better":
             verdict, why = "out_of_time", f"the budget ran out after {len(pairs)} pairs"
         return Confirmation(before, after, speedup, verdict, why)
 

@@ -8,7 +8,6 @@ from tunesmith.domain.events import Event, Progress
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Budget, Workload
 from tunesmith.tuning.meter import Meter
-from tunesmith.tuning.pace import depth_seconds, timed_seconds
 from tunesmith.tuning.space import Question
 
 CONFIRM_SHARE = 0.4
@@ -30,32 +29,61 @@ class Forecast:
         self._budget = budget
         self._meter = meter
         self._emit = emit
-        self._whole_seconds = 0.0
-        self._start_seconds = 0.0
+        self._whole = Workload(prompt=1, generate=1)
+        self._prefill_ns = 0.0
+        self._step_ns = 0.0
+        self._load_seconds = 0.0
         self._sample_seconds = 1.0
         self._search_began = 0.0
         self._search_samples = 0
         self._fraction = 0.0
 
-    # ------------------------------------------------------------- the budget
+    # ------------------------------------------------------------- what things cost
 
     def learn(self, pilot: Sample, whole: Workload) -> None:
         """Take in what the pilot, the first sample of all, says of costs."""
+        self._whole = whole
+        self.observe_anchor(pilot)
         pilot_seconds = (pilot.prefill_ns or 0) / 1e9 + sum(pilot.step_ns) / 1e9
-        warm_up = (pilot.prefill_ns_per_token or 0.0) * whole.prompt * whole.parallel / 1e9
-        self._whole_seconds = timed_seconds(whole, pilot)
-        self._start_seconds = (
-            max(0.0, pilot.cost_ns / 1e9 - pilot_seconds) + depth_seconds(whole, pilot) + warm_up
-        )
+        self._load_seconds = max(0.0, pilot.cost_ns / 1e9 - pilot_seconds)
         self._search_began = self._meter.spent_seconds
 
-    def expect_samples_of(self, seconds: float) -> None:
-        """State what a sample of the search is meant to take, until some have been taken."""
-        self._sample_seconds = seconds
+    def observe_anchor(self, sample: Sample) -> None:
+        """Take in the speeds of the baseline, or of what holds in its place; the slowest are planned with.
+
+        At depth it is slower than the pilot was. What others disturbed says nothing.
+        """
+        if not sample.noisy:
+            self._prefill_ns = max(self._prefill_ns, sample.prefill_ns_per_token or 0.0)
+            self._step_ns = max(self._step_ns, sample.step_ns_mean or 0.0)
+
+    def expect_samples_of(self, workload: Workload) -> None:
+        """State what a sample of the search is meant to be, until some have been taken."""
+        self._sample_seconds = self.timed_seconds(workload)
+
+    def count_search_sample(self) -> None:
+        """One more sample of the search was taken; what a sample costs is their mean."""
+        self._search_samples += 1
+        if self._search_samples >= 6:
+            self._sample_seconds = (self._meter.spent_seconds - self._search_began) / self._search_samples
+
+    def timed_seconds(self, workload: Workload) -> float:
+        """What one timed repetition of a workload is likely to take, its depth not counted."""
+        prefill = self._prefill_ns * workload.prompt * workload.parallel
+        return (prefill + self._step_ns * workload.generate) / 1e9
+
+    @property
+    def _start_seconds(self) -> float:
+        """What a fresh process is likely to take until it can measure: load, depth, warm-up."""
+        per_token = self._prefill_ns or self._step_ns
+        warm_up = self._prefill_ns * self._whole.prompt * self._whole.parallel
+        return self._load_seconds + (per_token * self._whole.depth + warm_up) / 1e9
+
+    # ------------------------------------------------------------- the budget
 
     def confirm_seconds(self, pairs: int, processes: int = PROCESSES) -> float:
         """What confirming with so many pairs, in so many pairs of processes, is likely to take."""
-        return 2 * pairs * self._whole_seconds + 2 * processes * self._start_seconds
+        return 2 * pairs * self.timed_seconds(self._whole) + 2 * processes * self._start_seconds
 
     @property
     def search_seconds(self) -> float:
@@ -82,7 +110,7 @@ class Forecast:
         best = (MIN_PAIRS, 1)
         for processes in range(1, PROCESSES + 1):
             time_for_samples = self.left - self.confirm_seconds(0, processes)
-            pairs = int(time_for_samples / max(1e-9, 2 * self._whole_seconds)) // 2 * 2
+            pairs = int(time_for_samples / max(1e-9, self.confirm_seconds(1, 0))) // 2 * 2
             if pairs >= (MIN_PAIRS if processes == 1 else ENOUGH_PAIRS):
                 best = (min(MAX_PAIRS, pairs), processes)
         return best
@@ -92,12 +120,6 @@ class Forecast:
         return self.search_left >= 3 * (len(question.options) + 2) * self._sample_seconds
 
     # ------------------------------------------------------------- how far it is
-
-    def count_search_sample(self) -> None:
-        """One more sample of the search was taken; what a sample costs is their mean."""
-        self._search_samples += 1
-        if self._search_samples >= 6:
-            self._sample_seconds = (self._meter.spent_seconds - self._search_began) / self._search_samples
 
     def searching(self, step: str, racing: int, rounds: int, ahead: Sequence[Question]) -> None:
         """Tell how far the search is.
@@ -115,7 +137,7 @@ class Forecast:
 
     def confirming(self, step: str, samples_left: int) -> None:
         """Tell how far the confirmation is."""
-        self._tell(step, samples_left * self._whole_seconds)
+        self._tell(step, samples_left * self.timed_seconds(self._whole))
 
     def _tell(self, step: str, seconds_left: float) -> None:
         spent = self._meter.spent_seconds

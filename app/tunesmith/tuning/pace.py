@@ -73,15 +73,3 @@ def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int)
     if depth and reference:
         depth = min(depth, max(MIN_PROMPT, int(seconds / DEPTH_SHARE / (reference / 1e9))))
     return Pace(prompt=prompt, generate=generate, depth=depth)
-
-
-def timed_seconds(workload: Workload, pilot: Sample) -> float:
-    """What one timed repetition of a workload takes at the pilot's speeds, seconds; its depth not counted."""
-    prefill = (pilot.prefill_ns_per_token or 0.0) * workload.prompt * workload.parallel
-    return (prefill + (pilot.step_ns_mean or 0.0) * workload.generate) / 1e9
-
-
-def depth_seconds(workload: Workload, pilot: Sample) -> float:
-    """What filling the context to the workload's depth takes once at the pilot's speeds, seconds."""
-    per_token = pilot.prefill_ns_per_token or (pilot.step_ns_mean or 0.0)
-    return per_token * workload.depth / 1e9

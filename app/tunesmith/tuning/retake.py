@@ -10,7 +10,8 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.tuning.meter import Job, Meter
 
 MAX_RETAKES = 2
-"""How often a disturbed sample is taken again."""
+"""How often a disturbed sample is taken again; the worker itself has tried already, without a rest."""
+REST_SECONDS = 2.0
 RECENT = 8
 """Of so many last samples half must be disturbed for disturbance to be the normal state here."""
 
@@ -49,7 +50,7 @@ class Retaker:
         for retake in range(1, MAX_RETAKES + 1):
             if not sample.noisy or self.disturbed or self._out_of_time():
                 break
-            self._meter.rest(float(retake**2), why="others use the machine")
+            self._meter.rest(REST_SECONDS, why="others use the machine")
             sample = self._take(replace(job, retake=retake))
         return sample
 

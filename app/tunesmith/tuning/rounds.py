@@ -11,12 +11,13 @@ from statistics import fmean, median
 from tunesmith.domain.events import Event, Part, RoundDiscarded
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Workload
+from tunesmith.tuning.forecast import Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.retake import Retaker
 
-DRIFT_FLOOR = math.log(1.06)
+DRIFT_FLOOR = math.log(1.1)
 """An anchor that moved less than this within a round is taken for steady."""
 MAX_ATTEMPTS = 3
 """How often a drifted round is tried."""
@@ -51,17 +52,19 @@ class Rounds:
         meter: Meter,
         emit: Callable[[Event], None],
         order: random.Random,
-        out_of_time: Callable[[], bool],
-        on_sample: Callable[[], None] = lambda: None,
+        forecast: Forecast,
     ) -> None:
         self._scorer = scorer
         self._meter = meter
-        self.retaker = Retaker(meter, out_of_time=out_of_time)
+        self.retaker = Retaker(meter, out_of_time=lambda: self._out_of_time)
         self._emit = emit
         self._order = order
-        self._out_of_time = out_of_time
-        self._on_sample = on_sample
+        self._forecast = forecast
         self._drifts: list[float] = []
+
+    @property
+    def _out_of_time(self) -> bool:
+        return self._forecast.search_left <= 0
 
     def run(self, race: Race, course: Course) -> list[Arm] | None:
         """Measure one round and give it to the race; a round in which the anchor drifted is repeated.
@@ -90,19 +93,23 @@ class Rounds:
         self._order.shuffle(others)
         samples: dict[str, list[Sample]] = {}
         for position, arm in enumerate((anchor, *others, anchor)):
-            if self._out_of_time():
+            if self._out_of_time:
                 return None
             job = Job(
                 stage=course.stage, candidate=arm.label, round=race.rounds + 1, attempt=attempt,
                 position=position, settings=arm.settings, workload=course.workload,
             )  # fmt: skip
             try:
-                samples.setdefault(arm.label, []).append(self.retaker.sample(job))
+                sample = self.retaker.sample(job)
             except TrialFailure as failure:
                 if arm is anchor:
                     raise
                 race.fail(arm, f"{failure.cause}: {failure.message}")
-            self._on_sample()
+                continue
+            samples.setdefault(arm.label, []).append(sample)
+            self._forecast.count_search_sample()
+            if arm is anchor:
+                self._forecast.observe_anchor(sample)
         return samples
 
     def _drift(self, samples: dict[str, list[Sample]], parts: frozenset[Part]) -> float:

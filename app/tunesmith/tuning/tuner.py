@@ -21,7 +21,7 @@ from tunesmith.tuning.forecast import TYPICAL_ROUNDS, Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option
-from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload, timed_seconds
+from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.rounds import Course, Rounds
 from tunesmith.tuning.space import Question, questions
@@ -80,9 +80,8 @@ class Tuner:
         self.scorer = Scorer(request.workload, request.objective, request.constraints)
         self.forecast = Forecast(request.budget, meter=meter, emit=emit)
         self._rounds = Rounds(
-            scorer=self.scorer, meter=meter, emit=emit, out_of_time=lambda: self._out_of_time,
+            scorer=self.scorer, meter=meter, emit=emit, forecast=self.forecast,
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
-            on_sample=self.forecast.count_search_sample,
         )  # fmt: skip
         self._memory: dict[str, int | None] = {}
         self._failed: dict[str, str] = {}
@@ -114,8 +113,7 @@ class Tuner:
         planned = self._questions(start, request.workload)
         samples = sum((len(question.options) + 2) * TYPICAL_ROUNDS for question in planned)
         pace = choose_pace(request.workload, pilot, seconds=self.forecast.search_left, samples=samples)
-        typical = timed_seconds(pace.workload(request.workload, self.scorer.measured_parts), pilot)
-        self.forecast.expect_samples_of(typical)
+        self.forecast.expect_samples_of(pace.workload(request.workload, self.scorer.measured_parts))
         for number in range(request.budget.passes):
             before = result.settings
             self._pass(number, result, pace)
