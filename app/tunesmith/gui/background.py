@@ -46,6 +46,35 @@ class Task(QObject):
             _LOG.debug("nobody waits for a background task any more")
 
 
+class Tasks(QObject):
+    """The calls that one widget has under way; keeps them alive until they are over.
+
+    ``done`` and ``failed`` must be methods of a QObject: they are called in its thread, and not at all
+    once it is gone.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._running: set[Task] = set()
+
+    def run(
+        self, call: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Any], None]
+    ) -> None:
+        """Run a call on the shared pool."""
+        task = Task(call)
+        self._running.add(task)
+        task.done.connect(done)
+        task.failed.connect(failed)
+        task.done.connect(self._over)
+        task.failed.connect(self._over)
+        task.start()
+
+    def _over(self) -> None:
+        task = self.sender()
+        if isinstance(task, Task):
+            self._running.discard(task)
+
+
 class _Runner(QRunnable):
     def __init__(self, call: Callable[[], None]) -> None:
         super().__init__()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl
 from PySide6.QtGui import (
@@ -16,7 +17,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QButtonGroup,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QMainWindow,
@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from tunesmith import __version__
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.icons import application_icon, icon
+from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import Page, label
 from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
 
@@ -152,8 +153,9 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: list[str]) -> None:
         """Take files or folders that were dropped, opened or handed over by a second start."""
-        if any(path.lower().endswith(".json") for path in paths):
-            self.page("profiles")  # which takes them, and may not have been shown yet
+        takers = {"profiles" if path.lower().endswith(".json") else "models" for path in paths}
+        for name in sorted(takers & self._factories.keys()):
+            self.page(name)  # it listens only once it is made
         if paths:
             self.context.bus.files_dropped.emit(paths)
 
@@ -181,7 +183,7 @@ class MainWindow(QMainWindow):
         self._action(file_menu, "&Quit", QKeySequence.StandardKey.Quit, self.close)
         view = self.menuBar().addMenu("&View")
         for number, (name, title) in enumerate(PAGES, start=1):
-            self._action(view, title, f"Ctrl+{number}", lambda name=name: self.show_page(name))
+            self._action(view, title, f"Ctrl+{number}", partial(self.show_page, name))
         view.addSeparator()
         self._action(view, "Settings", "Ctrl+,", lambda: self.show_page("settings"))
         help_menu = self.menuBar().addMenu("&Help")
@@ -203,19 +205,10 @@ class MainWindow(QMainWindow):
         menu.addAction(action)  # type: ignore[attr-defined]
 
     def _ask_for_model(self) -> None:
-        dialog = QFileDialog(self, "Open model")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self.open_paths)
-        dialog.open()
+        ask_for_models(self, self.open_paths)
 
     def _ask_for_folder(self) -> None:
-        dialog = QFileDialog(self, "Add folder")
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.filesSelected.connect(self.open_paths)
-        dialog.open()
+        ask_for_folder(self, self.open_paths)
 
     def _restore(self) -> None:
         self.resize(FIRST)

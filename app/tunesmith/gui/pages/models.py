@@ -1,0 +1,323 @@
+"""Own the Models page: the library as a table, its details, and what was dropped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, QSettings, QSize, Qt, QTimer
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith.gui.context import AppContext
+from tunesmith.gui.icons import icon
+from tunesmith.gui.library_watch import LibraryWatch
+from tunesmith.gui.models_details import DetailsPane
+from tunesmith.gui.models_table import ModelsTable
+from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
+from tunesmith.gui.page import EmptyState, Page, button, label
+from tunesmith.gui.theme import GRID, Colours
+from tunesmith.presentation.library import Row, count_sentence
+from tunesmith.services.library import demo_model
+
+LOADING_MS = 150
+_NARROW = 760
+"""Below this page width the details open only when asked for."""
+_FILTER_MS = 120
+
+
+class ModelsPage(Page):
+    """Find a model, look at it, tune it."""
+
+    name = "models"
+    title = "Models"
+
+    def __init__(self, context: AppContext) -> None:
+        super().__init__(context)
+        self._settings = QSettings(
+            str(context.folders.config / "window.ini"), QSettings.Format.IniFormat, self
+        )
+        self._wanted: str | None = None
+        self._narrow_open = False
+        self.library = LibraryWatch(context, self)
+        self.table = ModelsTable(self._settings)
+        self.details = DetailsPane(tune=self.tune, try_it=self.try_it)
+        self._add_head()
+        self.loading = self.add_state(self._loading())
+        self.empty = self.add_state(self._empty())
+        self.full = self.add_state(self._full())
+        self.blank = self.add_state(QWidget())
+        self.show_state(self.blank)
+        self._connect()
+        self._recolour(context.theme.colours)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(LOADING_MS)
+        self._late.timeout.connect(self._show_loading)
+
+    # ------------------------------------------------------------- building
+
+    def _add_head(self) -> None:
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by name, type, folder")
+        self.filter.setAccessibleName("Filter")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFixedWidth(208)
+        self.group = QCheckBox("Group quantizations")
+        self.group.setToolTip("Show the quantizations of one model on one line")
+        self.group.setChecked(str(self._settings.value("models/grouped", "false")) == "true")
+        self.add = QToolButton()
+        self.add.setText("Add")
+        self.add.setAccessibleName("Add models")
+        self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self.add)
+        menu.addAction("Open model…", self._ask_for_models)
+        menu.addAction("Add folder…", self._ask_for_folder)
+        menu.addSeparator()
+        menu.addAction("Look again", QKeySequence("F5"), self.library.rescan)
+        self.add.setMenu(menu)
+        self.panel = QToolButton()
+        self.panel.setCheckable(True)
+        self.panel.setIconSize(QSize(20, 20))
+        self.panel.setAccessibleName("Show details")
+        self.panel.setToolTip("Show or hide the details (Ctrl+D)")
+        self.panel.setShortcut("Ctrl+D")
+        for widget in (self.filter, self.group, self.add, self.panel):
+            self.add_action(widget)
+
+    def _loading(self) -> QWidget:
+        made = QWidget()
+        column = QVBoxLayout(made)
+        column.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.setSpacing(GRID)
+        self.loading_text = label("Looking for models", "secondary")
+        self.loading_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        bar = QProgressBar()
+        bar.setRange(0, 0)
+        bar.setTextVisible(False)
+        bar.setFixedWidth(240)
+        stop = button("Stop", "quiet")
+        stop.clicked.connect(self.library.cancel)
+        for widget in (self.loading_text, bar, stop):
+            column.addWidget(widget, alignment=Qt.AlignmentFlag.AlignCenter)
+        return made
+
+    def _empty(self) -> QWidget:
+        open_model = button("Open model…", "primary")
+        open_model.clicked.connect(self._ask_for_models)
+        add_folder = button("Add folder…")
+        add_folder.clicked.connect(self._ask_for_folder)
+        buttons: list[QPushButton] = [open_model, add_folder]
+        demo = demo_model()
+        if demo is not None:
+            try_demo = button("Try the demo model", tip="SmolLM2, a small model that came with Tunesmith")
+            try_demo.clicked.connect(lambda: self.library.add([str(demo)]))
+            buttons.append(try_demo)
+        return EmptyState(
+            "No models yet",
+            "Drop a GGUF file or a folder of them anywhere on this window. Models of LM Studio, Ollama, "
+            "Hugging Face, llama.cpp, Jan and GPT4All are found by themselves.",
+            *buttons,
+        )
+
+    def _full(self) -> QWidget:
+        made = QWidget()
+        row = QHBoxLayout(made)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID * 2)
+        left = QVBoxLayout()
+        left.setSpacing(GRID)
+        clear = button("Clear the filter")
+        clear.clicked.connect(self.filter.clear)
+        self.nothing = EmptyState("Nothing matches", "No model has all the words of the filter.", clear)
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.nothing)
+        left.addWidget(self.stack, 1)
+        foot = QHBoxLayout()
+        foot.setSpacing(GRID)
+        self.count, self.work = label("", "small"), label("", "small")
+        self.stop = button("Stop", "quiet")
+        self.stop.setToolTip("Stop looking for models; what was found is kept")
+        self.stop.hide()
+        foot.addWidget(self.count)
+        foot.addStretch()
+        foot.addWidget(self.work)
+        foot.addWidget(self.stop)
+        left.addLayout(foot)
+        row.addLayout(left, 1)
+        row.addWidget(self.details)
+        return made
+
+    def _connect(self) -> None:
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.setInterval(_FILTER_MS)
+        self._typing.timeout.connect(self._filter)
+        self.filter.textChanged.connect(self._typing.start)
+        self.filter.returnPressed.connect(self.table.setFocus)
+        self.group.toggled.connect(self._group)
+        self.panel.clicked.connect(self._toggle_details)
+        self.stop.clicked.connect(self.library.cancel)
+        self.table.chosen.connect(self._choose)
+        self.table.opened.connect(self.tune)
+        self.table.customContextMenuRequested.connect(self._context_menu)
+        self.library.grouped = self.group.isChecked()
+        self.library.rows_changed.connect(self._show_rows)
+        self.library.progress.connect(self._show_progress)
+        self.library.failed.connect(self.message.show_error)
+        self.library.refused.connect(self.message.show_note)
+        self.library.added.connect(self._want)
+        self.context.bus.files_dropped.connect(self._dropped)
+        self.context.theme.changed.connect(self._recolour)
+        QShortcut(QKeySequence.StandardKey.Find, self, self.filter.setFocus)
+
+    def _recolour(self, colours: Colours) -> None:
+        self.table.library.set_colours(colours)
+        self.panel.setIcon(icon("panel", colours.secondary, colours.accent))
+
+    # ------------------------------------------------------------- life
+
+    def shown(self) -> None:
+        """Look for models when the page is first shown."""
+        self._arrange_details()
+        if not self.library.looked and not self.library.scanning:
+            self._late.start()
+            self.library.rescan()
+
+    def closing(self) -> None:
+        """Stop looking."""
+        self.library.close()
+
+    def _show_loading(self) -> None:
+        if self.states.currentWidget() is self.blank:
+            self.show_state(self.loading)
+
+    def _show_progress(self, text: str) -> None:
+        self.loading_text.setText(text)
+        self.work.setText(self.work.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 320))
+        self.stop.setVisible(bool(text))
+
+    def _show_rows(self, rows: list[Row]) -> None:
+        if not rows and not self.library.looked:
+            return
+        self._late.stop()
+        wanted, self._wanted = self._wanted, None
+        self.table.show_rows(rows, select=wanted)
+        if wanted is not None:
+            self.details.select(wanted)
+        current = self.table.current()
+        self.details.show_row(current, self.library.available_bytes)
+        self._count()
+        self.show_state(self.full if rows else self.empty)
+
+    def _count(self) -> None:
+        rows, shown = self.table.library.rows, self.table.filter.rowCount()
+        problems = self.library.problems
+        text = count_sentence(rows, shown)
+        if problems:
+            text += f" · {len(problems)} {'folder' if len(problems) == 1 else 'folders'} not read"
+        self.count.setText(text)
+        self.count.setToolTip("\n".join(problems))
+        self.stack.setCurrentWidget(self.table if shown or not rows else self.nothing)
+
+    # ------------------------------------------------------------- acts
+
+    def tune(self) -> None:
+        """Open the tune page on the chosen model."""
+        entry = self.details.entry
+        if entry is not None and entry.kind == "model":
+            self.context.bus.tune_model.emit(entry.path)
+
+    def try_it(self) -> None:
+        """Open the chat on the chosen model."""
+        entry = self.details.entry
+        if entry is not None and entry.kind == "model":
+            self.context.bus.try_model.emit(entry.path, None)
+
+    def _choose(self, row: Row | None) -> None:
+        self.details.show_row(row, self.library.available_bytes)
+
+    def _want(self, path: str) -> None:
+        """Choose a file now, or when its row is made."""
+        self.filter.clear()
+        self._filter()
+        if self.table.select(path):
+            self.details.select(path)
+        else:
+            self._wanted = path
+
+    def _filter(self) -> None:
+        self.table.filter.set_text(self.filter.text())
+        if self.table.current() is None:
+            self.table.select_first()
+        self._count()
+
+    def _group(self, grouped: bool) -> None:  # noqa: FBT001 (a slot)
+        self._settings.setValue("models/grouped", "true" if grouped else "false")
+        entry = self.details.entry
+        self._wanted = entry.path if entry is not None else None
+        self.library.set_grouped(grouped)
+
+    def _dropped(self, paths: list[str]) -> None:
+        wanted = [path for path in paths if Path(path).suffix.lower() != ".json"]
+        if wanted:
+            self.context.bus.show_page.emit(self.name)
+            self.library.add(wanted)
+
+    def _ask_for_models(self) -> None:
+        ask_for_models(self, self.library.add)
+
+    def _ask_for_folder(self) -> None:
+        ask_for_folder(self, self.library.add)
+
+    def _context_menu(self, position: QPoint) -> None:
+        menu = self.make_menu()
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(self.table.viewport().mapToGlobal(position))
+
+    def make_menu(self) -> QMenu:
+        """What can be done with the chosen row."""
+        menu = QMenu(self)
+        entry = self.details.entry
+        usable = entry is not None and entry.kind == "model"
+        menu.addAction("Tune", self.tune).setEnabled(usable)
+        menu.addAction("Try it", self.try_it).setEnabled(usable)
+        menu.addSeparator()
+        menu.addAction("Reveal in file manager", self.details.reveal_file).setEnabled(entry is not None)
+        menu.addAction("Copy path", self.details.copy_path).setEnabled(entry is not None)
+        if entry is not None and entry.place == "Opened file":
+            path = entry.path
+            menu.addSeparator()
+            menu.addAction("Remove from the list", lambda: self.library.forget(path))
+        return menu
+
+    # ------------------------------------------------------------- details
+
+    def _toggle_details(self, wanted: bool) -> None:  # noqa: FBT001 (a slot)
+        if self.width() < _NARROW:
+            self._narrow_open = wanted
+        else:
+            self._settings.setValue("models/details", "true" if wanted else "false")
+        self._arrange_details()
+
+    def _arrange_details(self) -> None:
+        remembered = str(self._settings.value("models/details", "true")) == "true"
+        visible = self._narrow_open if self.width() < _NARROW else remembered
+        self.details.setVisible(visible)
+        self.panel.setChecked(visible)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Keep the table readable in a narrow window."""
+        super().resizeEvent(event)
+        self._arrange_details()

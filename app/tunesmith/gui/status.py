@@ -1,0 +1,94 @@
+"""Own the status bar's read-outs: the machine, its free memory, how quiet it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtWidgets import QLabel
+
+from tunesmith.errors import TunesmithError
+from tunesmith.gui.background import Tasks
+from tunesmith.gui.window import MainWindow
+
+if TYPE_CHECKING:
+    from tunesmith.services.vitals import Vitals, VitalsReader
+
+EVERY_MS = 3000
+_FIRST_MS = 250
+
+
+class StatusWatch(QObject):
+    """Looks every three seconds in the background, and not at all while nobody sees it."""
+
+    def __init__(self, window: MainWindow) -> None:
+        """Look on behalf of a window; the window keeps it alive."""
+        super().__init__(window)
+        self._window = window
+        self._tasks = Tasks(self)
+        self._reader: VitalsReader | None = None
+        self._looking = False
+        self.looks = 0
+        """How often it has looked."""
+        self._timer = QTimer(self)
+        self._timer.setInterval(_FIRST_MS)
+        self._timer.timeout.connect(self.look)
+        window.installEventFilter(self)
+        self._follow()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Start and stop with the window."""
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.WindowStateChange):
+            self._follow()
+        elif event.type() == QEvent.Type.Close:
+            self._timer.stop()
+        return super().eventFilter(watched, event)
+
+    @property
+    def active(self) -> bool:
+        """Whether it looks now and then."""
+        return self._timer.isActive()
+
+    def _follow(self) -> None:
+        seen = self._window.isVisible() and not self._window.isMinimized()
+        if seen and not self._timer.isActive():
+            self._timer.start()
+        elif not seen:
+            self._timer.stop()
+
+    def look(self) -> None:
+        """Look once, unless a look is under way."""
+        if self._looking or not self._window.isVisible() or self._window.isMinimized():
+            return
+        self._looking = True
+        self._tasks.run(self._read, self._show, self._failed)
+
+    def _read(self) -> Vitals:
+        if self._reader is None:
+            from tunesmith.services.vitals import VitalsReader
+
+            self._reader = VitalsReader()
+        return self._reader.read()
+
+    def _show(self, vitals: Vitals) -> None:
+        from tunesmith.presentation.vitals_text import memory_text, quiet_text
+
+        self._looking = False
+        self.looks += 1
+        if self.looks == 2:  # the first look cannot tell the load, so the second comes soon
+            self._timer.setInterval(EVERY_MS)
+        window = self._window
+        _set(window.machine_label, vitals.machine)
+        _set(window.memory_label, memory_text(vitals.available_bytes))
+        if vitals.foreign_cores is not None:
+            _set(window.quiet_label, quiet_text(vitals.foreign_cores))
+
+    def _failed(self, _error: TunesmithError) -> None:
+        self._looking = False
+        self._timer.setInterval(EVERY_MS)
+
+
+def _set(widget: QLabel, text: str) -> None:
+    """Change a label only if it must: a repaint costs."""
+    if widget.text() != text:
+        widget.setText(text)
