@@ -14,9 +14,12 @@ from tunesmith.domain.events import (
     Heartbeat,
     LogLine,
     ModelLoaded,
+    PromptRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
+    TextEnded,
+    TextGenerated,
     TokensTimed,
     WorkerEvent,
     WorkerReady,
@@ -29,9 +32,12 @@ from tunesmith.worker.protocol import (
     MAX_FRAME_BYTES,
     Cancel,
     Command,
+    Generate,
     Measure,
     NoisePolicy,
+    Sampling,
     Shutdown,
+    Turn,
 )
 
 MEASURE = Measure(
@@ -41,6 +47,18 @@ MEASURE = Measure(
     workload=Workload(prompt=512, generate=128, depth=4096, parallel=4),
     repetitions=3,
     noise=NoisePolicy(max_retries=5),
+)
+GENERATE = Generate(
+    request=8,
+    model_path="/models/größer.gguf",
+    settings=SETTINGS,
+    turns=(
+        Turn(role="user", text="Wie groß?"),
+        Turn(role="assistant", text="Sehr."),
+        Turn(role="user", text="Ah."),
+    ),
+    max_tokens=7,
+    sampling=Sampling(temperature=0, seed=2**31),
 )
 BUILD = Build(
     binding_version="1",
@@ -79,12 +97,15 @@ EVENTS: list[WorkerEvent] = [
     ContextReady(create_ns=1, depth_ns=2),
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
+    PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
+    TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
+    TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
     RequestDone(request=1),
     RequestFailed(request=1, error="out_of_memory", message="a\nb"),
 ]
 
 
-@pytest.mark.parametrize("command", [MEASURE, Cancel(request=3), Shutdown()], ids=lambda c: c.type)
+@pytest.mark.parametrize("command", [MEASURE, GENERATE, Cancel(request=3), Shutdown()], ids=lambda c: c.type)
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
     assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command
 

@@ -85,6 +85,40 @@ class SampleTaken(_Event):
     sample: Sample
 
 
+class PromptRead(_Event):
+    """A conversation was read; the answer begins."""
+
+    type: Literal["prompt_read"] = "prompt_read"
+    tokens: int
+    """Of the whole conversation so far."""
+    reused: int
+    """Of these, how many were in the context already."""
+    elapsed_ns: int
+    templated: bool
+    """In the model's own chat format; else as plain text, for llama.cpp does not know the format."""
+
+
+class TextGenerated(_Event):
+    """A piece of an answer."""
+
+    type: Literal["text_generated"] = "text_generated"
+    text: str
+    tokens: int
+    """Of the whole answer so far."""
+    elapsed_ns: int
+    """Since the first token was chosen."""
+
+
+class TextEnded(_Event):
+    """An answer is over."""
+
+    type: Literal["text_ended"] = "text_ended"
+    reason: Literal["end", "limit", "context_full"]
+    """The model was done; it had written as much as was asked for; or the context has no more room."""
+    tokens: int
+    elapsed_ns: int
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -219,6 +253,9 @@ WorkerEvent = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | PromptRead
+    | TextGenerated
+    | TextEnded
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -232,6 +269,9 @@ Event = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | PromptRead
+    | TextGenerated
+    | TextEnded
     | RequestDone
     | RequestFailed
     | RunStarted

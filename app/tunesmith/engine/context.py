@@ -177,6 +177,20 @@ class InferenceContext:
             raise OutOfMemory("memory ran out while computing", said)
         raise EngineError(f"llama_decode failed with code {code}", said)
 
+    @property
+    def handle(self) -> Any:
+        """llama.cpp's pointer."""
+        return self._handle
+
+    def keep_first(self, tokens: int) -> bool:
+        """Forget all but the first tokens of sequence 0; False if this model can only forget everything.
+
+        With a sliding window, what has left the window is gone and cannot be gone back to.
+        """
+        if L.llama_model_n_swa(self.model.handle):
+            return False
+        return bool(L.llama_memory_seq_rm(self._memory, 0, tokens, -1))
+
     def clear(self) -> None:
         """Forget all tokens, keeping the memory."""
         L.llama_memory_clear(self._memory, False)  # noqa: FBT003 (a C function)

@@ -17,6 +17,7 @@ from tunesmith.domain.events import (
     ModelLoaded,
     Part,
     Progress,
+    PromptRead,
     RequestDone,
     RequestFailed,
     RoundDiscarded,
@@ -25,6 +26,8 @@ from tunesmith.domain.events import (
     SampleTaken,
     StageFinished,
     StageStarted,
+    TextEnded,
+    TextGenerated,
     TokensTimed,
     TrialFailed,
     TrialMeasured,
@@ -138,7 +141,7 @@ class LiveView:
                     self._say(f"llama.cpp: {text}")
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
-                | RequestDone() | RequestFailed()
+                | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
             ):  # fmt: skip
                 pass
             case _:

@@ -13,8 +13,9 @@ from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer
 from tunesmith.engine.model import LoadedModel
 from tunesmith.engine.timing import DepthCache, LiveTiming, TimedWorkload
+from tunesmith.worker.conversation import Conversation
 from tunesmith.worker.probe import Probe
-from tunesmith.worker.protocol import Measure, NoisePolicy
+from tunesmith.worker.protocol import Generate, Measure, NoisePolicy
 
 _LIVE_CONTEXTS = 6
 """Contexts kept at once; making one anew costs milliseconds, keeping one costs its cache."""
@@ -40,6 +41,8 @@ class Bench:
         self._peak_before_states: int | None = None
         self._workload: tuple[InferenceContext, object, TimedWorkload] | None = None
         self._warmed: set[tuple[object, ...]] = set()
+        self._conversations: dict[tuple[object, ...], Conversation] = {}
+        """By what makes their contexts differ."""
 
     def measure(self, command: Measure) -> None:
         """Carry out one command, emitting events as it goes.
@@ -48,6 +51,7 @@ class Bench:
             EngineError: and its kinds, as llama.cpp ended.
         """
         begun = time.monotonic_ns()
+        self._conversations.clear()  # what is measured overwrites what the contexts hold
         context = self._context(command, self._load(command))
         self._affinity.apply(command.settings.cpu_affinity)
         context.set_threads(command.settings.threads, command.settings.threads_batch)
@@ -57,7 +61,23 @@ class Bench:
             self._emit(SampleTaken(sample=self._sample(timed, command, begun)))
             begun = time.monotonic_ns()
 
-    def _load(self, command: Measure) -> LoadedModel:
+    def generate(self, command: Generate) -> None:
+        """Go on with a conversation, emitting its text as it comes.
+
+        Raises:
+            EngineError: and its kinds, as llama.cpp ended.
+        """
+        context = self._context(command, self._load(command))
+        self._affinity.apply(command.settings.cpu_affinity)
+        context.set_threads(command.settings.threads, command.settings.threads_batch)
+        key = command.settings.key(ChangeCost.CONTEXT)
+        conversation = self._conversations.get(key)
+        if conversation is None or conversation.context is not context:
+            conversation = Conversation(context, emit=self._emit, on_progress=self._count)
+            self._conversations[key] = conversation
+        conversation.answer(command)
+
+    def _load(self, command: Measure | Generate) -> LoadedModel:
         key = (command.model_path, *command.settings.key(ChangeCost.MODEL))
         if self._model is not None and key == self._model_key:
             return self._model
@@ -67,7 +87,7 @@ class Bench:
         self._affinity.apply(command.settings.cpu_affinity)
         self._model = LoadedModel(
             command.model_path, command.settings, log=self._log, abort=self._abort,
-            check_tensors=command.check_tensors, on_progress=self._count,
+            check_tensors=isinstance(command, Measure) and command.check_tensors, on_progress=self._count,
         )  # fmt: skip
         self._model_key = key
         self._emit(ModelLoaded(load_ns=self._model.load_ns))
@@ -76,7 +96,7 @@ class Bench:
     def _count(self) -> None:
         self._live.progress += 1
 
-    def _context(self, command: Measure, model: LoadedModel) -> InferenceContext:
+    def _context(self, command: Measure | Generate, model: LoadedModel) -> InferenceContext:
         key = command.settings.key(ChangeCost.CONTEXT)
         if key in self._contexts:
             self._contexts.move_to_end(key)
@@ -158,6 +178,7 @@ class Bench:
     def close(self) -> None:
         """Free contexts, then the model."""
         self._workload = None
+        self._conversations.clear()
         self._warmed.clear()
         self._depths = DepthCache(self._note_peak)
         self._peak_before_states = None

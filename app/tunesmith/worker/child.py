@@ -36,6 +36,7 @@ from tunesmith.worker.protocol import (
     HEARTBEAT_SECONDS,
     MAX_FRAME_BYTES,
     Cancel,
+    Generate,
     Measure,
     Shutdown,
 )
@@ -60,7 +61,7 @@ class Child:
         self._log = library.LogBuffer()
         self._abort = library.AbortFlag()
         self._live = LiveTiming()
-        self._commands: queue.SimpleQueue[Measure | Shutdown] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Measure | Generate | Shutdown] = queue.SimpleQueue()
         self._outbox: collections.deque[WorkerEvent] = collections.deque()
         self._busy_with: int | None = None
         self._cancelled: set[int] = set()
@@ -90,13 +91,17 @@ class Child:
             os._exit(EXIT_CONFUSED)
         os._exit(0)  # nothing is left to flush, and llama.cpp's static destructors may hang
 
-    def _serve(self, command: Measure) -> None:
+    def _serve(self, command: Measure | Generate) -> None:
         self._abort.clear()
         self._busy_with = command.request
         if self._ending or command.request in self._cancelled:
             self._abort.set()
         try:
-            self.bench.measure(command)
+            match command:
+                case Measure():
+                    self.bench.measure(command)
+                case Generate():
+                    self.bench.generate(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -113,7 +118,7 @@ class Child:
         finally:
             self._busy_with = None
 
-    def _fail(self, command: Measure, kind: str, error: EngineError) -> None:
+    def _fail(self, command: Measure | Generate, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
         fields = {"request": command.request, "error": kind, "message": text[:4000]}
         self._emit(RequestFailed.model_validate(fields))
@@ -172,7 +177,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() as command:
+            case Measure() | Generate() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

@@ -41,7 +41,7 @@ from tunesmith.errors import (
     WorkerProtocolError,
 )
 from tunesmith.worker.diagnosis import UNHARMED, diagnose
-from tunesmith.worker.protocol import COMMANDS, MAX_FRAME_BYTES, Cancel, Command, Measure, Shutdown
+from tunesmith.worker.protocol import COMMANDS, MAX_FRAME_BYTES, Cancel, Command, Generate, Measure, Shutdown
 
 _LOG = logging.getLogger(__name__)
 _POLL_SECONDS = 0.1
@@ -179,7 +179,18 @@ class WorkerHandle:
             Interrupted: the user stopped it; the worker lives on.
         """
         self._requests += 1
-        command = Measure.model_validate({**arguments, "request": self._requests})
+        return self._ask(Measure.model_validate({**arguments, "request": self._requests}))
+
+    def generate(self, **arguments: object) -> None:
+        """Send a :class:`Generate` and return when the answer is over; its text comes as events.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        self._ask(Generate.model_validate({**arguments, "request": self._requests}))
+
+    def _ask(self, command: Measure | Generate) -> list[Sample]:
         if self.alive:
             self._output.clear()  # a later crash is none of what was said before
         self._unanswered = True

@@ -48,6 +48,35 @@ class Measure(Value):
     noise: NoisePolicy = NoisePolicy()
 
 
+class Turn(Value):
+    """What one side said."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str = Field(max_length=2**20)
+
+
+class Sampling(Value):
+    """How the next token is chosen."""
+
+    temperature: float = Field(default=0.8, ge=0, le=5)
+    """0 always takes the likeliest."""
+    top_k: int = Field(default=40, ge=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    seed: int = Field(default=0, ge=0, lt=2**32 - 1)
+
+
+class Generate(Value):
+    """Go on with a conversation, loading what is not there yet."""
+
+    type: Literal["generate"] = "generate"
+    request: int
+    model_path: str
+    settings: Settings
+    turns: tuple[Turn, ...] = Field(min_length=1)
+    max_tokens: int = Field(default=1024, ge=1)
+    sampling: Sampling = Sampling()
+
+
 class Shutdown(Value):
     """Free everything and exit."""
 
@@ -61,5 +90,5 @@ class Cancel(Value):
     request: int
 
 
-Command = Annotated[Measure | Shutdown | Cancel, Field(discriminator="type")]
+Command = Annotated[Measure | Generate | Shutdown | Cancel, Field(discriminator="type")]
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
