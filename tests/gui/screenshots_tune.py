@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,11 @@ from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
 from tunesmith.store import Store
 
-SIZES = ((1280, 800), (900, 600))
+SIZES = tuple(
+    size for size in ((1280, 800), (900, 600)) if os.environ.get("WIDTH", str(size[0])) == str(size[0])
+)
+
+MODEL = os.environ.get("TUNESMITH_SCREENSHOT_MODEL", "/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def settle(seconds: float = 0.4) -> None:
@@ -56,6 +61,14 @@ def session_of(state: str) -> FakeSession:
     return FakeSession(run.events, run.result)
 
 
+def _same(store: Store) -> Store:
+    return store
+
+
+def _session(session: FakeSession, *_arguments: object, **_options: object) -> Any:
+    return session
+
+
 def form(page: TunePage) -> None:
     """The form, with its numbers shown."""
     page.setup.show_workload.setChecked(True)
@@ -73,7 +86,6 @@ STATES: dict[str, Callable[[TunePage], Any]] = {
     "setup-empty": lambda _page: None, "setup": lambda page: page.setup.set_model(MODEL),
     "setup-workload": form, "running-early": go, "running": go, "result": go, "result-best": go, "error": go,
 }  # fmt: skip
-MODEL = os.environ.get("TUNESMITH_SCREENSHOT_MODEL", "/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 
 
 def take(folder: Path, wanted: list[str]) -> None:
@@ -89,14 +101,12 @@ def take(folder: Path, wanted: list[str]) -> None:
                 with tempfile.TemporaryDirectory() as scratch:
                     os.environ["TUNESMITH_CONFIG_DIR"] = scratch
                     store = Store.open(Path(scratch) / "store.sqlite3")
-                    context = AppContext(
-                        ThemeManager(application, mode), open_store=lambda store=store: store
-                    )  # type: ignore[misc]
+                    context = AppContext(ThemeManager(application, mode), open_store=partial(_same, store))
                     settings = QSettings(str(Path(scratch) / "w.ini"), QSettings.Format.IniFormat)
                     session = session_of(state)
 
                     def make(context: AppContext, session: FakeSession = session) -> TunePage:
-                        return TunePage(context, start=lambda *_args, **_options: session)
+                        return TunePage(context, start=partial(_session, session))
 
                     window = MainWindow(context, {"tune": make}, settings)
                     window.resize(width, height)

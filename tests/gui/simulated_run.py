@@ -23,7 +23,6 @@ from tunesmith.domain.machine import machine_class
 from tunesmith.domain.measurement import Quantity, Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import Outcome, TunedProfile
-from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import Interrupted
 from tunesmith.services.context import Surroundings

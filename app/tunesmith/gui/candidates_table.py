@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtGui import QColor, QFont, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
@@ -158,8 +158,7 @@ class CandidatesTable(QTableView):
         header.setHighlightSections(False)
         header.setSectionsClickable(False)
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((CANDIDATE, 190), (INTERVAL, 290), (ROUNDS, 66)):
-            self.setColumnWidth(column, width)
+        header.setMinimumSectionSize(40)
 
     def show_run(self, candidates: Candidates) -> None:
         """Show another run's candidates from now on."""
@@ -171,6 +170,14 @@ class CandidatesTable(QTableView):
         if self.isVisible() and self.rows.refresh():
             self._span()
             self.scrollToTop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Give the words what the figures leave."""
+        width = self.viewport().width()
+        self.setColumnWidth(CANDIDATE, max(136, min(190, width // 5)))
+        self.setColumnWidth(INTERVAL, max(206, min(300, width // 4)))
+        self.setColumnWidth(ROUNDS, 76)
+        super().resizeEvent(event)
 
     def recolour(self, colours: Colours) -> None:
         """Draw in the theme's colours."""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDoubleSpinBox, QGridLayout, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QSizePolicy,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID
 
+_Spin = TypeVar("_Spin", bound=QAbstractSpinBox)
 NAME_WIDTH = 112
+NUMBER_WIDTH = 168
 
 
 class Section(QWidget):
@@ -19,10 +31,11 @@ class Section(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
-        column.addWidget(label(title, "section"))
+        if title:
+            column.addWidget(label(title, "section"))
         self._grid = QGridLayout()
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(GRID * 2)
+        self._grid.setHorizontalSpacing(12)
         self._grid.setVerticalSpacing(GRID)
         self._grid.setColumnMinimumWidth(0, NAME_WIDTH)
         self._grid.setColumnStretch(1, 1)
@@ -35,10 +48,14 @@ class Section(QWidget):
             said = label(name, "secondary")
             said.setToolTip(tip)
             said.setBuddy(field)
-            self._grid.addWidget(said, row, 0, alignment=Qt.AlignmentFlag.AlignVCenter)
+            said.setContentsMargins(0, 6, 0, 0)
+            self._grid.addWidget(said, row, 0, alignment=Qt.AlignmentFlag.AlignTop)
             field.setAccessibleName(name)
         field.setToolTip(tip)
-        self._grid.addWidget(field, row, 1)
+        if field.sizePolicy().horizontalPolicy() is QSizePolicy.Policy.Fixed:
+            self._grid.addWidget(field, row, 1, alignment=Qt.AlignmentFlag.AlignLeft)
+        else:
+            self._grid.addWidget(field, row, 1)
 
     def add_wide(self, widget: QWidget) -> None:
         """Add something across both columns."""
@@ -55,9 +72,7 @@ def whole(most: int, *, least: int = 0, unit: str = "tokens", step: int = 64) ->
     made.setRange(least, most)
     made.setSingleStep(step)
     made.setSuffix(f" {unit}")
-    made.setGroupSeparatorShown(False)
-    made.setMaximumWidth(180)
-    return made
+    return _narrow(made)
 
 
 def limit(most: float, *, unit: str, step: float, decimals: int) -> QDoubleSpinBox:
@@ -68,5 +83,11 @@ def limit(most: float, *, unit: str, step: float, decimals: int) -> QDoubleSpinB
     made.setSingleStep(step)
     made.setSuffix(f" {unit}")
     made.setSpecialValueText("No limit")
-    made.setMaximumWidth(180)
+    return _narrow(made)
+
+
+def _narrow(made: _Spin) -> _Spin:
+    """No wider than its numbers; keys and wheel step it, so it needs no arrows."""
+    made.setFixedWidth(NUMBER_WIDTH)
+    made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     return made

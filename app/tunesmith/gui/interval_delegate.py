@@ -11,7 +11,7 @@ from tunesmith.presentation.candidates import CandidateRow
 
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 REACH_ROLE = Qt.ItemDataRole.UserRole + 2
-TEXT_WIDTH = 92
+TEXT_WIDTH = 84
 _PAD = 8
 
 

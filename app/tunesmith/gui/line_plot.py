@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg  # type: ignore[import-untyped]
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QResizeEvent
 
 from tunesmith.gui.theme import Colours
 from tunesmith.presentation.series import Series, Ticks
@@ -51,32 +51,33 @@ def draw_lightly() -> None:
 class LinePlot(pg.PlotWidget):  # type: ignore[misc]
     """One line over time with its baseline, from zero upwards; no mouse but for reading."""
 
-    def __init__(self, name: str, *, show_times: bool) -> None:
+    def __init__(self, name: str, *, show_times: bool = False, named: bool = False) -> None:
         draw_lightly()
+        self._top = 0.0
         super().__init__()
         self.setAccessibleName(name)
         self.setMinimumHeight(56)
         self.setFrameShape(self.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._show_times = show_times
-        self._end, self._top, self._highest = 0.0, 0.0, 0.0
+        self._show_times, self._named = show_times, named
+        self._end, self._highest = 0.0, 0.0
         self._drawn = -1
         self._ticks_drawn: tuple[int, float, int] = (-1, 0.0, 0)
-        self._labels: list[pg.TextItem] = []
-        self._limit_text = ""
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)
         item.getViewBox().setMouseEnabled(x=False, y=False)
         item.getViewBox().setDefaultPadding(0)
         item.disableAutoRange()
+        item.layout.setContentsMargins(0, 0, 0, 0)
         self._left, self._bottom = item.getAxis("left"), item.getAxis("bottom")
         self._left.setWidth(_AXIS_WIDTH)
         if show_times:
             self._bottom.setHeight(20)
         else:
-            self._bottom.setHeight(4)
-            self._bottom.setStyle(showValues=False)
+            self._bottom.setHeight(18 if named else 4)
+            self._bottom.setStyle(showValues=named)
+            self._bottom.setTicks([[]])
         self._grid = [self._quiet(pg.InfiniteLine(angle=0)) for _ in range(4)]
         self._marks = self._quiet(pg.PlotDataItem(connect="pairs"))
         self.curve = self._quiet(pg.PlotDataItem())
@@ -97,8 +98,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
     def recolour(self, colours: Colours, line: str) -> None:
         """Draw in the theme's colours."""
         self.setBackground(QColor(colours.surface))
-        font = QFont(self.font())
-        font.setPixelSize(_AXIS_PX)
+        font = self._axis_font()
         faint = QColor(colours.line)
         for axis in (self._left, self._bottom):
             axis.setPen(pg.mkPen(faint, width=1))
@@ -106,20 +106,20 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
             axis.setStyle(tickFont=font, tickLength=0)
         for one in self._grid:
             one.setPen(pg.mkPen(faint, width=1))
-        self._marks.setPen(pg.mkPen(QColor(colours.limit), width=1))
+        mark = QColor(colours.limit)
+        mark.setAlpha(150)
+        self._marks.setPen(pg.mkPen(mark, width=1))
         self.curve.setPen(pg.mkPen(QColor(line), width=1))
         self._baseline.setPen(pg.mkPen(QColor(colours.limit), width=1, style=Qt.PenStyle.DashLine))
         self._limit.setPen(pg.mkPen(QColor(colours.limit), width=1, style=Qt.PenStyle.DotLine))
         self._cursor.setPen(pg.mkPen(QColor(colours.secondary), width=1))
         self._text_colour, self._fill = QColor(colours.secondary), QColor(colours.surface)
         self._fill.setAlpha(220)
-        for text in (self._baseline_text, self._limit_label, *self._labels):
+        for text in (self._baseline_text, self._limit_label):
             self._style(text)
 
     def _style(self, text: pg.TextItem) -> None:
-        font = QFont(self.font())
-        font.setPixelSize(_AXIS_PX)
-        text.setFont(font)
+        text.setFont(self._axis_font())
         text.setColor(self._text_colour)
         text.fill = pg.mkBrush(self._fill)
 
@@ -130,9 +130,27 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         if series.added != self._drawn:
             self._drawn = series.added
             self._highest = max(self._highest, series.highest, baseline or 0.0)
-            self.curve.setData(np.array(series.seconds), np.array(series.values))
+            self._set_line(series, seconds)
         self.step_axes(seconds, self._highest)
         self._set_baseline(baseline, unit)
+
+    def _set_line(self, series: Series, seconds: float) -> None:
+        """Draw the line, with gaps where for long nothing of its kind was measured."""
+        times = np.array(series.seconds)
+        joined = np.ones(len(times), dtype=np.int32)
+        joined[:-1] = np.diff(times) < max(5.0, x_end(seconds) / 20)
+        self.curve.setData(times, np.array(series.values), connect=joined)
+
+    def _reach_up(self) -> None:
+        """Leave room for half of the uppermost label."""
+        room = 9 / max(40, self.height() - self._bottom.height())
+        self.setYRange(0, self._top / (1 - room), padding=0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Keep the uppermost label whole."""
+        super().resizeEvent(event)
+        if self._top:
+            self._reach_up()
 
     def forget(self) -> None:
         """Begin anew: another run is shown."""
@@ -147,9 +165,10 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         end, top = max(x_end(seconds), self._end), y_end(highest)
         if end != self._end:
             self._end = end
-            step = next((s for s in _TICK_STEPS if end / s <= 8), end / 6)
-            times = np.arange(0, end + step / 2, step)
-            self._bottom.setTicks([[(float(t), clock_text(t)) for t in times[:-1]]])
+            if self._show_times:
+                step = next((s for s in _TICK_STEPS if end / s <= 8), end / 6)
+                times = np.arange(step, end - step / 2, step)
+                self._bottom.setTicks([[(float(t), clock_text(t)) for t in times]])
             self.setXRange(0, end, padding=0)
         if top != self._top:
             self._top = top
@@ -157,7 +176,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
             self._left.setTicks([[(0.0, "0"), *((v, f"{v:,.4g}") for v in (top / 2, top))]])
             for one, value in zip(self._grid, [*lines, *[0.0] * 4], strict=False):
                 one.setValue(value)
-            self.setYRange(0, top * 1.04, padding=0)
+            self._reach_up()
 
     def _set_baseline(self, value: float | None, unit: str) -> None:
         shown = value is not None
@@ -180,8 +199,8 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
             self._limit_label.setText(text)
             self._limit_label.setPos(self._end, value)
 
-    def draw_ticks(self, ticks: Ticks, *, named: bool) -> None:
-        """Short marks at the foot where the candidate changed; names where there is room for them."""
+    def draw_ticks(self, ticks: Ticks) -> None:
+        """Short marks at the foot where the candidate changed, and names where there is room for them."""
         key = (ticks.added, self._end, self.width())
         if key == self._ticks_drawn:
             return
@@ -189,31 +208,26 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         times = np.repeat(np.array([t for t, _ in ticks.marks], dtype=float), 2)
         heights = np.tile(np.array([0.0, self._top * 0.05]), len(ticks.marks))
         self._marks.setData(times, heights)
-        if named:
+        if self._named:
             self._name_ticks(ticks)
 
     def _name_ticks(self, ticks: Ticks) -> None:
-        font = QFont(self.font())
-        font.setPixelSize(_AXIS_PX)
-        metrics = QFontMetrics(font)
+        """Name as many as there is room for under the plot; the newest is worth most."""
+        metrics = QFontMetrics(self._axis_font())
         per_pixel = self._end / max(1, self.width() - _AXIS_WIDTH)
         chosen: list[tuple[float, str]] = []
-        taken = self._end * 1.0
-        for seconds, text in reversed(ticks.marks):  # the newest is worth most
-            right = seconds + (metrics.horizontalAdvance(text) + 14) * per_pixel
-            if right <= taken:
+        taken = self._end
+        for seconds, text in reversed(ticks.marks):
+            half = (metrics.horizontalAdvance(text) / 2 + 6) * per_pixel
+            if seconds + half <= taken and seconds - half >= 0:
                 chosen.append((seconds, text))
-                taken = seconds
-        while len(self._labels) < len(chosen):
-            made = self._quiet(pg.TextItem(anchor=(0, 1)))
-            self._style(made)
-            self._labels.append(made)
-        for item, (seconds, text) in zip(self._labels, chosen, strict=False):
-            item.setText(text)
-            item.setPos(seconds, 0)
-            item.show()
-        for item in self._labels[len(chosen) :]:
-            item.hide()
+                taken = seconds - half
+        self._bottom.setTicks([chosen])
+
+    def _axis_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(_AXIS_PX)
+        return font
 
     # ------------------------------------------------------------- reading
 

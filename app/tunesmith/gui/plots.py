@@ -65,8 +65,8 @@ class LivePlots(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.decode = LinePlot("Decode, tokens per second over time", show_times=False)
-        self.prefill = LinePlot("Prefill, tokens per second over time", show_times=False)
+        self.decode = LinePlot("Decode, tokens per second over time", named=True)
+        self.prefill = LinePlot("Prefill, tokens per second over time")
         self.memory = LinePlot("Memory of the process over time, MiB", show_times=True)
         self.readings = [Reading("Decode", "tok/s"), Reading("Prefill", "tok/s"), Reading("Memory", "MiB")]
         for plot, reading, share in zip(self.plots, self.readings, (4, 4, 3), strict=True):
@@ -111,7 +111,7 @@ class LivePlots(QWidget):
         self.memory.draw(view.memory_mib, seconds=seconds, baseline=None, unit="MiB")
         self.memory.set_limit(self._limit_in_reach(), "your limit")
         for plot in self.plots:
-            plot.draw_ticks(view.ticks, named=plot is self.decode)
+            plot.draw_ticks(view.ticks)
         lines = (view.decode, view.prefill, view.memory_mib)
         for reading, line in zip(self.readings, lines, strict=True):
             reading.show_value(line.latest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 
 from tunesmith.domain.events import Event
+from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
 from tunesmith.presentation.live import LiveView
@@ -58,8 +59,8 @@ class Replay(QObject):
 
         self._wanted = None
         self._task = Task(read)
-        self._task.done.connect(lambda view: self._show(view, first=True))
-        self._task.failed.connect(self.failed)
+        self._task.done.connect(self._show_first)
+        self._task.failed.connect(self._fail)
         self._task.start()
 
     def move(self, share: float) -> None:
@@ -69,9 +70,15 @@ class Replay(QObject):
             return
         events = self._events
         self._task = Task(lambda: folded(events, share))
-        self._task.done.connect(lambda view: self._show(view, first=False))
-        self._task.failed.connect(self.failed)
+        self._task.done.connect(self._show_moved)
+        self._task.failed.connect(self._fail)
         self._task.start()
+
+    def _show_first(self, view: LiveView) -> None:
+        self._show(view, first=True)
+
+    def _show_moved(self, view: LiveView) -> None:
+        self._show(view, first=False)
 
     def _show(self, view: LiveView, *, first: bool) -> None:
         self._task = None
@@ -79,3 +86,7 @@ class Replay(QObject):
         if self._wanted is not None:
             wanted, self._wanted = self._wanted, None
             self.move(wanted)
+
+    def _fail(self, error: TunesmithError) -> None:
+        self._task = None
+        self.failed.emit(error)

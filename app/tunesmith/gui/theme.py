@@ -138,6 +138,11 @@ def _chevron() -> str:
     return assets.resource("icons/chevron-down.svg").as_posix()
 
 
+def _picture(name: str) -> str:
+    """Where an icon with colours of its own lies, for the style sheet."""
+    return assets.resource(f"icons/{name}.svg").as_posix()
+
+
 def stylesheet(c: Colours) -> str:
     """The whole style sheet. Widgets are addressed by class or by the dynamic property ``role``."""
     return f"""
@@ -176,12 +181,16 @@ QPushButton[role="primary"]:hover {{ border-color: {c.text}; }}
 QPushButton[role="primary"]:disabled {{ background: {c.line}; color: {c.disabled}; border-color: {c.line}; }}
 QPushButton[role="quiet"] {{ background: transparent; border-color: transparent; color: {c.accent};
   padding: 5px 8px; }}
+QPushButton[role="quiet"]:disabled {{ color: {c.disabled}; background: transparent; }}
 QPushButton[role="quiet"]:hover, QPushButton[role="quiet"]:focus {{ border-color: {c.line}; }}
 QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit, QTextBrowser {{
   background: {c.surface}; color: {c.text}; border: 1px solid {c.line}; border-radius: 5px; padding: 4px 8px;
   selection-background-color: {c.selection}; selection-color: {c.text}; }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
 QTextEdit:focus {{ border-color: {c.accent}; }}
+QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; background: transparent; }}
+QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{
+  width: 0; border: none; }}
 QComboBox::drop-down {{ border: none; width: 22px; }}
 QComboBox::down-arrow {{ image: url("{_chevron()}"); width: 14px; height: 14px; }}
 QComboBox QAbstractItemView {{ background: {c.raised}; border: 1px solid {c.line}; outline: none; }}
@@ -189,7 +198,7 @@ QTableView, QTreeView, QListView {{ background: {c.surface}; color: {c.text}; bo
   border-radius: 6px; gridline-color: {c.line}; font-size: {TABLE_PX}px; outline: none;
   selection-background-color: {c.selection}; selection-color: {c.text};
   alternate-background-color: {c.window}; }}
-QTableView::item, QTreeView::item {{ padding: 4px 8px; }}
+QTableView::item, QTreeView::item, QListView::item {{ padding: 4px 8px; }}
 QHeaderView {{ background: {c.surface}; }}
 QHeaderView::section {{ background: {c.surface}; color: {c.secondary}; border: none;
   border-bottom: 1px solid {c.line}; padding: 6px 11px; font-size: {TABLE_PX}px; }}
@@ -217,6 +226,22 @@ QMenuBar {{ background: {c.surface}; color: {c.text}; border-bottom: 1px solid {
 QMenuBar::item {{ padding: 4px 10px; background: transparent; }}
 QMenuBar::item:selected {{ background: {c.selection}; }}
 QCheckBox, QRadioButton {{ spacing: 8px; color: {c.text}; }}
+QCheckBox::indicator, QRadioButton::indicator {{ width: 14px; height: 14px; border: 1px solid {c.limit};
+  background: {c.surface}; border-radius: 4px; }}
+QRadioButton::indicator {{ border-radius: 8px; }}
+QCheckBox::indicator:hover, QRadioButton::indicator:hover, QCheckBox::indicator:focus,
+QRadioButton::indicator:focus {{ border-color: {c.accent}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border-color: {c.accent};
+  image: url("{_picture("ticked-dark" if c.dark else "ticked-light")}"); }}
+QRadioButton::indicator:checked {{ width: 6px; height: 6px; border: 5px solid {c.accent};
+  background: {c.on_accent}; border-radius: 8px; }}
+QCheckBox::indicator:disabled, QRadioButton::indicator:disabled {{ border-color: {c.line};
+  background: {c.window}; }}
+QToolButton[role="icon"] {{ border: 1px solid transparent; border-radius: 5px; padding: 5px;
+  background: transparent; }}
+QToolButton[role="icon"]:hover {{ border-color: {c.line}; }}
+QToolButton[role="icon"]:checked {{ background: {c.selection}; }}
+QToolButton[role="icon"]:focus {{ border-color: {c.accent}; }}
 QCheckBox:disabled, QRadioButton:disabled {{ color: {c.disabled}; }}
 QCheckBox:focus, QRadioButton:focus {{ color: {c.accent}; }}
 """

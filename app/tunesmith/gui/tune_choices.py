@@ -15,9 +15,9 @@ from tunesmith.presentation.numbers import duration_text
 from tunesmith.presentation.tune_setup_text import QUESTIONS
 
 _BUDGET_TEXTS = {
-    "quick": ("Quick", "the questions that matter most"),
-    "standard": ("Standard", "every question that is likely to matter"),
-    "thorough": ("Thorough", "every question, twice, with narrower intervals"),
+    "quick": ("Quick", "The questions that matter most."),
+    "standard": ("Standard", "Every question that is likely to matter."),
+    "thorough": ("Thorough", "Every question, twice, with narrower intervals."),
 }
 _CONSENTS: tuple[tuple[CacheType, str, str], ...] = (
     ("q8_0", "8-bit cache", "Past tokens are kept in 8 bits instead of 16: answers hardly differ."),
@@ -35,7 +35,6 @@ class WorkloadFields(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         section = Section("")
-        section.layout().itemAt(0).widget().hide()  # type: ignore[union-attr]
         self.prompt, self.generate = whole(2**20), whole(2**20)
         self.context_before = whole(2**20, step=256)
         self.parallel = whole(256, least=1, unit="at a time", step=1)
@@ -81,12 +80,13 @@ class BudgetChoice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 2, 0, 2)
+        column.setContentsMargins(0, 6, 0, 2)
         column.setSpacing(6)
         self._group = QButtonGroup(self)
         self.buttons: dict[str, QRadioButton] = {}
         for name, (title, text) in _BUDGET_TEXTS.items():
-            made = QRadioButton(f"{title}, about {duration_text(BUDGETS[name].seconds)}: {text}")
+            made = QRadioButton(f"{title}, about {duration_text(BUDGETS[name].seconds)}")
+            made.setToolTip(text)
             made.setAccessibleName(f"{title} budget")
             self._group.addButton(made)
             self.buttons[name] = made
@@ -112,8 +112,8 @@ class ChangesChoice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         grid = QGridLayout(self)
-        grid.setContentsMargins(0, 2, 0, 2)
-        grid.setHorizontalSpacing(GRID * 2)
+        grid.setContentsMargins(0, 6, 0, 2)
+        grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(6)
         grid.setColumnStretch(1, 1)
         self.boxes: dict[str, QCheckBox] = {}

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import GRID, tabular
@@ -23,6 +33,7 @@ class TuneResultView(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._proof: QBoxLayout | None = None
         self._buttons = self._make_buttons()
 
     def _make_buttons(self) -> QWidget:
@@ -54,16 +65,30 @@ class TuneResultView(QScrollArea):
         column.setContentsMargins(0, 0, GRID * 2, GRID * 2)
         column.setSpacing(GRID * 2)
         column.addWidget(self._headline(view))
-        lower = QHBoxLayout()
-        lower.setSpacing(GRID * 2)
+        self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._proof.setSpacing(GRID * 2)
+        title = "Measured side by side" if view.improved else "Measured"
+        self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
         if view.changes:
-            column.addWidget(_frame("What changed", _changes(view.changes)))
-        title = "Measured side by side" if view.improved else "Measured with the defaults"
-        column.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)))
+            self._proof.addWidget(_frame("What changed", _changes(view.changes)), 2)
+        self._turn()
+        column.addLayout(self._proof)
         for note in view.notes:
             column.addWidget(label(note, "small", wrap=True))
         column.addStretch()
         self.setWidget(body)
+
+    def _turn(self) -> None:
+        """Side by side where there is room."""
+        if self._proof is not None:
+            self._proof.setDirection(QBoxLayout.Direction.LeftToRight)
+            if self._proof.minimumSize().width() > self.width() - GRID * 2:
+                self._proof.setDirection(QBoxLayout.Direction.TopToBottom)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Put the tables side by side, or one under the other."""
+        super().resizeEvent(event)
+        self._turn()
 
     def _headline(self, view: ResultView) -> QFrame:
         frame = QFrame()
@@ -79,10 +104,12 @@ class TuneResultView(QScrollArea):
         self.big = label(view.big, "result", selectable=True)
         row.addWidget(self.big)
         if view.big_unit:
-            row.addWidget(_low(label(view.big_unit, "section")), alignment=Qt.AlignmentFlag.AlignBottom)
+            row.addWidget(_low(label(view.big_unit, "secondary")), alignment=Qt.AlignmentFlag.AlignBottom)
         row.addWidget(_low(label(view.big_note, "secondary")), alignment=Qt.AlignmentFlag.AlignBottom)
         row.addStretch()
         column.addLayout(row)
+        if view.reason:
+            column.addWidget(label(view.reason, wrap=True, selectable=True))
         if view.saved:
             column.addWidget(label(view.saved, "secondary", wrap=True, selectable=True))
         column.addSpacing(GRID)
@@ -100,16 +127,17 @@ def _frame(title: str, content: QGridLayout) -> QFrame:
     frame = QFrame()
     frame.setProperty("role", "surface")
     column = QVBoxLayout(frame)
-    column.setContentsMargins(GRID * 3, GRID * 2, GRID * 3, GRID * 2)
+    column.setContentsMargins(GRID * 3, GRID * 2, GRID * 2, GRID * 2)
     column.setSpacing(GRID)
     column.addWidget(label(title, "section"))
     column.addLayout(content)
+    column.addStretch()
     return frame
 
 
 def _grid(titles: tuple[str, ...]) -> QGridLayout:
     made = QGridLayout()
-    made.setHorizontalSpacing(GRID * 3)
+    made.setHorizontalSpacing(GRID * 2)
     made.setVerticalSpacing(GRID)
     for column, title in enumerate(titles):
         made.addWidget(label(title, "small"), 0, column)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -45,7 +46,7 @@ class TuneSetup(QWidget):
         self._model_name = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID * 3)
+        row.setSpacing(GRID * 2)
         row.addWidget(self._form(), 1)
         row.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
         self._later = QTimer(self)
@@ -60,7 +61,7 @@ class TuneSetup(QWidget):
     def _form(self) -> QWidget:
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, GRID * 2, GRID * 2)
+        column.setContentsMargins(0, 0, GRID, GRID * 2)
         column.setSpacing(GRID * 3)
         for section in (
             self._model_section(),
@@ -115,7 +116,7 @@ class TuneSetup(QWidget):
         self.show_workload.toggled.connect(self.workload.setVisible)
         self.workload.changed.connect(self._workload_edited)
         section.add_under(_left(self.show_workload))
-        section.add_under(self.workload)
+        section.add_wide(self.workload)
         return section
 
     def _goal_section(self) -> Section:
@@ -153,7 +154,7 @@ class TuneSetup(QWidget):
     def _plan(self) -> QFrame:
         frame = QFrame()
         frame.setProperty("role", "surface")
-        frame.setFixedWidth(GRID * 33)
+        self._plan_frame = frame
         column = QVBoxLayout(frame)
         column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
         column.setSpacing(GRID)
@@ -161,6 +162,11 @@ class TuneSetup(QWidget):
         self.plan = label("", "secondary", wrap=True)
         column.addWidget(self.plan)
         return frame
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """The plan makes room for the form where there is little."""
+        self._plan_frame.setFixedWidth(GRID * (28 if self.width() < 760 else 36))
+        super().resizeEvent(event)
 
     # ------------------------------------------------------------- values in
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tunesmith.domain.events import CandidateStanding, StageFinished, StageStarted, TrialFailed
 from tunesmith.presentation.numbers import DASH, decimals_for
 
+MINUS = "−"
 OUT = frozenset({"lost", "tied", "infeasible", "failed"})
 """States of candidates that are not measured any longer."""
 
@@ -39,8 +40,9 @@ class CandidateRow:
             return DASH
         percent = 100 * (self.ratio - 1)
         if self.low is None or self.high is None:
-            return f"about {percent:+.0f}%"
-        return f"{percent:+.{min(1, decimals_for(50 * (self.high - self.low)))}f}%"
+            return f"about {percent:+.0f}%".replace("-", MINUS)
+        places = min(1, decimals_for(50 * (self.high - self.low)))
+        return f"{percent:+.{places}f}%".replace("-", MINUS)
 
     @property
     def state_text(self) -> str:

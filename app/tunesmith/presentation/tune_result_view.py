@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ class ResultView:
     big: str
     big_unit: str
     big_note: str
+    reason: str
+    """Why it is so, where nothing was gained; else empty."""
     improved: bool
     changes: tuple[ChangeRow, ...]
     quantities: tuple[QuantityRow, ...]
@@ -78,7 +81,7 @@ def result_view(result: TuneResult) -> ResultView:
     """The view of a finished tune."""
     improved = result.tuned.settings != result.baseline.settings
     big, unit, note = _big(result, improved=improved)
-    notes = [_effort(result)]
+    notes = [_effort(result), "Beside each number: where 95% of repeated measurements are expected."]
     noise = noise_sentence(result.tuned)
     if noise is not None:
         notes.append(noise)
@@ -88,6 +91,7 @@ def result_view(result: TuneResult) -> ResultView:
         big=big,
         big_unit=unit,
         big_note=note,
+        reason="" if improved else _reason(result),
         improved=improved,
         changes=tuple(_change(change) for change in result.changes),
         quantities=_quantities(result.baseline, result.tuned),
@@ -155,6 +159,12 @@ def _interval(quantity: Quantity) -> str:
     return f"{quantity.low:.{places}f}–{quantity.high:.{places}f}"
 
 
+def _reason(result: TuneResult) -> str:
+    """What the service says after the colon."""
+    _, colon, why = result.sentence.partition(": ")
+    return f"{why[:1].upper()}{why[1:]}." if colon else ""
+
+
 def _effort(result: TuneResult) -> str:
     ending = {"budget_spent": ", until the time ran out"}.get(result.outcome, "")
     return f"{result.trials} samples in {duration_text(result.seconds)}{ending}."
@@ -210,10 +220,19 @@ def _row(
 ) -> QuantityRow:  # fmt: skip
     change, better = "", None
     if before is not None and after is not None and before != after:
-        change = percent_text(after.median / before.median).replace("-", MINUS)
+        change = _change_text(before, after)
         apart = not (_overlap(before, after))
         better = (after.median > before.median) == more_is_better if apart else None
     return QuantityRow(name, explanation, _parts(before, unit), _parts(after, unit), change, better)
+
+
+def _change_text(before: Quantity, after: Quantity) -> str:
+    """The change to as many places as both intervals support."""
+    sides = [
+        (q.high - q.low) / (2 * q.median) for q in (before, after) if q.low is not None and q.high is not None
+    ]
+    places = min(1, decimals_for(100 * math.hypot(*sides))) if len(sides) == 2 else 0
+    return _percent(after.median / before.median, places)
 
 
 def _overlap(one: Quantity, other: Quantity) -> bool:

@@ -43,6 +43,7 @@ class TunePage(Page):
         self._running: TuneRunning | None = None
         self._result_view: TuneResultView | None = None
         self._add_actions()
+        self.heading.setMinimumHeight(32)  # the same with and without buttons beside it
         self.setup = TuneSetup(self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
         self.run = TuneRun(context, start=start)
@@ -133,6 +134,8 @@ class TunePage(Page):
     def shown(self) -> None:
         """Draw what came in while the page was not seen."""
         self._refresh()
+        if self.state == "setup":
+            self.setup.model.setFocus()
 
     def _refresh(self) -> None:
         if self.state == "running" and self._running is not None:
@@ -162,6 +165,7 @@ class TunePage(Page):
         limit = request.constraints.max_memory_bytes
         self.running.show_run(self.run.live, memory_limit_mib=limit / MIB if limit else None)
         self._show("running")
+        self.pause_button.setFocus()
 
     def _resume(self) -> None:
         if self.run.request is not None and self._stopped_run is not None:

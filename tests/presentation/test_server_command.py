@@ -1,0 +1,50 @@
+"""Own the tests of the llama-server command."""
+
+from __future__ import annotations
+
+import shlex
+
+from tunesmith.domain.settings import Settings
+from tunesmith.presentation.server_command import server_arguments, server_command
+
+PLAIN = Settings(threads=4, threads_batch=8, n_ctx=4096)
+
+
+def value_of(arguments: list[str], flag: str) -> str:
+    return arguments[arguments.index(flag) + 1]
+
+
+def test_every_setting_that_a_tune_varies_is_written_out() -> None:
+    arguments = server_arguments(
+        PLAIN.replace(n_ubatch=128, flash_attn="on", type_k="q8_0", type_v="q8_0", load_mode="none"),
+        "/m.gguf",
+    )
+    assert arguments[:3] == ["llama-server", "--model", "/m.gguf"]
+    expected = {
+        "--threads": "4", "--threads-batch": "8", "--ctx-size": "4096", "--batch-size": "2048",
+        "--ubatch-size": "128", "--flash-attn": "on", "--cache-type-k": "q8_0", "--cache-type-v": "q8_0",
+        "--load-mode": "none", "--n-gpu-layers": "all", "--parallel": "1",
+    }  # fmt: skip
+    assert {flag: value_of(arguments, flag) for flag in expected} == expected
+
+
+def test_no_number_is_ever_minus_one() -> None:
+    assert "-1" not in server_arguments(PLAIN, "/m.gguf")
+
+
+def test_switches_appear_only_when_they_differ_from_the_default() -> None:
+    assert not {"--no-repack", "--no-op-offload", "--swa-full", "--cpu-mask"} & set(
+        server_arguments(PLAIN, "m")
+    )
+    changed = PLAIN.replace(
+        use_extra_bufts=False, op_offload=False, swa_full=True, cpu_affinity=(0, 2, 5), n_gpu_layers=12
+    )
+    arguments = server_arguments(changed, "m")
+    assert {"--no-repack", "--no-op-offload", "--swa-full"} <= set(arguments)
+    assert value_of(arguments, "--cpu-mask") == "0x25"
+    assert value_of(arguments, "--n-gpu-layers") == "12"
+
+
+def test_a_path_with_blanks_and_quotes_survives_a_shell() -> None:
+    path = "/home/me/my models/it's $HOME.gguf"
+    assert shlex.split(server_command(PLAIN, path))[2] == path
