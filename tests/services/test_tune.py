@@ -163,6 +163,7 @@ def test_a_gain_confirmed_before_the_budget_ran_out_is_kept_and_marked(bench: Be
     short = Budget(name="custom", seconds=45, max_rounds=16, passes=1)
     result, _ = bench.tune(source(gain, noise=0.005), bench.request(budget=short))
     assert result.outcome == "budget_spent"
+    assert result.sentence.endswith("; the budget ran out before everything was tried")
     assert result.profile is not None
     assert result.profile.settings.flash_attn == "off"
 

@@ -100,13 +100,11 @@ def test_a_confirmation_has_an_even_number_of_pairs(seconds: float, spent: float
     assert processes in (1, 2)
 
 
-def test_a_question_is_only_asked_where_three_rounds_of_it_fit() -> None:
-    (question,) = [question for question in asked() if question.stage == "flash_attn"]
-    for left, expected in ((10.0, True), (8.0, False)):
-        found, meter = forecast(300)
-        found.expect_samples_of(Workload(prompt=500, generate=0))
-        meter.now = found.search_seconds - left
-        assert found.affords(question) is expected
+@pytest.mark.parametrize(("left", "expected"), [(10.0, True), (8.0, False)])
+def test_a_question_is_only_asked_where_three_rounds_of_it_fit(left: float, expected: bool) -> None:
+    found, meter = forecast(300)
+    meter.now = found.search_seconds - left
+    assert found.affords(2, Workload(prompt=500, generate=0)) is expected
 
 
 def test_nothing_is_left_when_more_was_spent() -> None:

@@ -212,6 +212,8 @@ class _Tune:
             if confirmed.verdict == "better":
                 outcome = "budget_spent" if result.budget_spent else "improved"
                 sentence = improvement_sentence(speedup, self._request)
+                if result.budget_spent:
+                    sentence += "; the budget ran out before everything was tried"
             else:
                 after, speedup, changes = before, _SAME, ()
                 result.budget_spent |= confirmed.verdict == "out_of_time"

@@ -18,6 +18,8 @@ MIN_PAIRS, ENOUGH_PAIRS, MAX_PAIRS = 4, 6, 12
 """Of samples in a confirmation, always an even number: baseline and winner take turns in going first."""
 PROCESSES = 2
 """Pairs of fresh processes in a confirmation: what differs between starts is in the interval too."""
+LEAST_ROUNDS = 3
+"""No race is decided before."""
 TYPICAL_ROUNDS = 6
 """After so many rounds a race is decided or given up, typically."""
 
@@ -115,9 +117,9 @@ class Forecast:
                 best = (min(MAX_PAIRS, pairs), processes)
         return best
 
-    def affords(self, question: Question) -> bool:
-        """Whether there is time for the fewest rounds that can decide a question."""
-        return self.search_left >= 3 * (len(question.options) + 2) * self._sample_seconds
+    def affords(self, candidates: int, workload: Workload) -> bool:
+        """Whether there is time for the fewest rounds that can decide between so many candidates."""
+        return self.search_left >= LEAST_ROUNDS * (candidates + 1) * self.timed_seconds(workload)
 
     # ------------------------------------------------------------- how far it is
 

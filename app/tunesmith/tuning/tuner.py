@@ -10,7 +10,7 @@ from statistics import fmean
 
 from pydantic import ValidationError
 
-from tunesmith.domain.events import CandidateStanding, Event, StageFinished, StageStarted
+from tunesmith.domain.events import CandidateStanding, Event, Part, StageFinished, StageStarted
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.profile import Change
 from tunesmith.domain.request import TuneRequest
@@ -131,7 +131,7 @@ class Tuner:
             question = next((found for found in now if found.stage == planned.stage), None)
             if question is None or not question.options:
                 continue
-            if not self.forecast.affords(question):
+            if not self.forecast.affords(len(question.options) + 1, self._paced(question, pace)):
                 result.budget_spent = True
                 continue
             stage = f"{question.stage}-{number + 1}" if number else question.stage
@@ -205,13 +205,18 @@ class Tuner:
                 arms.append(Arm(option.label, settings))
         return arms
 
-    def _course(self, stage: str, question: Question, result: SearchResult, pace: Pace) -> Course:
-        """What a question is measured on: only the parts of the workload that its answer can change."""
+    def _parts(self, question: Question) -> frozenset[Part]:
+        """The parts to measure: only those that the answer can change, unless the whole response counts."""
         parts = self.scorer.measured_parts
-        if self.scorer.objective.name != "memory":  # there the whole response may become only so much slower
-            parts &= question.parts
+        return parts if self.scorer.objective.name == "memory" else parts & question.parts
+
+    def _paced(self, question: Question, pace: Pace) -> Workload:
+        return pace.workload(self._request.workload, self._parts(question))
+
+    def _course(self, stage: str, question: Question, result: SearchResult, pace: Pace) -> Course:
         memory = self._memory if question.moves_memory else {}
-        return Course(stage, pace.workload(self._request.workload, parts), parts, memory, slack=result.slack)
+        parts = self._parts(question)
+        return Course(stage, self._paced(question, pace), parts, memory, slack=result.slack)
 
     def _learn_memory(self, stage: str, race: Race, question: Question) -> None:
         """Where memory decides, run each arm once in a process of its own, at the whole workload."""
