@@ -1,4 +1,4 @@
-"""Own pictures of the profiles, compare and chat pages: python -m tests.gui.screenshots_profiles FOLDER [STATE]."""
+"""Own pictures of the profiles, compare and chat pages: python -m THIS FOLDER [STATE]."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
-from tests.gui.sample_profiles import filled
+from tests.gui.sample_profiles import filled, samples
+from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated
 from tunesmith.gui.app import page_factories
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.pages.chat import ChatPage
 from tunesmith.gui.pages.compare import ComparePage
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
+from tunesmith.services.chat import Answer, Chat, Side, Update
 from tunesmith.store import Store
+from tunesmith.worker.protocol import Sampling
 
 SIZES = ((1280, 800), (900, 600))
 
@@ -98,11 +102,75 @@ def compared(count: int, *, all_lines: bool = False) -> Callable[[MainWindow], N
     return prepare
 
 
+class _Answer(Answer):
+    """An answer that has come as far as the picture wants it."""
+
+    def __init__(self, updates: list[Update]) -> None:
+        self.updates, self.error = updates, None
+
+    def drain(self) -> tuple[list[Update], bool]:
+        updates, self.updates = self.updates, []
+        return updates, False
+
+    def stop(self) -> None:
+        pass
+
+
+class _Chat(Chat):
+    """Says always the same."""
+
+    def ask(self, text: str, *, sampling: Sampling, max_tokens: int = 1024) -> Answer:
+        story = (
+            "The sea does not keep time. It rises when the moon leans close, and falls when she looks away, "
+            "and the harbour below the lighthouse has learned to live with both.\n\n"
+            "Ada kept the light. Every evening she climbed the ninety-one steps with a can of oil"
+        )
+        updates = [
+            Update(0, PromptRead(tokens=42, reused=0, elapsed_ns=412_000_000, templated=True)),
+            Update(0, TextGenerated(text=story, tokens=71, elapsed_ns=1_690_000_000)),
+        ]
+        if len(self.sides) > 1:
+            updates += [
+                Update(0, TextEnded(reason="end", tokens=71, elapsed_ns=1_690_000_000)),
+                Update(1, PromptRead(tokens=42, reused=0, elapsed_ns=301_000_000, templated=True)),
+                Update(1, TextGenerated(text=story[:160], tokens=36, elapsed_ns=603_000_000)),
+            ]
+        return _Answer(updates)
+
+
+def chat(*, beside: bool) -> Callable[[MainWindow], None]:
+    """An answer under way."""
+
+    def prepare(window: MainWindow) -> None:
+        window.show_page("chat")
+        page = window.page("chat")
+        assert isinstance(page, ChatPage)
+        first = samples()[0]
+        settings = (Side("llama.cpp's defaults", first.baseline.settings), Side(first.name, first.settings))
+        page._make_chat = _Chat
+        page._find_sides = lambda _path, _profile: settings
+        page.beside.setChecked(beside)
+        page.open("/models/SmolLM2-135M-Instruct.Q4_1.gguf", first)
+        settle()
+        page.input.setPlainText("Tell me a story about the sea.")
+        page.send()
+        settle()
+
+    return prepare
+
+
+def chat_empty(window: MainWindow) -> None:
+    """No model yet."""
+    window.show_page("chat")
+    settle(0.1)
+
+
 STATES: dict[str, Callable[[MainWindow], None]] = {
     "profiles-full": full, "profiles-several": several, "profiles-deleted": deleted, "profiles-best": best,
     "profiles-none-found": none_found, "profiles-failed": failed, "profiles-empty": full,
     "compare-two": compared(2), "compare-four": compared(4), "compare-all": compared(3, all_lines=True),
-    "compare-empty": compared(2),
+    "compare-empty": compared(2), "chat-one": chat(beside=False), "chat-beside": chat(beside=True),
+    "chat-empty": chat_empty,
 }  # fmt: skip
 
 
