@@ -1,0 +1,234 @@
+"""What the profiles page shows, changes and asks of other pages."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLineEdit
+from pytestqt.qtbot import QtBot
+
+from tests.gui.pages_support import heard, shown_page, store_at
+from tests.gui.sample_profiles import filled, sample
+from tests.store.values import profile
+from tunesmith.gui.pages.profiles import ProfilesPage
+from tunesmith.gui.theme import DARK
+from tunesmith.services.profile_files import read_profile, write_profile
+from tunesmith.store import Store
+
+pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNESMITH_CONFIG_DIR", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def page(qtbot: QtBot, tmp_path: Path) -> Iterator[ProfilesPage]:
+    """The page over a store of six profiles, the first chosen."""
+    with shown_page(qtbot, ProfilesPage, store_at(filled(tmp_path / "store.sqlite3"))) as page:
+        qtbot.waitUntil(lambda: page.details.profile is not None)
+        yield page
+
+
+def names(page: ProfilesPage) -> list[str]:
+    """The names that are shown, from top to bottom."""
+    return [page.table.line(row).name for row in range(page.proxy.rowCount())]
+
+
+def choose(qtbot: QtBot, page: ProfilesPage, *ids: str) -> None:
+    """Choose profiles, and wait for the details of one."""
+    assert page.table.choose(lambda line: line.id in ids)
+    if len(ids) == 1:
+        qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == ids[0])
+
+
+def test_an_empty_store_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:
+    with shown_page(qtbot, ProfilesPage, store_at(tmp_path / "new.sqlite3")) as page:
+        qtbot.waitUntil(lambda: page.states.currentWidget() is page.empty)
+        assert not page.search.isVisible()
+
+
+def test_the_newest_is_on_top_and_shown_in_full(page: ProfilesPage) -> None:
+    assert names(page)[0] == "SmolLM2 135M Q4_K_M · chat"
+    assert page.details.sentence.text() == "Answers come 1.42 times as fast as with llama.cpp's defaults."
+    assert page.details.notes.toPlainText() == "Quiet enough for the meeting room."
+
+
+def test_defaults_that_are_best_have_no_number(qtbot: QtBot, page: ProfilesPage) -> None:
+    choose(qtbot, page, "p-0003")
+    assert page.details.sentence.text() == "llama.cpp's defaults are already the best here."
+    assert not page.details.ratio.isVisible()
+
+
+def test_a_search_and_two_filters_narrow_the_list(page: ProfilesPage) -> None:
+    page.search.setText("gemma")
+    assert page.count.text() == "2 of 6 profiles"
+    page.search.clear()
+    page.machines.setCurrentIndex(page.machines.findText("Intel", Qt.MatchFlag.MatchStartsWith))
+    assert sorted(names(page)) == ["Gemma 3 270M on the laptop", "Qwen at night"]
+    page.models.setCurrentIndex(page.models.findText("Gemma", Qt.MatchFlag.MatchStartsWith))
+    assert names(page) == ["Gemma 3 270M on the laptop"]
+
+
+def test_speed_is_sorted_as_a_number(page: ProfilesPage) -> None:
+    page.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert names(page)[0] == "SmolLM2 135M Q4_K_M · batch"
+
+
+def test_a_name_is_changed_in_place(qtbot: QtBot, page: ProfilesPage) -> None:
+    page.rename_action.trigger()
+    editor = page.table.findChild(QLineEdit)
+    assert editor is not None
+    editor.setText("Better name")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "Better name" in names(page))
+    assert page.context.store.profile("p-0001").name == "Better name"
+    qtbot.waitUntil(lambda: page.details.name.text() == "Better name")
+
+
+def test_notes_are_kept_when_another_profile_is_chosen(qtbot: QtBot, page: ProfilesPage) -> None:
+    page.details.notes.setPlainText("Loud.")
+    choose(qtbot, page, "p-0002")
+    qtbot.waitUntil(lambda: page.context.store.profile("p-0001").notes == "Loud.")
+    assert page.context.store.profile("p-0002").notes == ""
+    assert page.details.notes.toPlainText() == ""
+
+
+def test_notes_are_kept_when_the_window_closes(qtbot: QtBot, tmp_path: Path) -> None:
+    path = filled(tmp_path / "store.sqlite3")
+    with shown_page(qtbot, ProfilesPage, store_at(path)) as page:
+        qtbot.waitUntil(lambda: page.details.profile is not None)
+        page.details.notes.setPlainText("Last words.")
+    with Store.open(path) as store:
+        assert store.profile("p-0001").notes == "Last words."
+
+
+def test_a_copy_is_made_and_shown(qtbot: QtBot, page: ProfilesPage) -> None:
+    page.duplicate_action.trigger()
+    qtbot.waitUntil(lambda: page.details.name.text() == "copy of SmolLM2 135M Q4_K_M · chat")
+    assert len(names(page)) == 7
+
+
+def test_a_deletion_is_undone_without_a_question(qtbot: QtBot, page: ProfilesPage) -> None:
+    choose(qtbot, page, "p-0002")
+    page.delete_action.trigger()
+    qtbot.waitUntil(page.undo_bar.isVisible)
+    assert page.undo_bar.text.text() == "Deleted Gemma 3 270M Q4_K_M · long-document."
+    qtbot.waitUntil(lambda: len(names(page)) == 5)
+    page.undo_bar.undo_button.click()
+    qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == "p-0002")
+    assert len(names(page)) == 6
+    assert not page.undo_bar.isVisible()
+
+
+def test_two_to_four_profiles_can_be_compared(page: ProfilesPage) -> None:
+    asked = heard(page.context.bus.compare_profiles)
+    pages = heard(page.context.bus.show_page)
+    assert not page.compare_button.isEnabled()
+    page.table.choose(lambda line: line.id in {"p-0001", "p-0004"})
+    assert page.compare_button.text() == "Compare 2"
+    page.compare_button.click()
+    assert asked == [["p-0001", "p-0004"]]
+    assert pages == ["compare"]
+    page.table.selectAll()
+    assert not page.compare_button.isEnabled()
+
+
+def test_other_pages_are_asked_with_the_profile(page: ProfilesPage) -> None:
+    bus = page.context.bus
+    tried, again, runs = heard(bus.try_model), heard(bus.tune_again), heard(bus.show_run)
+    page.details.try_button.click()
+    page.details.tune_button.click()
+    page.details.history_button.click()
+    shown = page.details.profile
+    assert shown is not None
+    assert tried == [(shown.model.header.path, shown)]
+    assert again == [shown]
+    assert runs == [shown.run_id]
+
+
+def test_the_server_command_goes_to_the_clipboard(page: ProfilesPage) -> None:
+    page.copy_action.trigger()
+    assert "--threads 6" in QGuiApplication.clipboard().text()
+
+
+def test_a_dropped_file_is_imported_and_shown(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    path = tmp_path / "dropped.json"
+    write_profile(profile("p-new", name="From afar"), path)
+    page.search.setText("nothing like it")
+    page.context.bus.files_dropped.emit(["/models/x.gguf", str(path)])
+    qtbot.waitUntil(lambda: page.details.name.text() == "From afar")
+    assert page.search.text() == ""
+
+
+def test_one_bad_file_does_not_hinder_the_next(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    bad, good = tmp_path / "bad.json", tmp_path / "good.json"
+    bad.write_text("{}")
+    write_profile(profile("p-new", name="From afar"), good)
+    page.deeds.import_files([str(bad), str(good)])
+    qtbot.waitUntil(lambda: page.details.name.text() == "From afar")
+    assert page.message.isVisible()
+
+
+def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    shown = page.details.profile
+    assert shown is not None
+    page.deeds.export(shown, str(tmp_path / "out.json"))
+    qtbot.waitUntil((tmp_path / "out.json").exists)
+    assert read_profile(tmp_path / "out.json") == shown
+
+
+def test_the_list_follows_what_others_save(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store.sqlite3") as other:
+        other.save_profile(sample(7, "Saved elsewhere"))
+    page.context.bus.profile_saved.emit("p-0007")
+    qtbot.waitUntil(lambda: "Saved elsewhere" in names(page))
+    assert page.details.profile is not None
+    assert page.details.profile.id == "p-0001"  # what was chosen stays chosen
+
+
+def test_a_locked_store_is_said_in_place_and_the_name_stays(
+    qtbot: QtBot, page: ProfilesPage, tmp_path: Path
+) -> None:
+    other = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        page.deeds.rename("p-0001", "Too late")
+        qtbot.waitUntil(page.message.isVisible, timeout=8000)
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    page.refresh()
+    qtbot.waitUntil(lambda: not page._asker.busy)
+    assert "Too late" not in names(page)
+
+
+def test_a_store_that_cannot_be_opened_is_said_in_place(qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "store.sqlite3"
+    path.write_bytes(b"no store at all" * 100)
+    with shown_page(qtbot, ProfilesPage, store_at(path)) as page:
+        qtbot.waitUntil(page.message.isVisible)
+
+
+def test_a_new_theme_reaches_what_is_drawn_by_hand(page: ProfilesPage) -> None:
+    before = page.pane_button.icon().cacheKey()
+    page.context.theme.changed.emit(DARK)
+    assert page.pane_button.icon().cacheKey() != before
+
+
+def test_the_pane_folds_away_and_is_remembered(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    page.pane_button.click()
+    assert not page.details.isVisible()
+    page.closing()
+    with shown_page(qtbot, ProfilesPage, store_at(tmp_path / "store.sqlite3")) as again:
+        assert not again.pane_button.isChecked()
