@@ -31,7 +31,7 @@ def fake_model(
     type_id, block, block_bytes, ftype = _KINDS[quantization]
     rows = round(billions * 1e9 / _WIDTH)
     writer = GgufWriter()
-    for key, value in {
+    keys: dict[str, int | str] = {
         "general.architecture": architecture, "general.type": "model", "general.name": name,
         "general.file_type": ftype, "general.license": "apache-2.0",
         f"{architecture}.block_count": 32, f"{architecture}.context_length": context,
@@ -39,7 +39,8 @@ def fake_model(
         f"{architecture}.attention.head_count": 32, f"{architecture}.attention.head_count_kv": 8,
         f"{architecture}.vocab_size": 128256, "tokenizer.ggml.model": "gpt2",
         "tokenizer.chat_template": "{{ messages }}",
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for key, value in keys.items():
         writer.add(key, value)
     writer.add_tensor("token_embd.weight", (1,))
     content = writer.to_bytes(Lies(dims=(_WIDTH, rows), type_id=type_id))

@@ -71,11 +71,11 @@ def test_what_is_unknown_is_a_dash_and_sorts_last() -> None:
     by_path = {row.entry.path: row for row in rows}
     lame = cells(by_path["/b/zero.gguf"])
     assert lame["name"] == "zero"
-    assert lame["quantization"] == "cannot be used"
+    assert lame["quantization"] == "broken"
     assert {lame[key] for key in ("parameters", "fits", "tuned", "architecture", "context", "bits")} == {"–"}
     assert cells(by_path["/a.gguf"])["fits"] == "–"
     for key in ("parameters", "architecture", "context", "bits", "name"):
-        ordered = sorted(rows, key=lambda row: row.keys[INDEX[key]])  # type: ignore[index]
+        ordered = sorted(rows, key=lambda row: row.keys[INDEX[key]])
         assert ordered[-1].entry.path == "/b/zero.gguf", key
     assert reason(broken) == "Is cut short. Fetch it again."
 
@@ -104,10 +104,12 @@ def test_quantizations_of_one_model_share_a_line_when_grouped() -> None:
     row = next(row for row in rows if len(row.members) == 2)
     said = cells(row)
     assert row.paths == ("/q8.gguf", "/q4.gguf")
-    assert said["quantization"] == "Q8_0, Q4_K_M"
-    assert said["size"] == "1.0 GiB – 2.0 GiB"
+    assert said["quantization"] == "2 quantizations"
+    assert said["size"] == "1.0–2.0 GiB"
     assert said["fits"] == "1 of 2"
     assert row.fits == ("no", "yes")
+    assert row.preferred == 1
+    assert row.matches(search_words("q8_0"))
 
 
 def test_a_filter_wants_every_word_anywhere() -> None:
@@ -128,11 +130,9 @@ def test_sentences_say_numbers_with_units() -> None:
     rows = make_rows(
         [entry("/a"), entry("/b", kind="broken"), entry("/c", kind="adapter")], available_bytes=GIB
     )
-    assert count_sentence(rows, 3) == "1 model · 1 other file · 1 file that cannot be used"
+    assert count_sentence(rows, 3) == "1 model · 1 other file · 1 broken file"
     assert count_sentence(rows, 1).endswith("1 shown")
-    assert fit_sentence(GIB, "no", GIB // 2).startswith(
-        "Does not fit: needs about 1.0 GiB, 512.0 MiB are free"
-    )
+    assert fit_sentence(GIB, "no", GIB // 2).startswith("Does not fit: needs about 1.0 GiB, 512 MiB are free")
     assert "(estimate" in fit_sentence(GIB, "tight", GIB)
     assert fit_sentence(None, None, GIB) == ""
 

@@ -57,6 +57,11 @@ class Tasks(QObject):
         super().__init__(parent)
         self._running: set[Task] = set()
 
+    @property
+    def running(self) -> int:
+        """How many are under way."""
+        return len(self._running)
+
     def run(
         self, call: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Any], None]
     ) -> None:

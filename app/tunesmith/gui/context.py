@@ -76,6 +76,15 @@ class AppContext:
                     self._store = Store.open(store_location(self._location))
             return self._store
 
+    @property
+    def store_location(self) -> str:
+        """Where the store is, as it was asked for: a path or an address.
+
+        Raises:
+            UsageError: the preferences cannot be read.
+        """
+        return store_location(self._location)
+
     def close(self) -> None:
         """Close the store."""
         if self._store is not None:

@@ -26,6 +26,7 @@ class Facts(QWidget):
         """Show these; labels are made once and used again."""
         while len(self._labels) < len(rows):
             name, value = label("", "small"), label("", "value", wrap=True, selectable=True)
+            name.setContentsMargins(0, 1, 0, 0)  # its smaller letters on the line of the value's
             for widget in (name, value):
                 widget.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
             value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)

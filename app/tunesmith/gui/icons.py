@@ -20,7 +20,9 @@ def icon(name: str, colour: str, active: str | None = None) -> QIcon:
     """
     made = QIcon()
     for size in (16, 20, 24, 32, 48):
-        made.addPixmap(_pixmap(name, colour, size))
+        drawn = _pixmap(name, colour, size)
+        made.addPixmap(drawn)
+        made.addPixmap(drawn, QIcon.Mode.Selected)  # else the style blends it with the selection
         if active is not None:
             made.addPixmap(_pixmap(name, active, size), QIcon.Mode.Normal, QIcon.State.On)
     return made

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from tunesmith.errors import TunesmithError
-from tunesmith.gui.background import Task
+from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
 
 if TYPE_CHECKING:
@@ -44,11 +44,12 @@ class LibraryWatch(QObject):
         self._scan: Scan | None = None
         self._again = False
         self._building = self._dirty = False
-        self._tasks: set[Task] = set()
+        self._tasks = Tasks(self)
         self._closed = False
         self.grouped = False
         self.available_bytes: int | None = None
         self.problems: tuple[str, ...] = ()
+        self._stamp: int | None = None
         self.looked = False
         """Whether a scan has ended."""
         self._timer = QTimer(self)
@@ -63,6 +64,22 @@ class LibraryWatch(QObject):
         """Whether a scan is under way."""
         return self._scan is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and all rows are told."""
+        return self._scan is None and not self._building and not self._dirty and not self._tasks.running
+
+    @property
+    def stale(self) -> bool:
+        """Whether folders were added or removed elsewhere since the last look."""
+        return self._stamp != self._list_time()
+
+    def _list_time(self) -> int | None:
+        try:
+            return (self._context.folders.config / "library.json").stat().st_mtime_ns
+        except OSError:
+            return None
+
     def rescan(self) -> None:
         """Look for models everywhere; a scan under way is cancelled and begun anew."""
         if self._scan is not None:
@@ -72,6 +89,7 @@ class LibraryWatch(QObject):
         from tunesmith.services.library import Scan
 
         scan = self._scan = Scan()
+        self._stamp = self._list_time()
         config, cache = self._context.folders.config, self._context.folders.cache
         found = self._found.append
 
@@ -160,6 +178,7 @@ class LibraryWatch(QObject):
 
     def _after_add(self, outcome: tuple[list[LibraryEntry], list[str], list[str], bool]) -> None:
         entries, chosen, refused, folders = outcome
+        self._stamp = self._list_time()
         for entry in entries:
             self._entries[entry.path] = entry
         for reason in refused[:1]:
@@ -172,6 +191,7 @@ class LibraryWatch(QObject):
             self.rescan()
 
     def _forgotten(self, path: str) -> None:
+        self._stamp = self._list_time()
         self._entries.pop(path, None)
         self._rebuild()
 
@@ -228,21 +248,8 @@ class LibraryWatch(QObject):
     def _run(
         self, call: Callable[[], Any], done: Callable[[Any], None], failed: Callable[[Any], None]
     ) -> None:
-        if self._closed:
-            return
-        task = Task(call, self)
-        self._tasks.add(task)
-        task.done.connect(done)
-        task.failed.connect(failed)
-        task.done.connect(self._drop_task)
-        task.failed.connect(self._drop_task)
-        task.start()
-
-    def _drop_task(self) -> None:
-        task = self.sender()
-        if isinstance(task, Task):
-            self._tasks.discard(task)
-            task.deleteLater()
+        if not self._closed:
+            self._tasks.run(call, done, failed)
 
 
 def _free_memory() -> int:

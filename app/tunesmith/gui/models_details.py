@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
     QHBoxLayout,
+    QMenu,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -55,23 +56,22 @@ class DetailsPane(QFrame):
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
-        column.setContentsMargins(GRID * 2, GRID * 2, GRID, GRID)
+        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID)
         column.setSpacing(GRID)
         for widget in (self.name, self.state, self.choice):
             column.addWidget(widget)
         doing = QHBoxLayout()
-        doing.setContentsMargins(0, 0, GRID, 0)
         doing.setSpacing(GRID)
         doing.addWidget(self.tune, 1)
         doing.addWidget(self.try_it, 1)
         column.addLayout(doing)
         quiet = QHBoxLayout()
-        quiet.setContentsMargins(0, 0, GRID, 0)
         quiet.addWidget(self.reveal)
         quiet.addStretch()
         quiet.addWidget(self.copy)
         column.addLayout(quiet)
-        column.addWidget(line())
+        self.rule = line()
+        column.addWidget(self.rule)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -92,7 +92,7 @@ class DetailsPane(QFrame):
         return self._row.members[max(0, self.choice.currentIndex())]
 
     def show_row(self, row: Row | None, available_bytes: int | None) -> None:
-        """Show a row of the table; of a group, the largest quantization that fits."""
+        """Show a row of the table; of a group, the quantization to begin with."""
         same = row is not None and self._row is not None and row.paths == self._row.paths
         before = self.choice.currentIndex()
         self._row, self._available_bytes = row, available_bytes
@@ -103,8 +103,7 @@ class DetailsPane(QFrame):
             kind = tidy(member.header.quantization) if member.header else "cannot be used"
             self.choice.addItem(f"{kind} · {bytes_text(member.size_bytes)}")
         if row is not None and len(members) > 1:
-            fitting = next((n for n, fits in enumerate(row.fits) if fits == "yes"), 0)
-            self.choice.setCurrentIndex(before if same else fitting)
+            self.choice.setCurrentIndex(before if same else row.preferred)
         self.choice.blockSignals(False)  # noqa: FBT003 (Qt's signature)
         self.choice.setVisible(len(members) > 1)
         self._show_entry()
@@ -116,8 +115,8 @@ class DetailsPane(QFrame):
 
     def _show_entry(self) -> None:
         row, entry = self._row, self.entry
-        for one in (self.reveal, self.copy):
-            one.setEnabled(entry is not None)
+        for one in (self.name, self.tune, self.try_it, self.reveal, self.copy, self.rule):
+            one.setVisible(entry is not None)
         usable = entry is not None and entry.kind == "model"
         self.tune.setEnabled(usable)
         self.try_it.setEnabled(usable)
@@ -144,6 +143,15 @@ class DetailsPane(QFrame):
         self.state.setText(text)
         self.state.setProperty("role", role)
         self.state.style().polish(self.state)
+
+    def add_actions(self, menu: QMenu) -> None:
+        """Offer what the buttons do in a menu."""
+        for one in (self.tune, self.try_it, None, self.reveal, self.copy):
+            if one is None:
+                menu.addSeparator()
+            else:
+                action = menu.addAction(one.text(), one.click)
+                action.setEnabled(one.isEnabled() and self.entry is not None)
 
     def reveal_file(self) -> None:
         """Show the model's folder in the system's file manager."""

@@ -28,7 +28,7 @@ ROW_HEIGHT = 30
 _NAME_WIDTH = 190
 """Below this the less telling columns make room; the details show them."""
 _WIDTHS: dict[Column, int] = {
-    "parameters": 92, "quantization": 104, "size": 84, "fits": 64, "tuned": 76, "architecture": 104,
+    "parameters": 92, "quantization": 118, "size": 104, "fits": 64, "tuned": 76, "architecture": 104,
     "context": 80, "bits": 88,
 }  # fmt: skip
 _YIELDING: tuple[Column, ...] = ("bits", "context", "architecture", "parameters", "tuned")

@@ -161,7 +161,6 @@ QLabel[role="warning"] {{ color: {c.warning}; }}
 QFrame[role="surface"] {{ background: {c.surface}; border: 1px solid {c.line}; border-radius: 6px; }}
 QFrame[role="line"] {{ background: {c.line}; border: none; max-height: 1px; min-height: 1px; }}
 QFrame[role="message"] {{ background: {c.surface}; border: 1px solid {c.line};
-  border-left: 3px solid {c.warning};
   border-left: 3px solid {c.warning}; border-radius: 4px; }}
 QFrame[role="message"][kind="error"] {{ border-left-color: {c.worse}; }}
 QFrame#rail {{ background: {c.surface}; border: none; border-right: 1px solid {c.line}; }}

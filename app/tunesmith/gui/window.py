@@ -80,8 +80,11 @@ class Rail(QFrame):
         return made
 
     def select(self, name: str) -> None:
-        """Mark the page that is shown."""
+        """Mark the page that is shown; the focus does not stay behind on another one."""
         self._buttons[name].setChecked(True)
+        focused: QWidget | None = self.window().focusWidget()
+        if focused is None or focused in self._buttons.values():
+            self._buttons[name].setFocus()
 
     def recolour(self, colours: Colours) -> None:
         """Draw the icons in the theme's colours."""

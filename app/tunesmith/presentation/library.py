@@ -49,7 +49,7 @@ _KINDS: Mapping[Kind, str] = {
     "projector": "projector",
     "adapter": "adapter",
     "other": "no model",
-    "broken": "cannot be used",
+    "broken": "broken",
 }
 _KIND_REASONS: Mapping[Kind, str] = {
     "model": "",
@@ -59,6 +59,8 @@ _KIND_REASONS: Mapping[Kind, str] = {
     "broken": "",
 }
 _FITS: Mapping[Fit, str] = {"yes": "yes", "tight": "tight", "no": "no"}
+_FAIR_BITS = 4.0
+"""Below this the answers of most models suffer visibly."""
 _TONES: Mapping[Fit, Tone] = {"yes": "good", "tight": "caution", "no": "bad"}
 
 
@@ -93,6 +95,15 @@ class Row:
     def paths(self) -> tuple[str, ...]:
         """Of all members."""
         return tuple(member.path for member in self.members)
+
+    @property
+    def preferred(self) -> int:
+        """Which member to begin with: the smallest of at least 4 bits a weight, if it fits."""
+        good = [
+            n for n, fits in enumerate(self.fits) if fits != "no" and _bits(self.members[n]) >= _FAIR_BITS
+        ]
+        fitting = [n for n, fits in enumerate(self.fits) if fits != "no"]
+        return (good or fitting or [len(self.members) - 1])[-1]
 
     @property
     def fits_tone(self) -> Tone:
@@ -158,7 +169,7 @@ def _row(
     name = tidy(first.name if len(members) == 1 or header is None else header.name or first.name)
     kind = _KINDS[first.kind]
     results = [found for m in members if (found := tuned.get((m.path, m.size_bytes))) is not None]
-    bits = [m.header.bits_per_weight for m in members if m.header and m.header.parameters]
+    bits = [_bits(m) for m in members if m.header and m.header.parameters]
     values: dict[Column, tuple[str, SortKey]] = {
         "name": (name, (1 if first.kind == "broken" else 0, 0.0, name.casefold())),
         "parameters": _number(header.parameters if header and header.parameters else None, count_text),
@@ -171,7 +182,14 @@ def _row(
         "bits": _range(bits, lambda value: f"{value:.2f}"),
     }
     cells = tuple(values[column.key][0] for column in COLUMNS)
-    said = [name, *cells[1:], first.place, kind, *(Path(m.path).name for m in members)]
+    said = [
+        name,
+        *cells[1:],
+        first.place,
+        kind,
+        *(m.header.quantization for m in members if m.header),
+        *(Path(m.path).name for m in members),
+    ]
     return Row(
         members=members,
         cells=cells,
@@ -196,7 +214,7 @@ def fit_sentence(needed: int | None, fits: Fit | None, available_bytes: int | No
     """What the estimate says, in a sentence."""
     if needed is None or fits is None:
         return ""
-    need, free = bytes_text(needed), bytes_text(available_bytes)
+    need, free = _about(needed), _about(available_bytes)
     match fits:
         case "yes":
             return f"Fits: needs about {need} of {free} free (estimate at {CONTEXT_TOKENS} tokens)"
@@ -204,6 +222,12 @@ def fit_sentence(needed: int | None, fits: Fit | None, available_bytes: int | No
             return f"Tight: needs about {need} of {free} free (estimate at {CONTEXT_TOKENS} tokens)"
         case "no":
             return f"Does not fit: needs about {need}, {free} are free (estimate at {CONTEXT_TOKENS} tokens)"
+
+
+def _about(size_bytes: int | None) -> str:
+    """A size to two or three digits: it is an estimate."""
+    value, _, unit = bytes_text(size_bytes).partition(" ")
+    return f"{float(value):.0f} {unit}" if unit and float(value) >= 10 else f"{value} {unit}".strip()
 
 
 def count_sentence(rows: Sequence[Row], shown: int) -> str:
@@ -215,7 +239,7 @@ def count_sentence(rows: Sequence[Row], shown: int) -> str:
     if others:
         parts.append(f"{others} other {'file' if others == 1 else 'files'}")
     if broken:
-        parts.append(f"{broken} {'file' if broken == 1 else 'files'} that cannot be used")
+        parts.append(f"{broken} broken {'file' if broken == 1 else 'files'}")
     if shown != len(rows):
         parts.append(f"{shown} shown")
     return " · ".join(parts)
@@ -233,14 +257,22 @@ def _range(values: Sequence[float], say: Callable[[float], str]) -> tuple[str, S
     if not values:
         return DASH, (1, 0.0, "")
     low, high = say(min(values)), say(max(values))
-    return (low if low == high else f"{low} – {high}"), (0, float(max(values)), "")
+    if low.split()[1:] == high.split()[1:]:  # of the same unit
+        low = low.split()[0]
+    text = high if low in (high, high.split()[0]) else f"{low}–{high}"
+    return text, (0, float(max(values)), "")
+
+
+def _bits(entry: LibraryEntry) -> float:
+    return entry.header.bits_per_weight if entry.header else 0.0
 
 
 def _quantization(members: Sequence[LibraryEntry], kind: str) -> tuple[str, SortKey]:
     if kind:
         return kind, (1, 0.0, kind)
     texts = list(dict.fromkeys(tidy(m.header.quantization) for m in members if m.header))
-    return ", ".join(texts), (0, 0.0, texts[0].casefold())
+    text = texts[0] if len(texts) == 1 else f"{len(texts)} quantizations"
+    return text, (0, 0.0, texts[0].casefold())
 
 
 def _best(fits: Iterable[Fit | None]) -> Fit | None:

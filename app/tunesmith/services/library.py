@@ -147,8 +147,9 @@ def _reason(error: TunesmithError, candidate: Candidate) -> str:
     """The error without the path, which stands beside it, and with what to do."""
     what = error.what
     for file in candidate.files:
-        what = what.removeprefix(f"{file.path} ")
-    return f"{what[:1].upper()}{what[1:]} {error.todo}".strip()
+        if what.startswith(f"{file.path} "):
+            what = f"This file {what.removeprefix(f'{file.path} ')}"
+    return f"{what} {error.todo}".strip()
 
 
 def kind_of(header: ModelHeader) -> Kind:

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -23,6 +22,7 @@ from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.icons import icon
+from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.page import Page, button, label
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
 from tunesmith.presentation.machine_facts import (
@@ -37,10 +37,13 @@ if TYPE_CHECKING:
     from tunesmith.services.context import Surroundings
     from tunesmith.services.doctor import Check
 
-LOADING_MS = 150
 _ICONS = {"ok": "check", "warning": "warning", "failed": "stop"}
 _ROLES = {"ok": "better", "warning": "warning", "failed": "worse"}
 _NUMERIC = (3, 4)
+_NAMES = {
+    "engine": "llama.cpp", "cpu": "Processor", "amx": "AMX", "governor": "Frequency", "quiet": "Quietness",
+    "files": "Own files",
+}  # fmt: skip
 
 
 class MachinePage(Page):
@@ -63,27 +66,13 @@ class MachinePage(Page):
         self.add_action(self.again)
         self.add_action(self.copy)
         self.blank = self.add_state(QWidget())
-        self.loading = self.add_state(self._loading())
+        self.loading = self.add_state(LoadingState("Starting a worker to ask llama.cpp what it sees"))
         self.full = self.add_state(self._full())
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.setInterval(LOADING_MS)
         self._late.timeout.connect(self._show_loading)
         context.theme.changed.connect(self._recolour)
-
-    def _loading(self) -> QWidget:
-        made = QWidget()
-        column = QVBoxLayout(made)
-        column.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        column.setSpacing(GRID)
-        text = label("Starting a worker to ask llama.cpp what it sees", "secondary")
-        bar = QProgressBar()
-        bar.setRange(0, 0)
-        bar.setTextVisible(False)
-        bar.setFixedWidth(240)
-        for widget in (text, bar):
-            column.addWidget(widget, alignment=Qt.AlignmentFlag.AlignCenter)
-        return made
 
     def _full(self) -> QWidget:
         area = QScrollArea()
@@ -214,8 +203,10 @@ class MachinePage(Page):
             row.addWidget(word, 1)
             says = f"{check.what}\n{check.todo}" if check.todo else check.what
             what = label(says, wrap=True, selectable=True)
-            what.setAccessibleName(f"{check.name}, {STATUS_WORDS[check.status]}: {says}")
-            for column, widget in ((1, label(check.name.capitalize(), "secondary")), (2, what)):
+            what.setContentsMargins(0, 1, 0, 0)
+            name = _NAMES.get(check.name, check.name.capitalize())
+            what.setAccessibleName(f"{name}, {STATUS_WORDS[check.status]}: {says}")
+            for column, widget in ((1, label(name, "secondary")), (2, what)):
                 self.checks.addWidget(widget, number, column, Qt.AlignmentFlag.AlignTop)
             self.checks.addLayout(row, number, 0, Qt.AlignmentFlag.AlignTop)
         self._recolour(self.context.theme.colours)

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
-    QProgressBar,
     QPushButton,
     QStackedWidget,
     QToolButton,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.icons import icon
 from tunesmith.gui.library_watch import LibraryWatch
+from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.models_details import DetailsPane
 from tunesmith.gui.models_table import ModelsTable
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
@@ -30,7 +30,6 @@ from tunesmith.gui.theme import GRID, Colours
 from tunesmith.presentation.library import Row, count_sentence
 from tunesmith.services.library import demo_model
 
-LOADING_MS = 150
 _NARROW = 760
 """Below this page width the details open only when asked for."""
 _FILTER_MS = 120
@@ -53,7 +52,8 @@ class ModelsPage(Page):
         self.table = ModelsTable(self._settings)
         self.details = DetailsPane(tune=self.tune, try_it=self.try_it)
         self._add_head()
-        self.loading = self.add_state(self._loading())
+        self.loading = LoadingState("Looking for models", self.library.cancel)
+        self.add_state(self.loading)
         self.empty = self.add_state(self._empty())
         self.full = self.add_state(self._full())
         self.blank = self.add_state(QWidget())
@@ -76,10 +76,8 @@ class ModelsPage(Page):
         self.group = QCheckBox("Group quantizations")
         self.group.setToolTip("Show the quantizations of one model on one line")
         self.group.setChecked(str(self._settings.value("models/grouped", "false")) == "true")
-        self.add = QToolButton()
-        self.add.setText("Add")
+        self.add = button("Add")
         self.add.setAccessibleName("Add models")
-        self.add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self.add)
         menu.addAction("Open model…", self._ask_for_models)
         menu.addAction("Add folder…", self._ask_for_folder)
@@ -87,30 +85,19 @@ class ModelsPage(Page):
         menu.addAction("Look again", QKeySequence("F5"), self.library.rescan)
         self.add.setMenu(menu)
         self.panel = QToolButton()
+        self.panel.setProperty("role", "icon")
         self.panel.setCheckable(True)
         self.panel.setIconSize(QSize(20, 20))
         self.panel.setAccessibleName("Show details")
         self.panel.setToolTip("Show or hide the details (Ctrl+D)")
         self.panel.setShortcut("Ctrl+D")
-        for widget in (self.filter, self.group, self.add, self.panel):
+        for widget in self._head_controls():
             self.add_action(widget)
+            widget.hide()
 
-    def _loading(self) -> QWidget:
-        made = QWidget()
-        column = QVBoxLayout(made)
-        column.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        column.setSpacing(GRID)
-        self.loading_text = label("Looking for models", "secondary")
-        self.loading_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        bar = QProgressBar()
-        bar.setRange(0, 0)
-        bar.setTextVisible(False)
-        bar.setFixedWidth(240)
-        stop = button("Stop", "quiet")
-        stop.clicked.connect(self.library.cancel)
-        for widget in (self.loading_text, bar, stop):
-            column.addWidget(widget, alignment=Qt.AlignmentFlag.AlignCenter)
-        return made
+    def _head_controls(self) -> tuple[QWidget, ...]:
+        """What there is no use for before there is a table."""
+        return self.filter, self.group, self.add, self.panel
 
     def _empty(self) -> QWidget:
         open_model = button("Open model…", "primary")
@@ -191,9 +178,10 @@ class ModelsPage(Page):
     def shown(self) -> None:
         """Look for models when the page is first shown."""
         self._arrange_details()
-        if not self.library.looked and not self.library.scanning:
-            self._late.start()
-            self.library.rescan()
+        if self.library.scanning or (self.library.looked and not self.library.stale):
+            return
+        self._late.start()
+        self.library.rescan()
 
     def closing(self) -> None:
         """Stop looking."""
@@ -204,7 +192,7 @@ class ModelsPage(Page):
             self.show_state(self.loading)
 
     def _show_progress(self, text: str) -> None:
-        self.loading_text.setText(text)
+        self.loading.say(text or "Looking for models")
         self.work.setText(self.work.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 320))
         self.stop.setVisible(bool(text))
 
@@ -219,7 +207,12 @@ class ModelsPage(Page):
         current = self.table.current()
         self.details.show_row(current, self.library.available_bytes)
         self._count()
+        first = self.states.currentWidget() is not self.full
         self.show_state(self.full if rows else self.empty)
+        for widget in self._head_controls():
+            widget.setVisible(bool(rows))
+        if rows and first and self.isVisible():
+            self.table.setFocus()
 
     def _count(self) -> None:
         rows, shown = self.table.library.rows, self.table.filter.rowCount()
@@ -290,12 +283,7 @@ class ModelsPage(Page):
         """What can be done with the chosen row."""
         menu = QMenu(self)
         entry = self.details.entry
-        usable = entry is not None and entry.kind == "model"
-        menu.addAction("Tune", self.tune).setEnabled(usable)
-        menu.addAction("Try it", self.try_it).setEnabled(usable)
-        menu.addSeparator()
-        menu.addAction("Reveal in file manager", self.details.reveal_file).setEnabled(entry is not None)
-        menu.addAction("Copy path", self.details.copy_path).setEnabled(entry is not None)
+        self.details.add_actions(menu)
         if entry is not None and entry.place == "Opened file":
             path = entry.path
             menu.addSeparator()

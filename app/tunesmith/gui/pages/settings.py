@@ -65,7 +65,6 @@ class SettingsPage(Page):
         self._column.addStretch()
         area.setWidget(inner)
         self.add_state(area)
-        context.bus.files_dropped.connect(self._soon)
 
     # ------------------------------------------------------------- theme
 
@@ -135,6 +134,7 @@ class SettingsPage(Page):
 
     def refresh(self) -> None:
         """Show what is watched."""
+        self._show_store()
         config = self.context.folders.config
 
         def read() -> tuple[Watched, list[Place]]:
@@ -164,7 +164,14 @@ class SettingsPage(Page):
         self.remove.setEnabled(bool(self.folders.selectedItems()))
 
     def _add(self, paths: list[str]) -> None:
-        self.context.bus.files_dropped.emit(paths)
+        config = self.context.folders.config
+
+        def call() -> None:
+            from tunesmith.services.watched import watch
+
+            watch(config, folders=paths)
+
+        self._do(call)
 
     def _remove(self) -> None:
         config = self.context.folders.config
@@ -176,9 +183,6 @@ class SettingsPage(Page):
             forget(config, paths)
 
         self._do(call)
-
-    def _soon(self) -> None:
-        """Folders were dropped: the models page remembers them first."""
 
     # ------------------------------------------------------------- store
 
@@ -205,9 +209,16 @@ class SettingsPage(Page):
         )
         box.addWidget(hint)
 
+    def _show_store(self) -> None:
+        try:
+            self.store.setText(self.context.store_location)
+        except TunesmithError as error:
+            self._failed(error)
+
     def _reveal(self) -> None:
         if self.store.text():
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.store.text()).parent)))
+            path = Path(self.store.text().removeprefix("sqlite:///"))
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.expanduser().absolute().parent)))
 
     # ------------------------------------------------------------- shared
 
