@@ -37,6 +37,7 @@ from tunesmith.gui.tune_run import start_tune
 from tunesmith.presentation.series import MOST_POINTS
 from tunesmith.services.tune_result import TuneResult
 from tunesmith.store import Store
+from tunesmith.store.records import RunState
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
 MODEL = "/models/s.gguf"
@@ -282,6 +283,8 @@ def test_other_pages_fill_the_form(
     assert profile is not None
     wanted = profile.workload.model_copy(update={"prompt": 77})
     context.bus.tune_again.emit(profile.model_copy(update={"workload": wanted}))
+    assert message(page) == f"The model is not at {MODEL} any longer. Choose where it is now."
+    page.setup.set_model(MODEL)
     assert page.setup.request().workload == wanted
     assert page.setup.preset.currentText() == "My own numbers"
 
@@ -299,7 +302,7 @@ def test_nothing_is_drawn_while_nobody_looks(
     assert page.running.plots.decode._drawn == page.run.live.decode.added
 
 
-def stored(context: AppContext, events: list[Event], gain: Simulated) -> str:
+def stored(context: AppContext, events: list[Event], gain: Simulated, *, state: RunState = "finished") -> str:
     """A run in the store."""
     result = gain.result
     store = context.store
@@ -309,7 +312,8 @@ def stored(context: AppContext, events: list[Event], gain: Simulated) -> str:
     )  # fmt: skip
     stamped = [event.model_copy(update={"run_id": run_id, "seq": n}) for n, event in enumerate(events, 1)]
     store.record(run_id, stamped, trial=None)
-    store.finish_run(run_id, "finished", "improved", result.sentence)
+    outcome = "improved" if state == "finished" else None
+    store.finish_run(run_id, state, outcome, result.sentence)
     return run_id
 
 
@@ -345,6 +349,19 @@ def test_a_long_stored_run_is_replayed_soon_and_stays_small(
     assert page.running._view.seconds < view.seconds / 100
     page.back_button.click()
     assert page.state == "setup"
+
+
+def test_a_run_cut_short_before_this_window_can_be_resumed(
+    page: TunePage, starter: Starter, context: AppContext, gain: Simulated, qtbot: QtBot
+) -> None:
+    run_id = stored(context, gain.events[:60], gain, state="interrupted")
+    starter.sessions.append(FakeSession(gain.events, gain.result))
+    page.shown()
+    qtbot.waitUntil(page.resume_button.isVisible)
+    assert "was cut short after 0 samples" in message(page)
+    page.resume_button.click()
+    qtbot.waitUntil(lambda: page.state == "result")
+    assert starter.asked == [(gain.result.request, run_id)]
 
 
 def test_an_unknown_run_is_told(page: TunePage, context: AppContext, qtbot: QtBot) -> None:

@@ -88,6 +88,7 @@ def limit(most: float, *, unit: str, step: float, decimals: int) -> QDoubleSpinB
 
 def _narrow(made: _Spin) -> _Spin:
     """No wider than its numbers; keys and wheel step it, so it needs no arrows."""
+    made.lineEdit().setTextMargins(6, 0, 0, 0)  # the style sheet's padding does not reach it
     made.setFixedWidth(NUMBER_WIDTH)
     made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
     return made

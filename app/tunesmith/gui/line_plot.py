@@ -86,6 +86,10 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self._cursor = self._quiet(pg.InfiniteLine(angle=90))
         self._baseline_text = self._quiet(pg.TextItem(anchor=(1, 1)))
         self._limit_label = self._quiet(pg.TextItem(anchor=(1, 0)))
+        for one in self._grid:
+            one.setZValue(-20)
+        for text in (self._baseline_text, self._limit_label):
+            text.setZValue(-10)  # hides the grid, never a line
         for hidden in (self._baseline, self._limit, self._cursor, self._baseline_text, self._limit_label):
             hidden.hide()
         self.step_axes(0.0, 0.0)

@@ -67,10 +67,10 @@ class TuneResultView(QScrollArea):
         column.addWidget(self._headline(view))
         self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._proof.setSpacing(GRID * 2)
-        title = "Measured side by side" if view.improved else "Measured"
-        self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
         if view.changes:
             self._proof.addWidget(_frame("What changed", _changes(view.changes)), 2)
+        title = "Measured side by side" if view.improved else "Measured"
+        self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
         self._turn()
         column.addLayout(self._proof)
         for note in view.notes:

@@ -98,6 +98,8 @@ class TuneRun(QObject):
     def _started(self, session: Session[TuneResult]) -> None:
         self._starting = None
         self._session = session
+        if self._unwanted:  # Stop was pressed when the session was there, but not known here yet
+            session.cancel()
         self._yielding.begin()
         self._timer.start()
 

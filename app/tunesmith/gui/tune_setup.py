@@ -5,30 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, ObjectiveName, Preset, Workload
-from tunesmith.errors import TunesmithError, UsageError
-from tunesmith.gui.background import Task
+from tunesmith.errors import UsageError
 from tunesmith.gui.fields import Section, limit
+from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
-from tunesmith.presentation.numbers import bytes_text
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
 
 _CUSTOM = "custom"
@@ -42,17 +38,11 @@ class TuneSetup(QWidget):
     def __init__(self, presets: dict[str, Preset], *, first: str) -> None:
         super().__init__()
         self._presets = presets
-        self._reading: Task | None = None
-        self._model_name = ""
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID * 2)
         row.addWidget(self._form(), 1)
         row.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(300)
-        self._later.timeout.connect(self._read_model)
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
         self._take_preset()
 
@@ -80,21 +70,11 @@ class TuneSetup(QWidget):
 
     def _model_section(self) -> Section:
         section = Section("Model")
-        self.model = QLineEdit()
-        self.model.setPlaceholderText("Path of a GGUF file, or drop one on the window")
-        self.model.textChanged.connect(self._model_edited)
-        choose = button("Choose…", tip="Choose a GGUF file.")
-        choose.clicked.connect(self._choose)
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID)
-        row.addWidget(self.model, 1)
-        row.addWidget(choose)
-        section.add("File", holder)
-        self.model.setAccessibleName("Model file")
-        self.model_facts = label("", "small", wrap=True)
-        section.add_under(self.model_facts)
+        self.file = ModelField()
+        self.model = self.file.path
+        self.file.changed.connect(self._edited)
+        section.add("File", self.file)
+        section.add_under(self.file.facts)
         return section
 
     def _use_section(self) -> Section:
@@ -177,8 +157,7 @@ class TuneSetup(QWidget):
     def set_profile(self, profile: TunedProfile) -> None:
         """Put in what a profile was tuned for; its model's path only where it is still there."""
         path = profile.model.header.path
-        if Path(path).exists():
-            self.model.setText(path)
+        self.model.setText(path if Path(path).exists() else "")
         self.set_workload(profile.workload, profile.objective, profile.constraints)
 
     def set_workload(self, workload: Workload, objective: Objective, constraints: Constraints) -> None:
@@ -274,7 +253,7 @@ class TuneSetup(QWidget):
         except UsageError as error:
             self.plan.setText(str(error))
         else:
-            self.plan.setText("\n\n".join(plan_sentences(request, self._model_name)))
+            self.plan.setText("\n\n".join(plan_sentences(request, self.file.model_name)))
         self.changed.emit()
 
     @property
@@ -285,47 +264,6 @@ class TuneSetup(QWidget):
         except UsageError:
             return False
         return True
-
-    def _model_edited(self) -> None:
-        self._model_name = ""
-        self.model_facts.setText("")
-        self._later.start()
-        self._edited()
-
-    def _read_model(self) -> None:
-        path = self.model.text().strip()
-        if not path:
-            return
-
-        def read() -> tuple[str, ModelHeader]:
-            from tunesmith.services.context import read_model
-
-            return path, read_model(str(Path(path).expanduser()))
-
-        self._reading = Task(read)
-        self._reading.done.connect(self._show_model)
-        self._reading.failed.connect(self._show_model_error)
-        self._reading.start()
-
-    def _show_model(self, found: tuple[str, ModelHeader]) -> None:
-        path, header = found
-        if path != self.model.text().strip():
-            return
-        self._model_name = header.name or Path(path).stem
-        facts = (self._model_name, header.quantization, bytes_text(header.file_bytes))
-        self.model_facts.setText(" · ".join(fact for fact in facts if fact))
-        self._edited()
-
-    def _show_model_error(self, error: TunesmithError) -> None:
-        self.model_facts.setText(str(error))
-
-    def _choose(self) -> None:
-        dialog = QFileDialog(self, "Choose a model")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.set_model)
-        dialog.open()
 
 
 def _left(widget: QWidget) -> QWidget:

@@ -8,10 +8,12 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import Interrupted, TunesmithError, UsageError
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
 from tunesmith.gui.replay import Replay
+from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
@@ -50,6 +52,8 @@ class TunePage(Page):
         self.run.moved.connect(self._refresh)
         self.run.finished.connect(self._show_result)
         self.run.failed.connect(self._show_failure)
+        self._stopped = StoppedRuns(context)
+        self._stopped.found.connect(self._offer_stopped)
         self._replay = Replay(context)
         self._replay.shown.connect(self._show_replay)
         self._replay.failed.connect(self._show_failure)
@@ -136,6 +140,7 @@ class TunePage(Page):
         self._refresh()
         if self.state == "setup":
             self.setup.model.setFocus()
+            self._stopped.look()
 
     def _refresh(self) -> None:
         if self.state == "running" and self._running is not None:
@@ -156,7 +161,7 @@ class TunePage(Page):
             return
         self._run(request, resume=None)
 
-    def _run(self, request: Any, *, resume: str | None) -> None:
+    def _run(self, request: TuneRequest, *, resume: str | None) -> None:
         if self.run.busy:
             return
         self.message.hide()
@@ -170,6 +175,13 @@ class TunePage(Page):
     def _resume(self) -> None:
         if self.run.request is not None and self._stopped_run is not None:
             self._run(self.run.request, resume=self._stopped_run)
+
+    def _offer_stopped(self, request: TuneRequest, run_id: str, sentence: str) -> None:
+        """Offer to go on with a run of an earlier window."""
+        if self.state == "setup" and not self.run.busy and self._stopped_run is None:
+            self.run.request, self._stopped_run = request, run_id
+            self.message.show_note(sentence)
+            self._enable()
 
     def _toggle_pause(self) -> None:
         if self.run.paused:
@@ -222,6 +234,10 @@ class TunePage(Page):
         """Put a profile's model, workload and objective into the form and show it."""
         self.setup.set_profile(profile)
         self._come_forward()
+        if not self.setup.model.text():
+            self.message.show_note(
+                f"The model is not at {profile.model.header.path} any longer. Choose where it is now."
+            )
 
     def _come_forward(self) -> None:
         if not self.run.busy:
