@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -148,7 +149,11 @@ def chat(*, beside: bool) -> Callable[[MainWindow], None]:
         first = samples()[0]
         settings = (Side("llama.cpp's defaults", first.baseline.settings), Side(first.name, first.settings))
         page._make_chat = _Chat
-        page._find_sides = lambda _path, _profile: settings
+
+        def find(_path: str, _profile: object) -> tuple[Side, ...]:
+            return settings
+
+        page._find_sides = find
         page.beside.setChecked(beside)
         page.open("/models/SmolLM2-135M-Instruct.Q4_1.gguf", first)
         settle()
@@ -187,9 +192,9 @@ def take(folder: Path, wanted: list[str]) -> None:
                 with tempfile.TemporaryDirectory() as scratch:
                     path = Path(scratch) / "store.sqlite3"
                     os.environ["TUNESMITH_CONFIG_DIR"] = scratch
-                    store = Store.open(path if state.endswith("-empty") else filled(path))
+                    store = path if state.endswith("-empty") else filled(path)
                     context = AppContext(
-                        ThemeManager(application, mode), open_store=lambda store=store: store
+                        ThemeManager(application, mode), open_store=partial(Store.open, store)
                     )
                     settings = QSettings(str(Path(scratch) / "w.ini"), QSettings.Format.IniFormat)
                     window = MainWindow(context, page_factories(), settings)

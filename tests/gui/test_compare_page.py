@@ -11,13 +11,18 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtCore import QSettings, QThreadPool
 from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
+from tunesmith.gui.app import page_factories
+from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.compare import ComparePage
-from tunesmith.gui.theme import DARK
+from tunesmith.gui.theme import DARK, ThemeManager
+from tunesmith.gui.window import MainWindow
 from tunesmith.store import Store
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
@@ -73,6 +78,12 @@ def test_a_third_profile_of_another_machine_brings_its_warning(qtbot: QtBot, pag
     assert page.table.columnCount() == 4
 
 
+def test_three_asked_for_are_three(qtbot: QtBot, page: ComparePage) -> None:
+    page.choose(["p-0001", "p-0004", "p-0006"])
+    qtbot.waitUntil(lambda: compared(page) == 3)
+    assert page.chosen == ["p-0001", "p-0004", "p-0006"]
+
+
 def test_the_same_profile_twice_is_no_comparison(page: ComparePage) -> None:
     page.boxes[1].setCurrentIndex(page.boxes[1].findData("p-0001"))
     assert page.comparison is None
@@ -124,3 +135,25 @@ def test_the_chart_follows_the_theme(page: ComparePage) -> None:
 
 def test_a_narrow_chart_is_higher(page: ComparePage) -> None:
     assert page.chart.heightForWidth(400) > page.chart.heightForWidth(900)
+
+
+def test_a_page_that_was_never_shown_still_hears_what_it_is_asked(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUNESMITH_CONFIG_DIR", str(tmp_path / "config"))
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    theme = ThemeManager(application, "light")
+    context = AppContext(theme, open_store=store_at(filled(tmp_path / "store.sqlite3")))
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(context, page_factories(), settings)
+    qtbot.addWidget(window)
+    context.bus.compare_profiles.emit(["p-0002", "p-0005"])
+    page = window.page("compare")
+    assert isinstance(page, ComparePage)
+    qtbot.waitUntil(lambda: compared(page) == 2)
+    assert page.chosen == ["p-0002", "p-0005"]
+    assert window.stack.currentWidget() is page
+    window.close()
+    QThreadPool.globalInstance().waitForDone(5000)
+    theme.deleteLater()

@@ -89,7 +89,7 @@ def test_two_models_of_the_same_words_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "there", "words"), [(1, 1, "1 profile"), (3, 12, "3 of 12 profiles"), (0, 0, "0 profiles")]
+    ("shown", "there", "words"), [(1, 1, "1 profile"), (3, 12, "3 of 12"), (0, 0, "0 profiles")]
 )
 def test_a_count_says_how_many_of_how_many(shown: int, there: int, words: str) -> None:
     assert count_words(shown, there) == words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl, SignalInstance
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -128,6 +128,7 @@ class MainWindow(QMainWindow):
         context.theme.changed.connect(self.rail.recolour)
         self.rail.recolour(context.theme.colours)
         context.bus.show_page.connect(self.show_page)
+        self._bring_pages()
         context.bus.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
 
     # ------------------------------------------------------------- pages
@@ -141,6 +142,25 @@ class MainWindow(QMainWindow):
         self.rail.select(name)
         self._settings.setValue("page", name)
         page.shown()
+
+    def _bring_pages(self) -> None:
+        """Show the page that a signal is for; one that had to be made hears the signal again."""
+        bus = self.context.bus
+        for signal, name in (
+            (bus.tune_model, "tune"),
+            (bus.tune_again, "tune"),
+            (bus.show_run, "tune"),
+            (bus.try_model, "chat"),
+            (bus.show_profile, "profiles"),
+            (bus.compare_profiles, "compare"),
+        ):
+            signal.connect(partial(self._bring, signal, name))
+
+    def _bring(self, signal: SignalInstance, name: str, *values: object) -> None:
+        fresh = name not in self._pages
+        self.show_page(name)
+        if fresh:
+            signal.emit(*values)
 
     def page(self, name: str) -> Page:
         """A page by name; made when first asked for."""

@@ -129,9 +129,9 @@ def _told_apart(words_by_key: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def count_words(shown: int, there: int) -> str:
-    """How many profiles are shown, such as ``3 of 12 profiles``."""
+    """How many profiles are shown, such as ``12 profiles`` or ``3 of 12``."""
     noun = "profile" if there == 1 else "profiles"
-    return f"{there} {noun}" if shown == there else f"{shown} of {there} {noun}"
+    return f"{there} {noun}" if shown == there else f"{shown} of {there}"
 
 
 def workload_from_label(label: str) -> Workload | None:

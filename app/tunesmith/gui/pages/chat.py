@@ -188,13 +188,13 @@ class ChatPage(Page):
             sides = self._find_sides(path, profile)
             return sides if both else sides[-1:]
 
-        self._asker.ask(find, lambda sides: self._begin(path, sides))
+        self._asker.ask(find, lambda sides: self._begin(path, sides), change=old is not None)
 
     def _begin(self, path: str, sides: tuple[Side, ...]) -> None:
         if path != self._path:
             return
         if self.chat is not None:
-            self._asker.ask(self.chat.close)
+            self._asker.ask(self.chat.close, change=True)
         self.chat = self._make_chat(path, sides)
         for transcript in self.transcripts:
             self._sides_row.removeWidget(transcript)
@@ -296,7 +296,7 @@ class ChatPage(Page):
     def closing(self) -> None:
         """End the answer and free the model."""
         self._timer.stop()
-        self._asker.forget()
+        self._asker.finish()
         if self.chat is not None:
             self.chat.close()
             self.chat = None

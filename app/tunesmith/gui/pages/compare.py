@@ -134,6 +134,10 @@ class ComparePage(Page):
         """Read which profiles there are."""
         self._asker.ask(lambda: self.context.store.profiles(), self._offer)
 
+    def closing(self) -> None:
+        """Write a chart that was still to be written."""
+        self._asker.finish()
+
     def choose(self, ids: list[str]) -> None:
         """Compare these profiles."""
         self._wanted = [str(profile_id) for profile_id in ids][:MOST]
@@ -148,7 +152,8 @@ class ComparePage(Page):
         there = [row.id for row in rows]
         wanted = [profile_id for profile_id in self._wanted or self.chosen if profile_id in there]
         self._wanted = []
-        wanted += [profile_id for profile_id in there if profile_id not in wanted][: FEWEST - len(wanted)]
+        missing = max(0, FEWEST - len(wanted))
+        wanted += [profile_id for profile_id in there if profile_id not in wanted][:missing]
         for number, box in enumerate(self.boxes):
             box.blockSignals(True)  # noqa: FBT003 (Qt's name)
             box.clear()
@@ -238,6 +243,7 @@ class ComparePage(Page):
         self._asker.ask(
             lambda: write_whole(Path(path), content),
             lambda _none: self.context.bus.message.emit(f"Saved to {path}."),
+            change=True,
         )
 
 

@@ -37,12 +37,14 @@ class ProfileDeeds(QObject):
 
     def rename(self, profile_id: str, name: str) -> None:
         """Give a profile another name."""
-        self._asker.ask(lambda: self._context.store.rename_profile(profile_id, name))
+        self._asker.ask(lambda: self._context.store.rename_profile(profile_id, name), change=True)
         self.changed.emit()  # also puts the old name back if it cannot be changed
 
     def set_notes(self, profile_id: str, notes: str) -> None:
         """Replace a profile's notes."""
-        self._asker.ask(lambda: self._context.store.set_notes(profile_id, notes), self.noted.emit)
+        self._asker.ask(
+            lambda: self._context.store.set_notes(profile_id, notes), self.noted.emit, change=True
+        )
 
     def duplicate(self, profile: TunedProfile) -> None:
         """Make a copy with a name of its own."""
@@ -64,7 +66,11 @@ class ProfileDeeds(QObject):
                 self._context.store.delete_profile(profile_id)
 
         text = f"Deleted {profiles[0][1]}." if len(ids) == 1 else f"Deleted {len(ids)} profiles."
-        self._asker.ask(delete, lambda _none: self._undo_bar.offer(text, lambda: self._bring_back(ids)))
+        self._asker.ask(
+            delete,
+            lambda _none: self._undo_bar.offer(text, lambda: self._bring_back(ids)),
+            change=True,
+        )
         self.changed.emit()
 
     def _bring_back(self, ids: list[str]) -> None:
@@ -72,7 +78,7 @@ class ProfileDeeds(QObject):
             for profile_id in ids:
                 self._context.store.undelete_profile(profile_id)
 
-        self._asker.ask(undelete, lambda _none: self.made.emit(ids))
+        self._asker.ask(undelete, lambda _none: self.made.emit(ids), change=True)
 
     def copy_command(self, profile: TunedProfile) -> None:
         """Put the llama-server command of a profile on the clipboard."""

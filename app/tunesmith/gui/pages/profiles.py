@@ -48,6 +48,7 @@ class ProfilesPage(Page):
         self._wanted: set[str] = set()
         """Profiles to be chosen once the list is read."""
         self._lines: list[ProfileLine] = []
+        self._filling = False
         self.model = ProfilesModel()
         self.proxy = ProfilesProxy(self.model)
         self.table = ProfilesTable(self.proxy, self.model)
@@ -181,6 +182,7 @@ class ProfilesPage(Page):
     def closing(self) -> None:
         """Keep notes and column widths."""
         self.details.save_notes()
+        self._asker.finish()
         self._state.setValue("columns", self.table.horizontalHeader().saveState())
         self._state.setValue("details", self.pane_button.isChecked())
 
@@ -212,6 +214,7 @@ class ProfilesPage(Page):
         models, machines = choices(rows)
         _fill(self.models, _ALL_MODELS, models)
         _fill(self.machines, _ALL_MACHINES, machines)
+        self._filling = True  # the selection comes and goes meanwhile
         self.model.replace(self._lines)
         self._narrow()
         self.show_state(self.full if rows else self.empty)
@@ -219,6 +222,7 @@ class ProfilesPage(Page):
             widget.setVisible(bool(rows))
         if not self.table.choose(lambda line: line.id in wanted):
             self.table.choose(lambda line: line is self._first())
+        self._filling = False
         self._selected()
         focus = QApplication.focusWidget()
         if rows and self.isVisible() and (focus is None or not self.isAncestorOf(focus)):
@@ -232,8 +236,14 @@ class ProfilesPage(Page):
             self.search.text(), model=self.models.currentData(), machine=self.machines.currentData()
         )
         self.count.setText(count_words(self.proxy.rowCount(), len(self._lines)))
+        if self._filling or self.table.chosen():
+            return
+        if not self.table.choose(lambda line: line is self._first()):
+            self._selected()  # nothing is shown, so nothing is chosen
 
     def _selected(self) -> None:
+        if self._filling:
+            return
         chosen = self.table.chosen()
         comparable = _FEWEST <= len(chosen) <= _MOST
         for action in (*self._one_only, self.delete_action):

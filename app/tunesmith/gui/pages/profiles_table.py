@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import (
     QAbstractTableModel,
+    QItemSelection,
     QModelIndex,
     QPersistentModelIndex,
     QSortFilterProxyModel,
@@ -163,15 +164,16 @@ class ProfilesTable(QTableView):
     def choose(self, wanted: Callable[[ProfileLine], bool]) -> bool:
         """Select the lines that are wanted; False if none is shown."""
         selection = self.selectionModel()
-        selection.clearSelection()
         rows = [row for row in range(self._proxy.rowCount()) if wanted(self.line(row))]
-        flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
-        for number, row in enumerate(rows):
+        chosen = QItemSelection()
+        for row in rows:
             index = self._proxy.index(row, NAME_COLUMN)
-            if number == 0:
-                selection.setCurrentIndex(index, selection.SelectionFlag.NoUpdate)
-                self.scrollTo(index)
-            selection.select(index, flags)
+            chosen.select(index, index)
+        if rows:
+            first = self._proxy.index(rows[0], NAME_COLUMN)
+            selection.setCurrentIndex(first, selection.SelectionFlag.NoUpdate)
+            self.scrollTo(first)
+        selection.select(chosen, selection.SelectionFlag.ClearAndSelect | selection.SelectionFlag.Rows)
         return bool(rows)
 
     def edit_name(self) -> None:
