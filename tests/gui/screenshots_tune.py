@@ -24,9 +24,7 @@ from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
 from tunesmith.store import Store
 
-SIZES = tuple(
-    size for size in ((1280, 800), (900, 600)) if os.environ.get("WIDTH", str(size[0])) == str(size[0])
-)
+SIZES = ((1280, 800), (900, 600))
 
 MODEL = os.environ.get("TUNESMITH_SCREENSHOT_MODEL", "/models/SmolLM2-135M-Instruct.Q4_1.gguf")
 

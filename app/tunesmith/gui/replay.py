@@ -1,33 +1,18 @@
-"""Own the replay of a stored run: its events read and folded off the UI thread."""
+"""Own the replay of a stored run: its events folded off the UI thread, with snapshots to look back at."""
 
 from __future__ import annotations
 
+import copy
+
 from PySide6.QtCore import QObject, Signal
 
-from tunesmith.domain.events import Event
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
 from tunesmith.presentation.live import LiveView
 
-_KEPT = 100_000
-"""Of a longer run only the end is shown; its events are not kept to look back."""
-
-
-def folded(events: list[Event], share: float) -> LiveView:
-    """A run as it stood when this share of its time had passed."""
-    view = LiveView()
-    if share >= 1 or not events:
-        view.take_all(events)
-        return view
-    clock = LiveView()
-    clock.take_all(events)
-    until = clock.seconds * share
-    for event in events:
-        view.take(event)
-        if view.seconds >= until:
-            break
-    return view
+SNAPSHOTS = 64
+"""States kept of a run; each is small, while all events of a long run are not."""
 
 
 class Replay(QObject):
@@ -40,52 +25,34 @@ class Replay(QObject):
     def __init__(self, context: AppContext) -> None:
         super().__init__()
         self._context = context
-        self._events: list[Event] = []
+        self._snapshots: list[LiveView] = []
         self._task: Task | None = None
-        self._wanted: float | None = None
 
     def load(self, run_id: str) -> None:
         """Read a run's events and show its end."""
-
-        def read() -> LiveView:
-            view = LiveView()
-            events: list[Event] = []
-            for event in self._context.store.events(run_id):
-                view.take(event)
-                if len(events) < _KEPT:
-                    events.append(event)
-            self._events = events if len(events) < _KEPT else []
-            return view
-
-        self._wanted = None
-        self._task = Task(read)
-        self._task.done.connect(self._show_first)
+        self._task = Task(lambda: self._read(run_id))
+        self._task.done.connect(self._show)
         self._task.failed.connect(self._fail)
         self._task.start()
+
+    def _read(self, run_id: str) -> list[LiveView]:
+        store, view = self._context.store, LiveView()
+        every = max(1, store.last_seq(run_id) // SNAPSHOTS)
+        snapshots: list[LiveView] = []
+        for event in store.events(run_id):
+            view.take(event)
+            if view.taken % every == 0:
+                snapshots.append(copy.deepcopy(view))
+        return [*snapshots, view]
 
     def move(self, share: float) -> None:
-        """Show the run as it stood at a share of its time; the latest wish counts."""
-        if self._task is not None or not self._events:
-            self._wanted = share
-            return
-        events = self._events
-        self._task = Task(lambda: folded(events, share))
-        self._task.done.connect(self._show_moved)
-        self._task.failed.connect(self._fail)
-        self._task.start()
+        """Show the run as it stood when about this share of its events had come."""
+        if self._snapshots:
+            self.shown.emit(self._snapshots[round(share * (len(self._snapshots) - 1))], False)  # noqa: FBT003
 
-    def _show_first(self, view: LiveView) -> None:
-        self._show(view, first=True)
-
-    def _show_moved(self, view: LiveView) -> None:
-        self._show(view, first=False)
-
-    def _show(self, view: LiveView, *, first: bool) -> None:
-        self._task = None
-        self.shown.emit(view, first)
-        if self._wanted is not None:
-            wanted, self._wanted = self._wanted, None
-            self.move(wanted)
+    def _show(self, snapshots: list[LiveView]) -> None:
+        self._task, self._snapshots = None, snapshots
+        self.shown.emit(snapshots[-1], True)  # noqa: FBT003 (a signal takes no names)
 
     def _fail(self, error: TunesmithError) -> None:
         self._task = None

@@ -73,8 +73,7 @@ class TuneResultView(QScrollArea):
         self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
         self._turn()
         column.addLayout(self._proof)
-        for note in view.notes:
-            column.addWidget(label(note, "small", wrap=True))
+        column.addWidget(label("\n".join(view.notes), "small", wrap=True))
         column.addStretch()
         self.setWidget(body)
 
