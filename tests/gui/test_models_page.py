@@ -15,6 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.sample_models import fake_model
 from tests.presentation.test_library import entry
+from tests.store.values import profile
+from tunesmith.domain.model import ModelIdentity
+from tunesmith.errors import StoreLocked
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.models_table import ModelsTable
 from tunesmith.gui.pages.models import ModelsPage
@@ -22,6 +25,7 @@ from tunesmith.presentation.library import COLUMNS, INDEX, make_rows
 from tunesmith.services import library
 from tunesmith.services.model_files import Candidate
 from tunesmith.services.watched import load_watched
+from tunesmith.store import Store
 
 GIB = 2**30
 
@@ -183,6 +187,17 @@ def test_a_dropped_file_is_chosen_and_remembered(
     assert dropped.exists()
 
 
+def test_a_file_opened_at_the_start_is_chosen_among_what_is_found(
+    page: ModelsPage, models: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    opened = fake_model(tmp_path / "opened.gguf", "Opened", "Q8_0", 1.0)
+    page.show()
+    page.shown()
+    page.context.bus.files_dropped.emit([str(opened)])
+    qtbot.waitUntil(lambda: settled(page) and page.table.filter.rowCount() == 5, timeout=20_000)
+    qtbot.waitUntil(lambda: page.details.entry is not None and page.details.entry.path == str(opened))
+
+
 def test_a_dropped_folder_is_watched_and_read(
     page: ModelsPage, models: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
@@ -217,6 +232,30 @@ def test_folders_changed_elsewhere_are_read_when_the_page_is_shown_again(
     watch(page.context.folders.config, folders=[str(tmp_path / "more")])
     page.shown()
     qtbot.waitUntil(lambda: "Added" in column(page, "name"))
+
+
+def test_a_saved_profile_marks_its_model_as_tuned(page: ModelsPage, models: Path, qtbot: QtBot) -> None:
+    shown(page, qtbot)
+    assert set(column(page, "tuned")) == {"–"}
+    choose(page, "Tiny")
+    chosen = page.details.entry
+    assert chosen is not None
+    assert chosen.header is not None
+    page.context.store.save_profile(profile(model=ModelIdentity(sha256="a" * 64, header=chosen.header)))
+    page.context.bus.profile_saved.emit("p")
+    qtbot.waitUntil(lambda: column(page, "tuned") == ["–", "–", "1.21×", "–"])
+
+
+def test_a_store_that_cannot_be_opened_is_told_and_the_models_are_shown(
+    page: ModelsPage, models: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked() -> Store:
+        raise StoreLocked("Another program holds the store.", unharmed="Nothing was changed.")
+
+    monkeypatch.setattr(page.context, "_open_store", locked)
+    shown(page, qtbot)
+    assert page.message.isVisible()
+    assert page.table.filter.rowCount() == 4
 
 
 def test_loading_is_shown_late_and_can_be_stopped(

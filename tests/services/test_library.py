@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.values import identity, profile
 from tests.support.gguf_writer import GgufWriter, tiny_llama, write_shards
 from tunesmith import gguf
 from tunesmith.domain.model import ModelHeader
@@ -17,9 +18,10 @@ from tunesmith.errors import UsageError
 from tunesmith.gguf import read_header
 from tunesmith.services import library, model_files
 from tunesmith.services.fit import fit, kv_bytes, needed_bytes
-from tunesmith.services.library import LibraryEntry, Scan, ScanResult, demo_model, read_entry
+from tunesmith.services.library import LibraryEntry, Scan, ScanResult, demo_model, read_entry, tuned_models
 from tunesmith.services.model_places import Place, well_known_places
 from tunesmith.services.watched import MAX_FILES, Watched, forget, load_watched, watch
+from tunesmith.store import Store
 
 
 def scan(tmp_path: Path, *places: Place) -> ScanResult:
@@ -318,6 +320,20 @@ def test_the_estimate_is_weights_and_kv_cache_and_a_twentieth(tmp_path: Path) ->
     assert kv_bytes(by_layer) == 4096 * 2 * 2 * 32 * 3
     assert kv_bytes(header.model_copy(update={"kv_heads": ()})) is None
     assert [fit(100, free) for free in (1000, 110, 100, 99)] == ["yes", "tight", "tight", "no"]
+
+
+def test_what_is_tuned_is_known_by_path_and_size(tmp_path: Path) -> None:
+    one, other = identity("a" * 64, path="/models/a.gguf"), identity("b" * 64, path="/models/b.gguf")
+    with Store.open(tmp_path / "store.sqlite3") as store:
+        store.save_profile(profile("p-1", model=one, created_utc="2026-01-01T00:00:00+00:00"))
+        store.save_profile(profile("p-2", model=one, created_utc="2026-02-01T00:00:00+00:00"))
+        store.save_profile(profile("p-3", model=other))
+        tuned = tuned_models(store)
+    assert set(tuned) == {
+        ("/models/a.gguf", one.header.file_bytes),
+        ("/models/b.gguf", other.header.file_bytes),
+    }
+    assert tuned["/models/a.gguf", one.header.file_bytes].profile_id == "p-2"
 
 
 def test_the_demo_model_is_found_without_importing_its_package(

@@ -41,6 +41,7 @@ class LibraryWatch(QObject):
         self._entries: dict[str, LibraryEntry] = {}
         self._tuned: dict[tuple[str, int], Tuned] = {}
         self._found: deque[LibraryEntry] = deque()
+        self._added: dict[str, LibraryEntry] = {}
         self._scan: Scan | None = None
         self._again = False
         self._building = self._dirty = False
@@ -90,6 +91,7 @@ class LibraryWatch(QObject):
 
         scan = self._scan = Scan()
         self._stamp = self._list_time()
+        self._added.clear()
         config, cache = self._context.folders.config, self._context.folders.cache
         found = self._found.append
 
@@ -157,7 +159,8 @@ class LibraryWatch(QObject):
     def _scanned(self, result: ScanResult) -> None:
         self._scan = None
         self._found.clear()
-        found = {entry.path: entry for entry in result.entries}
+        # What was added meanwhile may have come too late for the scan.
+        found = {**self._added, **{entry.path: entry for entry in result.entries}}
         self._entries = found if result.complete else {**self._entries, **found}
         self.problems = result.problems
         self._over()
@@ -180,7 +183,7 @@ class LibraryWatch(QObject):
         entries, chosen, refused, folders = outcome
         self._stamp = self._list_time()
         for entry in entries:
-            self._entries[entry.path] = entry
+            self._entries[entry.path] = self._added[entry.path] = entry
         for reason in refused[:1]:
             self.refused.emit(reason)
         if entries:
@@ -193,11 +196,13 @@ class LibraryWatch(QObject):
     def _forgotten(self, path: str) -> None:
         self._stamp = self._list_time()
         self._entries.pop(path, None)
+        self._added.pop(path, None)
         self._rebuild()
 
     def _know_memory(self, available_bytes: int) -> None:
         self.available_bytes = available_bytes
-        self._rebuild()
+        if self._scan is None:  # else its end will
+            self._rebuild()
 
     def _read_tuned(self) -> None:
         context = self._context
@@ -212,7 +217,8 @@ class LibraryWatch(QObject):
     def _know_tuned(self, tuned: dict[tuple[str, int], Tuned]) -> None:
         if tuned != self._tuned:
             self._tuned = tuned
-            self._rebuild()
+            if self._scan is None:
+                self._rebuild()
 
     def _fail(self, error: TunesmithError) -> None:
         self.failed.emit(error)

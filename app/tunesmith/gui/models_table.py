@@ -41,6 +41,7 @@ class LibraryModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.rows: list[Row] = []
+        self._by_name: Sequence[Row] = ()
         self._column, self._descending = 0, False
         self._brushes: dict[str, QBrush] = {}
         self._warning = QIcon()
@@ -56,9 +57,10 @@ class LibraryModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), last)
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show these rows, in the order that was chosen."""
+        """Show these rows, given by name, in the order that was chosen."""
         self.beginResetModel()
-        self.rows = self._ordered(rows)
+        self._by_name = rows
+        self.rows = self._ordered()
         self.endResetModel()
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -67,18 +69,18 @@ class LibraryModel(QAbstractTableModel):
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         kept = [(self.rows[index.row()].entry.path, index.column()) for index in before]
-        self.rows = self._ordered(self.rows)
+        self.rows = self._ordered()
         places = {row.entry.path: number for number, row in enumerate(self.rows)}
         after = [self.index(places[path], number) for path, number in kept]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()
 
-    def _ordered(self, rows: Sequence[Row]) -> list[Row]:
+    def _ordered(self) -> list[Row]:
         column = self._column
-        by_name = sorted(rows, key=lambda row: row.keys[0])
-        known = [row for row in by_name if not row.keys[column][0]]
-        unknown = [row for row in by_name if row.keys[column][0]]
-        known.sort(key=lambda row: row.keys[column], reverse=self._descending)
+        known = [row for row in self._by_name if not row.keys[column][0]]
+        unknown = [row for row in self._by_name if row.keys[column][0]]
+        if column or self._descending:
+            known.sort(key=lambda row: row.keys[column], reverse=self._descending)
         return known + unknown
 
     # ------------------------------------------------------------- what Qt asks

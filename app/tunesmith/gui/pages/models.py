@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSettings, QSize, Qt, QTimer
+from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
-    QCheckBox,
     QHBoxLayout,
-    QLineEdit,
     QMenu,
     QPushButton,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.icons import icon
 from tunesmith.gui.library_watch import LibraryWatch
 from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.models_details import DetailsPane
+from tunesmith.gui.models_head import ModelsHead
 from tunesmith.gui.models_table import ModelsTable
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import EmptyState, Page, button, label
@@ -68,36 +65,17 @@ class ModelsPage(Page):
     # ------------------------------------------------------------- building
 
     def _add_head(self) -> None:
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter by name, type, folder")
-        self.filter.setAccessibleName("Filter")
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(208)
-        self.group = QCheckBox("Group quantizations")
-        self.group.setToolTip("Show the quantizations of one model on one line")
+        """Nothing of it is of use before there is a table."""
+        self.head = ModelsHead(
+            open_models=self._ask_for_models, add_folder=self._ask_for_folder, look_again=self.library.rescan
+        )
+        self.head.hide()
+        self.filter, self.group, self.add, self.panel = (
+            self.head.filter, self.head.group, self.head.add, self.head.panel,
+        )  # fmt: skip
         self.group.setChecked(str(self._settings.value("models/grouped", "false")) == "true")
-        self.add = button("Add")
-        self.add.setAccessibleName("Add models")
-        menu = QMenu(self.add)
-        menu.addAction("Open model…", self._ask_for_models)
-        menu.addAction("Add folder…", self._ask_for_folder)
-        menu.addSeparator()
-        menu.addAction("Look again", QKeySequence("F5"), self.library.rescan)
-        self.add.setMenu(menu)
-        self.panel = QToolButton()
-        self.panel.setProperty("role", "icon")
-        self.panel.setCheckable(True)
-        self.panel.setIconSize(QSize(20, 20))
-        self.panel.setAccessibleName("Show details")
-        self.panel.setToolTip("Show or hide the details (Ctrl+D)")
-        self.panel.setShortcut("Ctrl+D")
-        for widget in self._head_controls():
-            self.add_action(widget)
-            widget.hide()
-
-    def _head_controls(self) -> tuple[QWidget, ...]:
-        """What there is no use for before there is a table."""
-        return self.filter, self.group, self.add, self.panel
+        self.addAction(self.head.again)
+        self.add_action(self.head)
 
     def _empty(self) -> QWidget:
         open_model = button("Open model…", "primary")
@@ -171,7 +149,7 @@ class ModelsPage(Page):
 
     def _recolour(self, colours: Colours) -> None:
         self.table.library.set_colours(colours)
-        self.panel.setIcon(icon("panel", colours.secondary, colours.accent))
+        self.head.recolour(colours)
 
     # ------------------------------------------------------------- life
 
@@ -200,17 +178,16 @@ class ModelsPage(Page):
         if not rows and not self.library.looked:
             return
         self._late.stop()
-        wanted, self._wanted = self._wanted, None
-        self.table.show_rows(rows, select=wanted)
-        if wanted is not None:
-            self.details.select(wanted)
+        self.table.show_rows(rows, select=self._wanted)
         current = self.table.current()
         self.details.show_row(current, self.library.available_bytes)
+        if self._wanted is not None and current is not None and self._wanted in current.paths:
+            self.details.select(self._wanted)
+            self._wanted = None
         self._count()
         first = self.states.currentWidget() is not self.full
         self.show_state(self.full if rows else self.empty)
-        for widget in self._head_controls():
-            widget.setVisible(bool(rows))
+        self.head.setVisible(bool(rows))
         if rows and first and self.isVisible():
             self.table.setFocus()
 

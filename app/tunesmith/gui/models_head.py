@@ -1,0 +1,57 @@
+"""Own the controls at the right of the models page's title."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
+
+from tunesmith.gui.icons import icon
+from tunesmith.gui.page import button
+from tunesmith.gui.theme import GRID, Colours
+
+
+class ModelsHead(QWidget):
+    """Filter, grouping, adding, and whether details are shown."""
+
+    def __init__(
+        self,
+        *,
+        open_models: Callable[[], None],
+        add_folder: Callable[[], None],
+        look_again: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by name, type, folder")
+        self.filter.setAccessibleName("Filter")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setFixedWidth(208)
+        self.group = QCheckBox("Group quantizations")
+        self.group.setToolTip("Show the quantizations of one model on one line")
+        self.add = button("Add")
+        self.add.setAccessibleName("Add models")
+        menu = QMenu(self.add)
+        menu.addAction("Open model…", open_models)
+        menu.addAction("Add folder…", add_folder)
+        menu.addSeparator()
+        self.again = menu.addAction("Look again", QKeySequence("F5"), look_again)
+        self.add.setMenu(menu)
+        self.panel = QToolButton()
+        self.panel.setProperty("role", "icon")
+        self.panel.setCheckable(True)
+        self.panel.setIconSize(QSize(20, 20))
+        self.panel.setAccessibleName("Show details")
+        self.panel.setToolTip("Show or hide the details (Ctrl+D)")
+        self.panel.setShortcut("Ctrl+D")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GRID)
+        for widget in (self.filter, self.group, self.add, self.panel):
+            row.addWidget(widget)
+
+    def recolour(self, colours: Colours) -> None:
+        """Draw the icon in the theme's colours."""
+        self.panel.setIcon(icon("panel", colours.secondary, colours.accent))
