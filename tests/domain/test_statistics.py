@@ -185,6 +185,16 @@ def test_a_wider_confidence_gives_a_wider_interval() -> None:
     assert len(set(ends)) == 4
 
 
+def test_what_was_the_same_for_all_samples_widens_the_interval() -> None:
+    samples = [1.0, 1.02, 0.98, 1.01, 0.99]
+    seen = quantity(samples, interval="mean")
+    unseen = quantity(samples, interval="mean", unseen_variance=0.01**2)
+    assert seen.low is not None
+    assert unseen.low is not None
+    assert unseen.low < seen.low
+    assert unseen.median == seen.median
+
+
 # ------------------------------------------------------------- intervals to look at any time
 
 

@@ -13,6 +13,7 @@ from tests.tuning.simulation import CHAT, SimulatedMachine, Speeds, request
 from tunesmith.domain.events import Event, TrialFailed, TrialMeasured, TrialStarted
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Budget
 from tunesmith.errors import Interrupted
 from tunesmith.services.metering import TRIES, LedgerMeter, StoreRecorder
 from tunesmith.services.session import Stream
@@ -23,6 +24,7 @@ from tunesmith.tuning.space import baseline_settings
 from tunesmith.tuning.tuner import SearchResult, Tuner
 
 BASELINE = baseline_settings(TWO_CORE_VM, CHAT)
+AMPLE = Budget(name="custom", seconds=900, max_rounds=24, passes=1)
 RULES = SearchRules(vary=("flash_attn", "threads", "ubatch"))
 
 
@@ -93,7 +95,7 @@ def job(settings: Settings = BASELINE, *, position: int = 0) -> Job:
 
 
 def test_a_run_cut_before_any_sample_ends_like_one_that_was_not_cut() -> None:
-    wanted = request(rules=RULES)
+    wanted = request(rules=RULES, budget=AMPLE)
     whole = Run(eventful())
     expected = whole.tune(wanted)
     count = len(whole.source.calls)
@@ -116,7 +118,7 @@ def test_a_run_cut_before_any_sample_ends_like_one_that_was_not_cut() -> None:
 
 
 def test_a_run_cut_again_and_again_ends_like_one_that_was_not_cut() -> None:
-    wanted = request(rules=RULES)
+    wanted = request(rules=RULES, budget=AMPLE)
     whole = Run(eventful())
     expected = whole.tune(wanted)
     run = Run(eventful())
@@ -134,7 +136,7 @@ def test_a_run_cut_again_and_again_ends_like_one_that_was_not_cut() -> None:
 
 
 def test_a_finished_run_asks_for_nothing_when_it_is_replayed() -> None:
-    wanted = request(rules=RULES)
+    wanted = request(rules=RULES, budget=AMPLE)
     run = Run(eventful())
     expected = run.tune(wanted)
     before = len(run.source.calls)

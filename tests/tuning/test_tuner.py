@@ -73,15 +73,16 @@ def test_it_finds_the_gain_and_nothing_but_the_gain() -> None:
         assert found.settings.flash_attn == "off"
 
 
-def test_a_gain_of_5_percent_is_found_at_2_percent_noise_in_a_quick_budget() -> None:
+@pytest.mark.parametrize(("budget", "least"), [("quick", 85), ("standard", 97)])
+def test_a_gain_of_5_percent_is_found_and_confirmed_at_2_percent_noise(budget: str, least: int) -> None:
     kept = sum(
         tune(
-            request(seed=seed, budget=BUDGETS["quick"]), SimulatedMachine(no_flash(1.05), seed=seed)
+            request(seed=seed, budget=BUDGETS[budget]), SimulatedMachine(no_flash(1.05), seed=seed)
         ).settings.flash_attn
         == "off"
         for seed in range(100)
     )
-    assert kept >= 95
+    assert kept >= least
 
 
 def test_a_gain_of_5_percent_is_mostly_found_at_5_percent_noise() -> None:

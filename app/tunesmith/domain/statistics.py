@@ -126,6 +126,7 @@ def quantity(
     confidence: float = 0.95,
     noisy: bool = False,
     interval: IntervalKind = "repeat",
+    unseen_variance: float = 0.0,
 ) -> Quantity:
     """Summarise repeated measurements of one positive number.
 
@@ -133,6 +134,13 @@ def quantity(
     interval for one more sample, mean ± t·s·sqrt(1 + 1/n); ``mean`` is his confidence interval for the
     mean of the logarithms, so for the geometric mean, mean ± t·s·sqrt(1/n). Where the median of a skewed
     handful lies outside, the interval is widened to hold it. With fewer than two samples there is none.
+
+    Args:
+        samples: the measurements.
+        confidence: probability that the interval holds what it says.
+        noisy: others used the machine during most of them.
+        interval: which of the two.
+        unseen_variance: variance of their mean's logarithm by what was the same for all of them.
 
     Raises:
         ValueError: there are no samples, or one is not positive and finite.
@@ -144,8 +152,8 @@ def quantity(
     low = high = None
     if len(samples) >= 2:
         mean, deviation = _spread([math.log(value) for value in samples])
-        factor = math.sqrt((1 if interval == "repeat" else 0) + 1 / len(samples))
-        half = student_t_quantile((1 + confidence) / 2, len(samples) - 1) * deviation * factor
+        variance = deviation**2 * ((1 if interval == "repeat" else 0) + 1 / len(samples)) + unseen_variance
+        half = student_t_quantile((1 + confidence) / 2, len(samples) - 1) * math.sqrt(variance)
         low = min(math.exp(max(mean - half, -700.0)), middle)
         high = max(math.exp(min(mean + half, 700.0)), middle)
     return Quantity(

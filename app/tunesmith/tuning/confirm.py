@@ -12,13 +12,17 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Constraints
-from tunesmith.tuning.forecast import MIN_PAIRS, Forecast
+from tunesmith.tuning.forecast import FEWEST_STARTS, MIN_PAIRS, Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.retake import Retaker
 
 WIDE_SPREAD = 0.25
 """A speedup whose interval holds 1 and is wider than this, as a logarithm, tells nothing."""
+
+START_DEVIATION = 0.01
+"""How much the logarithm of a speed differs from one start of the same settings to the next, taken for
+granted where too few starts were made to see it; 1% to 2.5% were seen on a virtual machine of two cores."""
 
 Verdict = Literal["better", "not_better", "breaks_constraints", "too_noisy", "failed", "out_of_time"]
 
@@ -70,17 +74,16 @@ class Confirmer:
             TrialFailure: it cannot be measured.
             Interrupted: the user stopped the run.
         """
-        pairs, processes = self._forecast.confirm_plan()
+        pairs, starts = self._forecast.confirm_plan()
         samples: list[Sample] = []
         while len(samples) < pairs and not (samples and self._out_of_time):
-            self._forecast.confirming("measuring the defaults", pairs - len(samples))
-            samples.append(
-                self._sample("baseline", baseline, len(samples), len(samples) * processes // pairs)
-            )
+            start = len(samples) * starts // pairs
+            self._forecast.confirming("measuring the defaults", pairs - len(samples), starts - start)
+            samples.append(self._sample("baseline", baseline, len(samples), start))
         return self._summarize(samples, baseline)
 
     def compare(self, baseline: Settings, tuned: Settings) -> Confirmation:
-        """Measure pairs, ABBA, in fresh processes: two pairs of them where the budget bears it.
+        """Measure pairs, ABBA, each in fresh processes where the budget bears it, else all in the same two.
 
         The speedup is the ratio of each pair with Student's interval for the geometric mean, over the
         pairs that others left alone where these are enough. How many pairs are taken is fixed beforehand
@@ -91,30 +94,31 @@ class Confirmer:
             TrialFailure: the baseline cannot be measured.
             Interrupted: the user stopped the run.
         """
-        pairs, processes = self._forecast.confirm_plan()
+        pairs, starts = self._forecast.confirm_plan()
         first: list[Sample] = []
         second: list[Sample] = []
         order = [("baseline", baseline, first), ("tuned", tuned, second)]
         for number in range(pairs):
+            start = number * starts // pairs
             for role, settings, into in order if number % 2 == 0 else order[::-1]:
                 if first and self._out_of_time:
-                    return self._judge(baseline, tuned, first, second, cut_short=True)
+                    return self._judge(baseline, tuned, first, second, starts=start, cut_short=True)
                 left = 2 * pairs - len(first) - len(second)
-                self._forecast.confirming("confirming in fresh processes", left)
+                self._forecast.confirming("confirming in fresh processes", left, 2 * (starts - start))
                 try:
-                    into.append(self._sample(role, settings, number, number * processes // pairs))
+                    into.append(self._sample(role, settings, number, start))
                 except TrialFailure as failure:
                     if role == "baseline":
                         raise
                     return self._unmeasured(baseline, first, f"{failure.cause}: {failure.message}")
-        return self._judge(baseline, tuned, first, second, cut_short=False)
+        return self._judge(baseline, tuned, first, second, starts=starts, cut_short=False)
 
-    def _sample(self, role: str, settings: Settings, number: int, process: int) -> Sample:
+    def _sample(self, role: str, settings: Settings, number: int, start: int) -> Sample:
         return self._retaker.sample(
             Job(
                 stage="confirm", candidate="llama.cpp's defaults" if role == "baseline" else "tuned",
                 round=number, attempt=0, position=0, settings=settings, workload=self._request.workload,
-                group=f"confirm-{process}/{role}",
+                group=f"confirm-{start}/{role}",
             )
         )  # fmt: skip
 
@@ -127,14 +131,9 @@ class Confirmer:
         return Confirmation(baseline=before, tuned=before, speedup=same, verdict="failed", why=why)
 
     def _judge(
-        self,
-        baseline: Settings,
-        tuned: Settings,
-        first: list[Sample],
-        second: list[Sample],
-        *,
+        self, baseline: Settings, tuned: Settings, first: list[Sample], second: list[Sample], *, starts: int,
         cut_short: bool,
-    ) -> Confirmation:
+    ) -> Confirmation:  # fmt: skip
         pairs = list(zip(first, second, strict=False))
         quiet = [pair for pair in pairs if not any(sample.noisy for sample in pair)]
         if len(quiet) >= MIN_PAIRS:
@@ -143,7 +142,11 @@ class Confirmer:
         parts = self._scorer.parts
         ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
         noisy = sum(sample.noisy for sample in first + second) * 2 > len(first + second)
-        speedup = quantity(ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean")
+        unseen = 0.0 if starts >= FEWEST_STARTS else 2 * START_DEVIATION**2 / max(1, starts)
+        speedup = quantity(
+            ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean",
+            unseen_variance=unseen,
+        )  # fmt: skip
         if cut_short and self._retaker.mostly_disturbed:
             why = "others used the machine until the budget ran out"
             return Confirmation(before, before, speedup, "too_noisy", why)
@@ -151,7 +154,7 @@ class Confirmer:
             return Confirmation(before, before, speedup, "out_of_time", "the budget ran out")
         after = self._summarize(second, tuned)
         verdict, why = self._verdict(before, after, speedup)
-        if cut_short and verdict == "not_better":
+        if cut_short and verdict in ("not_better", "too_noisy"):
             verdict, why = "out_of_time", f"the budget ran out after {len(pairs)} pairs"
         return Confirmation(before, after, speedup, verdict, why)
 

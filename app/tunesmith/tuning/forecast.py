@@ -14,10 +14,10 @@ CONFIRM_SHARE = 0.4
 """Part of the budget kept for confirming where confirming well needs as much."""
 CONFIRM_SHARE_MOST = 0.7
 """Part of the budget kept where a confirmation of any worth needs more than that."""
-MIN_PAIRS, ENOUGH_PAIRS, MAX_PAIRS = 4, 6, 12
-"""Of samples in a confirmation, always an even number: baseline and winner take turns in going first."""
-PROCESSES = 2
-"""Pairs of fresh processes in a confirmation: what differs between starts is in the interval too."""
+MIN_PAIRS, MAX_PAIRS = 4, 12
+"""Of samples in a confirmation; baseline and winner take turns in going first."""
+FEWEST_STARTS = 4
+"""So many pairs of fresh processes show what differs from one start to the next."""
 LEAST_ROUNDS = 3
 """No race is decided before."""
 TYPICAL_ROUNDS = 6
@@ -83,15 +83,15 @@ class Forecast:
 
     # ------------------------------------------------------------- the budget
 
-    def confirm_seconds(self, pairs: int, processes: int = PROCESSES) -> float:
-        """What confirming with so many pairs, in so many pairs of processes, is likely to take."""
-        return 2 * pairs * self.timed_seconds(self._whole) + 2 * processes * self._start_seconds
+    def confirm_seconds(self, pairs: int, starts: int) -> float:
+        """What confirming with so many pairs, in so many pairs of fresh processes, is likely to take."""
+        return 2 * pairs * self.timed_seconds(self._whole) + 2 * starts * self._start_seconds
 
     @property
     def search_seconds(self) -> float:
         """When, in seconds spent, the search has to be over."""
-        wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS))
-        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS, 1))
+        wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS, MAX_PAIRS))
+        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS, MIN_PAIRS))
         return self._budget.seconds - max(wanted, needed)
 
     @property
@@ -107,15 +107,16 @@ class Forecast:
     def confirm_plan(self) -> tuple[int, int]:
         """How many pairs of samples to confirm with in what is left, and in how many pairs of processes.
 
-        Where starting a second pair of processes would leave too few samples, one has to do.
+        Each pair has processes of its own, so that what differs from one start to the next is seen.
+        Where starting costs too much for that, all pairs share one pair of processes.
         """
-        best = (MIN_PAIRS, 1)
-        for processes in range(1, PROCESSES + 1):
-            time_for_samples = self.left - self.confirm_seconds(0, processes)
-            pairs = int(time_for_samples / max(1e-9, self.confirm_seconds(1, 0))) // 2 * 2
-            if pairs >= (MIN_PAIRS if processes == 1 else ENOUGH_PAIRS):
-                best = (min(MAX_PAIRS, pairs), processes)
-        return best
+        for pairs in range(MAX_PAIRS, MIN_PAIRS - 1, -1):
+            if self.confirm_seconds(pairs, pairs) <= self.left:
+                return pairs, pairs
+        for pairs in range(MAX_PAIRS, MIN_PAIRS, -1):
+            if self.confirm_seconds(pairs, 1) <= self.left:
+                return pairs, 1
+        return MIN_PAIRS, 1
 
     def affords(self, candidates: int, workload: Workload) -> bool:
         """Whether there is time for the fewest rounds that can decide between so many candidates."""
@@ -135,11 +136,15 @@ class Forecast:
         samples = (racing + 1) * max(1, TYPICAL_ROUNDS - rounds)
         samples += sum((len(question.options) + 2) * TYPICAL_ROUNDS for question in ahead if question.options)
         search = min(self.search_left, samples * self._sample_seconds)
-        self._tell(step, search + min(self.confirm_seconds(MAX_PAIRS), CONFIRM_SHARE * self._budget.seconds))
+        self._tell(
+            step,
+            search + min(self.confirm_seconds(MAX_PAIRS, MAX_PAIRS), CONFIRM_SHARE * self._budget.seconds),
+        )
 
-    def confirming(self, step: str, samples_left: int) -> None:
-        """Tell how far the confirmation is."""
-        self._tell(step, samples_left * self.timed_seconds(self._whole))
+    def confirming(self, step: str, samples_left: int, starts_left: int) -> None:
+        """Tell how far the confirmation is: what samples and fresh processes are still to come."""
+        samples = samples_left * self.timed_seconds(self._whole)
+        self._tell(step, samples + starts_left * self._start_seconds)
 
     def _tell(self, step: str, seconds_left: float) -> None:
         spent = self._meter.spent_seconds
