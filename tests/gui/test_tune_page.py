@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -397,6 +398,27 @@ def test_closing_stops_what_is_only_about_to_run(qtbot: QtBot, context: AppConte
     threading.Timer(0.1, go.set).start()
     page.closing()
     qtbot.waitUntil(lambda: session.controls.cancelled)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the batch policy")
+def test_the_window_gives_way_only_while_a_tune_runs_and_never_what_it_starts(
+    page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
+) -> None:
+    policies: list[int] = []
+    session = FakeSession(gain.events[:50], None)
+
+    def start(*_arguments: object, **_options: object) -> Any:
+        policies.append(os.sched_getscheduler(0))
+        return session
+
+    page.run._start = start
+    page.tune_button.click()
+    qtbot.waitUntil(lambda: page.run.live.taken == 50)
+    assert os.sched_getscheduler(0) == os.SCHED_BATCH
+    session.end = gain.result
+    qtbot.waitUntil(lambda: page.state == "result")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert policies == [os.SCHED_OTHER]
 
 
 # ---------------------------------------------------------------- with a real model

@@ -15,7 +15,7 @@ from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.yielding import Yielding
+from tunesmith.gui.yielding import Yielding, as_usual
 from tunesmith.presentation.live import LiveView
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class TuneRun(QObject):
         self._early = None
 
         def start() -> Session[TuneResult]:
+            as_usual()
             try:
                 session = self._early = self._start(request, self._context.store, resume=resume)
             finally:
