@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QThreadPool, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QPaintEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
+from tunesmith.gui.app import AfterFirstFrame, OneInstance
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page
 from tunesmith.gui.status import StatusWatch
@@ -203,3 +204,41 @@ def test_the_frame_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_heavy_work_begins_after_the_first_frame(window: MainWindow, qtbot: QtBot) -> None:
+    window.hide()
+    order: list[str] = []
+    AfterFirstFrame(window, lambda: order.append("begin"))
+    painted = window.paintEvent
+
+    def paint(event: QPaintEvent) -> None:
+        order.append("paint")
+        painted(event)
+
+    window.paintEvent = paint  # type: ignore[method-assign]
+    window.show()
+    qtbot.waitUntil(lambda: "begin" in order)
+    assert order[0] == "paint"
+    qtbot.wait(1100)
+    assert order.count("begin") == 1
+
+
+def test_a_window_that_is_not_seen_begins_all_the_same(window: MainWindow, qtbot: QtBot) -> None:
+    window.hide()
+    begun: list[bool] = []
+    AfterFirstFrame(window, lambda: begun.append(True))
+    qtbot.waitUntil(lambda: begun == [True], timeout=5000)
+
+
+def test_a_second_start_hands_its_files_to_the_first(qtbot: QtBot, tmp_path: Path) -> None:
+    first, second = (
+        OneInstance(f"tunesmith-test-{tmp_path.name}"),
+        OneInstance(f"tunesmith-test-{tmp_path.name}"),
+    )
+    assert not first.hand_over([]), "nobody listens yet"
+    first.listen()
+    received: list[list[str]] = []
+    first.received = received.append
+    assert second.hand_over(["/a model.gguf"])
+    qtbot.waitUntil(lambda: received == [["/a model.gguf"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from tunesmith.settings import folders, load_preferences
 
 _HAND_OVER_MS = 1500
 _MAX_HANDED_BYTES = 64 * 1024
+_UNSEEN_MS = 1000
+"""A window that starts minimised is never painted."""
 
 
 def page_factories() -> dict[str, Callable[[AppContext], Page]]:
@@ -128,6 +131,28 @@ class _FileOpen(QObject):
         return super().eventFilter(watched, event)
 
 
+class AfterFirstFrame(QObject):
+    """Calls once, when the window has been painted; or soon, when it is not to be seen at all."""
+
+    def __init__(self, window: MainWindow, call: Callable[[], None]) -> None:
+        super().__init__(window)
+        self._call: Callable[[], None] | None = call
+        window.installEventFilter(self)
+        QTimer.singleShot(_UNSEEN_MS, self._now)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
+        """Wait for the first paint event to be over."""
+        if event.type() == QEvent.Type.Paint:
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self._now)
+        return super().eventFilter(watched, event)
+
+    def _now(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
 def make_window(application: QApplication, *, store: str | None = None) -> MainWindow:
     """The window with its pages, not shown yet."""
     places = folders()
@@ -147,12 +172,13 @@ def run(paths: list[str], *, store: str | None = None) -> int:
     application.setDesktopFileName("tunesmith")
     application.setWindowIcon(application_icon())
     absolute = [str(Path(path).absolute()) for path in paths]
-    one = OneInstance(f"tunesmith-{folders().config.as_posix().replace('/', '_')}")
+    # A socket's path must be short, and each user's settings are an instance of their own.
+    mark = hashlib.sha256(str(folders().config).encode(errors="replace")).hexdigest()[:16]
+    one = OneInstance(f"tunesmith-{mark}")
     if one.hand_over(absolute):
         return 0
     one.listen()
     window = make_window(application, store=store)
-    window.show()
 
     def begin() -> None:
         """What takes long, after the first frame."""
@@ -170,5 +196,6 @@ def run(paths: list[str], *, store: str | None = None) -> int:
 
     one.received = raise_with
     application.installEventFilter(_FileOpen(window))
-    QTimer.singleShot(0, begin)
+    AfterFirstFrame(window, begin)
+    window.show()
     return application.exec()
