@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QUrl, SignalInstance
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, SignalInstance
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
-    QDesktopServices,
     QDragEnterEvent,
     QDropEvent,
     QKeySequence,
@@ -33,7 +32,6 @@ from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import Page, label
 from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
 
-GUIDE_URL = "https://tunesmith.readthedocs.io/"
 PAGES: tuple[tuple[str, str], ...] = (
     ("models", "Models"),
     ("tune", "Tune"),
@@ -210,10 +208,6 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         self._action(view, "Settings", "Ctrl+,", lambda: self.show_page("settings"))
         help_menu = self.menuBar().addMenu("&Help")
-        self._action(
-            help_menu, "User &guide", QKeySequence.StandardKey.HelpContents,
-            lambda: QDesktopServices.openUrl(QUrl(GUIDE_URL)),
-        )  # fmt: skip
         about = QAction(f"Tunesmith {__version__}", self)
         about.setEnabled(False)
         help_menu.addAction(about)
