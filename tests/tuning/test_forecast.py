@@ -10,6 +10,7 @@ from tests.tuning.machines import TWO_CORE_VM
 from tests.tuning.samples import sample
 from tests.tuning.simulation import SimulatedMachine
 from tunesmith.domain.events import Event, Progress
+from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
 from tunesmith.tuning.forecast import MAX_PAIRS, MIN_PAIRS, Forecast
@@ -21,7 +22,7 @@ PILOT = sample(prompt=64, prefill_ms=64 * 2.0, steps=8, step_ms=10, cost_s=1.208
 
 
 def forecast(
-    seconds: float = 300, *, spent: float = 0.0, whole: Workload = WHOLE, events: list[Event] | None = None
+    seconds: float = 300, *, spent: float = 0.0, pilot: Sample = PILOT, events: list[Event] | None = None
 ) -> tuple[Forecast, SimulatedMachine]:
     meter = SimulatedMachine()
     found = Forecast(
@@ -29,7 +30,7 @@ def forecast(
         meter=meter,
         emit=(events if events is not None else []).append,
     )
-    found.learn(PILOT, whole)
+    found.learn(pilot, WHOLE)
     meter.now = spent
     return found, meter
 
@@ -59,6 +60,15 @@ def test_what_is_slower_at_depth_is_planned_with() -> None:
     found.observe_anchor(sample(prompt=0, steps=8, step_ms=200, noisy=True))
     found.observe_anchor(sample(prompt=0, steps=8, step_ms=15))
     assert found.timed_seconds(WHOLE) == pytest.approx(before + 100 * 0.010)
+
+
+def test_a_disturbed_pilot_is_planned_with_until_there_is_better() -> None:
+    found, _ = forecast(pilot=PILOT.model_copy(update={"noisy": True}))
+    assert found.timed_seconds(WHOLE) == pytest.approx(2.0)
+    found.observe_anchor(sample(prompt=0, steps=8, step_ms=5))
+    assert found.timed_seconds(WHOLE) == pytest.approx(1.5)
+    found.observe_anchor(sample(prompt=100, prefill_ms=100, steps=0))
+    assert found.timed_seconds(WHOLE) == pytest.approx(1.0)
 
 
 def test_prompts_of_parallel_sequences_take_turns() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tunesmith.domain.events import Event, Progress
+from tunesmith.domain.events import Event, Part, Progress
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Budget, Workload
 from tunesmith.tuning.meter import Meter
@@ -32,8 +32,7 @@ class Forecast:
         self._meter = meter
         self._emit = emit
         self._whole = Workload(prompt=1, generate=1)
-        self._prefill_ns = 0.0
-        self._step_ns = 0.0
+        self._slowest_ns: dict[Part, tuple[float, bool]] = {}
         self._load_seconds = 0.0
         self._sample_seconds = 1.0
         self._search_began = 0.0
@@ -53,11 +52,26 @@ class Forecast:
     def observe_anchor(self, sample: Sample) -> None:
         """Take in the speeds of the baseline, or of what holds in its place; the slowest are planned with.
 
-        At depth it is slower than the pilot was. What others disturbed says nothing.
+        At depth it is slower than the pilot was. What others disturbed counts only while there is
+        nothing else.
         """
-        if not sample.noisy:
-            self._prefill_ns = max(self._prefill_ns, sample.prefill_ns_per_token or 0.0)
-            self._step_ns = max(self._step_ns, sample.step_ns_mean or 0.0)
+        readings: dict[Part, float | None] = {
+            "prefill": sample.prefill_ns_per_token,
+            "decode": sample.step_ns_mean,
+        }
+        for part, value in readings.items():
+            known, disturbed = self._slowest_ns.get(part, (0.0, True))
+            if value is not None and (disturbed or not sample.noisy):
+                slowest = value if disturbed and not sample.noisy else max(known, value)
+                self._slowest_ns[part] = (slowest, sample.noisy)
+
+    @property
+    def _prefill_ns(self) -> float:
+        return self._slowest_ns.get("prefill", (0.0, True))[0]
+
+    @property
+    def _step_ns(self) -> float:
+        return self._slowest_ns.get("decode", (0.0, True))[0]
 
     def expect_samples_of(self, workload: Workload) -> None:
         """State what a sample of the search is meant to be, until some have been taken."""

@@ -100,7 +100,7 @@ class Tuner:
             Interrupted: the user stopped the run.
         """
         request = self._request
-        pilot = self._meter.sample(
+        pilot = self._rounds.retaker.sample(
             Job(
                 stage="pilot", candidate=BASELINE_LABEL, round=0, attempt=0, position=0,
                 settings=self._baseline, workload=pilot_workload(request.workload),
