@@ -64,6 +64,7 @@ def test_a_tune_ends_with_a_profile_that_measures_as_it_says(
     assert against["profile_id"] == document["profile_id"]
     # whether the new median lies inside is the machine's to decide on a shared one; that it is judged, ours
     stated, new = against["stated_decode_tokens_per_s"], again.document["decode_tokens_per_s"]
+    assert stated["low"] is not None
     assert against["decode_within"] is (stated["low"] <= new["median"] <= stated["high"])
 
 

@@ -17,6 +17,9 @@ from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.retake import Retaker
 
+FEWEST = 2
+"""So many samples of each make an interval; they are taken whatever the budget says."""
+
 WIDE_SPREAD = 0.25
 """A speedup whose interval holds 1 and is wider than this, as a logarithm, tells nothing."""
 
@@ -68,7 +71,7 @@ class Confirmer:
         return self._forecast.left <= 0
 
     def baseline_alone(self, baseline: Settings) -> Measurement:
-        """Measure the baseline when there is nothing to compare it with; at least once.
+        """Measure the baseline when there is nothing to compare it with; at least twice, for an interval.
 
         Raises:
             TrialFailure: it cannot be measured.
@@ -76,7 +79,7 @@ class Confirmer:
         """
         pairs, starts = self._forecast.confirm_plan()
         samples: list[Sample] = []
-        while len(samples) < pairs and not (samples and self._out_of_time):
+        while len(samples) < pairs and not (len(samples) >= FEWEST and self._out_of_time):
             start = len(samples) * starts // pairs
             self._forecast.confirming("measuring the defaults", pairs - len(samples), starts - start)
             samples.append(self._sample("baseline", baseline, len(samples), start))
@@ -101,7 +104,7 @@ class Confirmer:
         for number in range(pairs):
             start = number * starts // pairs
             for role, settings, into in order if number % 2 == 0 else order[::-1]:
-                if first and self._out_of_time:
+                if min(len(first), len(second)) >= FEWEST and self._out_of_time:
                     return self._judge(baseline, tuned, first, second, starts=start, cut_short=True)
                 left = 2 * pairs - len(first) - len(second)
                 self._forecast.confirming("confirming in fresh processes", left, 2 * (starts - start))
