@@ -11,6 +11,7 @@ import pytest
 
 from tests.worker.conftest import ONCE, SETTINGS
 from tunesmith.domain.events import ContextReady, SampleTaken, WorkerEvent
+from tunesmith.domain.machine import Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
@@ -94,6 +95,28 @@ def rig(tiny_path: Path, log: LogBuffer) -> Iterator[Rig]:
     bench = Bench(log=log, abort=abort, live=LiveTiming(), probe=probe, emit=emit)
     yield Rig(tiny_path, bench, probe, abort, events)
     bench.close()
+
+
+def test_what_a_device_lost_since_before_the_load_is_the_samples(tiny_path: Path, log: LogBuffer) -> None:
+    free = iter(range(10**10, 0, -(10**9)))
+    asked = 0
+
+    def devices() -> tuple[Device, ...]:
+        nonlocal asked
+        asked += 1
+        cpu = Device(name="CPU", description="", type="cpu", free_bytes=1, total_bytes=1, backend="CPU")
+        gpu = cpu.model_copy(update={"name": "GPU0", "type": "gpu", "free_bytes": next(free)})
+        return cpu, gpu
+
+    events: list[WorkerEvent] = []
+    bench = Bench(
+        log=log, abort=AbortFlag(), live=LiveTiming(), probe=FakeProbe(), emit=events.append, devices=devices
+    )
+    made = Rig(tiny_path, bench, FakeProbe(), AbortFlag(), events)
+    made.measure()
+    bench.close()
+    (sample,) = made.samples()
+    assert sample.memory.device_used_bytes == {"GPU0": (asked - 1) * 10**9}
 
 
 FIRST = ["model_loaded", "context_ready", "sample_taken"]

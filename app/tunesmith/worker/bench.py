@@ -7,8 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from tunesmith.domain.events import ContextReady, ModelLoaded, SampleTaken, WorkerEvent
+from tunesmith.domain.machine import Device
 from tunesmith.domain.measurement import MemoryUse, Sample
 from tunesmith.domain.settings import ChangeCost
+from tunesmith.engine import library
 from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer
 from tunesmith.engine.model import LoadedModel
@@ -27,7 +29,11 @@ class Bench:
     def __init__(
         self, *, log: LogBuffer, abort: AbortFlag, live: LiveTiming, probe: Probe,
         emit: Callable[[WorkerEvent], None],
+        devices: Callable[[], tuple[Device, ...]] = library.devices,
     ) -> None:  # fmt: skip
+        self._devices = devices
+        self._device_free: dict[str, int] = {}
+        """Free bytes of each device that is not the CPU, before the model was loaded."""
         self._log = log
         self._abort = abort
         self._live = live
@@ -85,6 +91,7 @@ class Bench:
             self.close()
             self._probe.reset_peak()
         self._affinity.apply(command.settings.cpu_affinity)
+        self._device_free = self._free_on_devices()
         self._model = LoadedModel(
             command.model_path, command.settings, log=self._log, abort=self._abort,
             check_tensors=isinstance(command, Measure) and command.check_tensors, on_progress=self._count,
@@ -158,7 +165,13 @@ class Bench:
 
         The peak is the higher one of those before and after saving, the latter less what was saved.
         """
-        found, kept = self._probe.memory(), self._depths.kept_bytes
+        used = {
+            name: max(0, self._device_free[name] - free)
+            for name, free in self._free_on_devices().items()
+            if name in self._device_free
+        }
+        found = self._probe.memory().model_copy(update={"device_used_bytes": used})
+        kept = self._depths.kept_bytes
         if not kept:
             return found
         peak = _less(found.peak_rss_bytes, kept)
@@ -171,6 +184,9 @@ class Bench:
                 "pss_bytes": _less(found.pss_bytes, kept),
             }
         )
+
+    def _free_on_devices(self) -> dict[str, int]:
+        return {device.name: device.free_bytes for device in self._devices() if device.type != "cpu"}
 
     def _note_peak(self) -> None:
         self._peak_before_states = self._memory().peak_rss_bytes
