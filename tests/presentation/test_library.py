@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tunesmith.domain.model import ModelHeader, Shard, TensorTypeUse
+from tunesmith.domain.profile import Outcome
 from tunesmith.presentation.library import (
     COLUMNS,
     INDEX,
@@ -147,3 +148,15 @@ def test_ten_thousand_rows_are_made_grouped_and_filtered_quickly() -> None:
     assert time.perf_counter() - start < 5
     assert (len(rows), len(groups)) == (10_000, 2500)
     assert found == sum("123" in f"{i // 4} m{i}" for i in range(10_000))
+
+
+def test_a_gain_confirmed_before_the_budget_was_spent_is_shown_as_one() -> None:
+    cases: tuple[tuple[Outcome, float, str], ...] = (
+        ("budget_spent", 1.4, "1.40×"),
+        ("budget_spent", 1.0, "no gain"),
+        ("defaults_are_best", 1.0, "defaults"),
+    )
+    for outcome, speedup, words in cases:
+        tuned = {("/a.gguf", GIB): Tuned(profile_id="p", outcome=outcome, speedup=speedup)}
+        [row] = make_rows([entry("/a.gguf")], available_bytes=2 * GIB, tuned=tuned)
+        assert row.cells[INDEX["tuned"]] == words

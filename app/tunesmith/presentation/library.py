@@ -292,7 +292,7 @@ def _tuned(results: Sequence[Tuned]) -> tuple[str, SortKey]:
     if not results:
         return DASH, (1, 0.0, "")
     best = max(results, key=lambda result: result.speedup)
-    if best.outcome == "improved":
+    if best.outcome == "improved" or best.speedup > 1:  # a spent budget may leave a confirmed gain
         return f"{best.speedup:.2f}×", (0, -best.speedup, "")
-    word = "defaults best" if best.outcome == "defaults_are_best" else "no gain shown"
+    word = "defaults" if best.outcome == "defaults_are_best" else "no gain"
     return word, (0, 0.0, word)
