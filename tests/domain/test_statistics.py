@@ -161,6 +161,8 @@ def test_a_quantity_of_no_or_impossible_samples_is_refused(samples: list[float])
         quantity(samples)
 
 
+@example([5e-324, 5e-324])
+@example([1.7e308, 1.7e308])
 @given(st.lists(POSITIVE, min_size=1, max_size=12))
 def test_a_quantity_of_any_positive_samples_holds_its_median(samples: list[float]) -> None:
     found = quantity(samples)

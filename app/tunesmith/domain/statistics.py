@@ -163,10 +163,12 @@ def quantity(
 
 
 def _middle(samples: Sequence[float]) -> float:
-    """The median; halved before it is summed, so that no pair of finite numbers overflows."""
+    """The median of positive numbers, by a difference, so that no pair of them over- or underflows."""
     ordered = sorted(samples)
     half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else ordered[half - 1] / 2 + ordered[half] / 2
+    if len(ordered) % 2:
+        return ordered[half]
+    return ordered[half - 1] + (ordered[half] - ordered[half - 1]) / 2
 
 
 @lru_cache(maxsize=256)
