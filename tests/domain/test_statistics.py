@@ -8,7 +8,7 @@ from collections.abc import Callable
 from statistics import NormalDist, fmean, median
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tunesmith.domain.statistics import (
