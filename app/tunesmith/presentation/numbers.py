@@ -7,6 +7,8 @@ import math
 from tunesmith.domain.measurement import Quantity
 
 DASH = "–"
+_TELLING_RATIO = 20
+"""An interval whose ends are further apart says nothing, whatever its digits."""
 
 
 def decimals_for(spread: float) -> int:
@@ -37,6 +39,8 @@ def quantity_text(quantity: Quantity | None, unit: str, *, scale: float = 1.0) -
     if quantity.low is None or quantity.high is None:
         return f"{number(quantity.median / scale)} {unit}".rstrip()
     low, high = quantity.low / scale, quantity.high / scale
+    if high > _TELLING_RATIO * low:
+        return f"{number(quantity.median / scale)} {unit}".rstrip() + " (too noisy for an interval)"
     spread = max((high - low) / 2, abs(quantity.median / scale) * 1e-4)
     low_text, high_text = number(low, spread=spread), number(high, spread=spread)
     middle = number(quantity.median / scale, spread=spread)
