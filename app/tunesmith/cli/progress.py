@@ -56,7 +56,7 @@ class _Words:
                 return f"{verb} {name}"
             case StageStarted(title=title, candidates=candidates):
                 return f"{title}: {', '.join(candidates)}"
-            case CandidateStanding(state="lost" | "tied" | "failed", why=why) if why:
+            case CandidateStanding(state="lost" | "tied" | "failed" | "infeasible", why=why) if why:
                 return self._once(event.stage, event.candidate, f"  {event.candidate}: out, {why}")
             case StageFinished(winner=winner, sentence=sentence):
                 return f"  {sentence}" if winner else None
