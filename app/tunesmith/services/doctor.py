@@ -18,7 +18,7 @@ from tunesmith.settings import store_location
 BUSY_CORES = 0.2
 """Foreign load above which measurements are disturbed, in cores."""
 
-WITHOUT_AMX = "CMAKE_ARGS='-DCMAKE_C_FLAGS=-mno-amx-tile -DCMAKE_CXX_FLAGS=-mno-amx-tile'"
+WITHOUT_AMX = "CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike"
 
 
 class Check(Value):

@@ -29,7 +29,7 @@ _SOURCE_PLACE = re.compile(r"^(?:.*[/\\])?([^/\\]+:\d+): ")
 """``/somewhere/llama-context.cpp:1785: `` before an assertion's text: where the library was built."""
 _AMX_HINT = (
     "This llama.cpp was compiled with AMX, which crashes on some machines when compiled by GCC: "
-    "rebuild it with CMAKE_ARGS='-DCMAKE_C_FLAGS=-mno-amx-tile -DCMAKE_CXX_FLAGS=-mno-amx-tile'."
+    "rebuild it with CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike."
 )
 
 
