@@ -36,6 +36,8 @@ class Conditions(Value):
     """CPU taken by the hypervisor, in cores."""
     cpu_mhz: float | None = None
     temperature_celsius: float | None = None
+    package_watts: float | None = None
+    """Mean power of all processor packages together."""
 
 
 class Sample(Value):

@@ -6,6 +6,7 @@ import os
 
 from tunesmith.domain.measurement import Conditions, MemoryUse
 from tunesmith.machine.load import LoadMeter
+from tunesmith.machine.power import PowerMeter
 from tunesmith.machine.process_memory import process_memory, reset_peak
 from tunesmith.machine.sensors import cpu_mhz, temperature_celsius
 from tunesmith.worker.child import Child, connection_from_argument
@@ -17,20 +18,23 @@ class MachineProbe:
     def __init__(self) -> None:
         self._pid = os.getpid()
         self._meter = LoadMeter((self._pid,))
+        self._power = PowerMeter()
 
     def begin(self) -> None:
-        """Start watching for foreign load."""
+        """Start watching for foreign load and power."""
         self._meter.lap()
+        self._power.lap()
 
     def end(self) -> Conditions:
         """What others did since :meth:`begin`."""
-        load = self._meter.lap()
+        load, watts = self._meter.lap(), self._power.lap()
         return Conditions(
             foreign_cores=load.foreign_cores,
             wait_share=load.wait_share,
             steal_cores=load.steal_cores,
             cpu_mhz=cpu_mhz(),
             temperature_celsius=temperature_celsius(),
+            package_watts=watts,
         )
 
     def memory(self) -> MemoryUse:

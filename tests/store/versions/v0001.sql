@@ -9,8 +9,8 @@ CREATE TABLE event (
         body    TEXT NOT NULL,
         PRIMARY KEY (run_id, seq)
     );
-INSERT INTO "event" VALUES('20261123-195532-ee9d',1,'heartbeat',1000,'{"run_id":"","seq":1,"mono_ns":1000,"type":"heartbeat","progress":1,"busy":true}');
-INSERT INTO "event" VALUES('20261123-195532-ee9d',2,'heartbeat',2000,'{"run_id":"","seq":2,"mono_ns":2000,"type":"heartbeat","progress":2,"busy":true}');
+INSERT INTO "event" VALUES('20261123-232626-5c66',1,'heartbeat',1000,'{"run_id":"","seq":1,"mono_ns":1000,"type":"heartbeat","progress":1,"busy":true}');
+INSERT INTO "event" VALUES('20261123-232626-5c66',2,'heartbeat',2000,'{"run_id":"","seq":2,"mono_ns":2000,"type":"heartbeat","progress":2,"busy":true}');
 CREATE TABLE machine (
         fingerprint TEXT NOT NULL PRIMARY KEY,
         label       TEXT NOT NULL,
@@ -18,7 +18,7 @@ CREATE TABLE machine (
         machine     TEXT,
         seen_utc    TEXT NOT NULL
     );
-INSERT INTO "machine" VALUES('8a3dbc238475052a','AMD Ryzen 7 5700G · 8 cores · 16 GiB','{"accelerators": [], "architecture": "x86_64", "build": "llama-cpp-python 0.3.36 (llama.cpp 0.5.0-dev)", "build_cpu_features": ["avx2", "fma"], "cpu_features": ["avx2", "fma"], "cpu_model": "AMD Ryzen 7 5700G", "efficiency_cores": 0, "memory_gib": 16, "performance_cores": 0, "physical_cores": 8, "sockets": 1, "usable_cores": 8, "usable_cpus": 16}','{"hostname":"bench-1","os_name":"Debian GNU/Linux 12","os_kernel":"6.1.0","cpu":{"model":"AMD Ryzen 7 5700G","architecture":"x86_64","sockets":1,"physical_cores":8,"logical_cpus":16,"cores":[],"allowed_cpus":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15],"cpu_quota":null,"usable_cpus":16,"usable_cores":8,"llama_default_threads":8,"features":["avx2","fma"]},"memory":{"total_bytes":17179869184,"available_bytes":9663676416,"machine_total_bytes":17179869184,"limit_bytes":null,"swap_total_bytes":0,"swap_used_bytes":0},"power":{"on_mains":true,"battery_percent":null,"governor":"performance"},"virtualization":null,"devices":[],"build":{"binding_version":"0.3.36","llama_cpp_version":"0.5.0-dev","ggml_version":"0.9.5","cpu_features":["avx2","fma"],"system_info":"CPU : AVX2 = 1 |","supports_gpu_offload":false,"supports_mmap":true,"supports_mlock":true,"supports_rpc":false,"backends":["CPU"]}}','2026-11-23T19:55:32.100969+00:00');
+INSERT INTO "machine" VALUES('8a3dbc238475052a','AMD Ryzen 7 5700G · 8 cores · 16 GiB','{"accelerators": [], "architecture": "x86_64", "build": "llama-cpp-python 0.3.36 (llama.cpp 0.5.0-dev)", "build_cpu_features": ["avx2", "fma"], "cpu_features": ["avx2", "fma"], "cpu_model": "AMD Ryzen 7 5700G", "efficiency_cores": 0, "memory_gib": 16, "performance_cores": 0, "physical_cores": 8, "sockets": 1, "usable_cores": 8, "usable_cpus": 16}','{"hostname":"bench-1","os_name":"Debian GNU/Linux 12","os_kernel":"6.1.0","cpu":{"model":"AMD Ryzen 7 5700G","architecture":"x86_64","sockets":1,"physical_cores":8,"logical_cpus":16,"cores":[],"allowed_cpus":[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15],"cpu_quota":null,"usable_cpus":16,"usable_cores":8,"llama_default_threads":8,"features":["avx2","fma"]},"memory":{"total_bytes":17179869184,"available_bytes":9663676416,"machine_total_bytes":17179869184,"limit_bytes":null,"swap_total_bytes":0,"swap_used_bytes":0},"power":{"on_mains":true,"battery_percent":null,"governor":"performance"},"virtualization":null,"devices":[],"build":{"binding_version":"0.3.36","llama_cpp_version":"0.5.0-dev","ggml_version":"0.9.5","cpu_features":["avx2","fma"],"system_info":"CPU : AVX2 = 1 |","supports_gpu_offload":false,"supports_mmap":true,"supports_mlock":true,"supports_rpc":false,"backends":["CPU"]}}','2026-11-23T23:26:26.897629+00:00');
 CREATE TABLE model (
         sha256    TEXT NOT NULL PRIMARY KEY,
         name      TEXT NOT NULL,
@@ -64,7 +64,7 @@ CREATE TABLE run (
         owner_host          TEXT NOT NULL,
         owner_started       FLOAT NOT NULL
     );
-INSERT INTO "run" VALUES('20261123-195532-ee9d','tune','interrupted','{"model_path":"/models/s.gguf","workload":{"prompt":256,"generate":4,"depth":512,"parallel":1},"objective":{"name":"response","max_slowdown":0.05},"constraints":{"max_memory_bytes":null,"max_ttft_ms":900.5,"max_itl_ms":null},"budget":{"name":"quick","seconds":90.0,"max_rounds":16,"passes":1},"rules":{"vary":["threads"],"fix":{"type_k":"f16"},"cache_types":["f16","q8_0"]},"preset":"chat","seed":7,"confidence":0.95,"margin":0.02}','5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a','8a3dbc238475052a','{"binding_version":"0.3.36","llama_cpp_version":"0.5.0-dev","ggml_version":"0.9.5","cpu_features":["avx2","fma"],"system_info":"CPU : AVX2 = 1 |","supports_gpu_offload":false,"supports_mmap":true,"supports_mlock":true,"supports_rpc":false,"backends":["CPU"]}','0.1.0','2026-11-23T19:55:32.072135+00:00','2026-11-23T19:55:32.099572+00:00','2026-11-23T19:55:32.099572+00:00','interrupted','Stopped.',12158,'bench-1',1795463729.11);
+INSERT INTO "run" VALUES('20261123-232626-5c66','tune','interrupted','{"model_path":"/models/s.gguf","workload":{"prompt":256,"generate":4,"depth":512,"parallel":1},"objective":{"name":"response","max_slowdown":0.05},"constraints":{"max_memory_bytes":null,"max_ttft_ms":900.5,"max_itl_ms":null},"budget":{"name":"quick","seconds":90.0,"max_rounds":16,"passes":1},"rules":{"vary":["threads"],"fix":{"type_k":"f16"},"cache_types":["f16","q8_0"]},"preset":"chat","seed":7,"confidence":0.95,"margin":0.02}','5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a','8a3dbc238475052a','{"binding_version":"0.3.36","llama_cpp_version":"0.5.0-dev","ggml_version":"0.9.5","cpu_features":["avx2","fma"],"system_info":"CPU : AVX2 = 1 |","supports_gpu_offload":false,"supports_mmap":true,"supports_mlock":true,"supports_rpc":false,"backends":["CPU"]}','0.1.0','2026-11-23T23:26:26.842129+00:00','2026-11-23T23:26:26.895029+00:00','2026-11-23T23:26:26.895029+00:00','interrupted','Stopped.',8731,'bench-1',1795476382.9);
 CREATE TABLE sample (
         trial_id        INTEGER NOT NULL PRIMARY KEY REFERENCES trial (id) ON DELETE CASCADE,
         prefill_tokens  INTEGER NOT NULL,
@@ -78,7 +78,7 @@ CREATE TABLE sample (
         memory          TEXT NOT NULL,
         step_ns         BLOB NOT NULL
     );
-INSERT INTO "sample" VALUES(1,256,812345679,1,1,1,1000000000000001,2000000000,'{"foreign_cores":0.03,"wait_share":0.001,"steal_cores":null,"cpu_mhz":4450.5,"temperature_celsius":null}','{"peak_rss_bytes":150000000,"rss_bytes":149000000,"pss_bytes":null,"device_used_bytes":{"GPU0":5}}',X'0104000000789C730CE964008147B7BAC0F4E2B3ED60DA112A0E007C3B067A');
+INSERT INTO "sample" VALUES(1,256,812345679,1,1,1,1000000000000001,2000000000,'{"foreign_cores":0.03,"wait_share":0.001,"steal_cores":null,"cpu_mhz":4450.5,"temperature_celsius":null,"package_watts":null}','{"peak_rss_bytes":150000000,"rss_bytes":149000000,"pss_bytes":null,"device_used_bytes":{"GPU0":5}}',X'0104000000789C730CE964008147B7BAC0F4E2B3ED60DA112A0E007C3B067A');
 CREATE TABLE trial (
         id        INTEGER NOT NULL PRIMARY KEY,
         run_id    TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
@@ -93,8 +93,8 @@ CREATE TABLE trial (
         message   TEXT,
         UNIQUE (run_id, key)
     );
-INSERT INTO "trial" VALUES(1,'20261123-195532-ee9d','k1','threads','threads=1',1,'f524dc55264e','{"threads":8,"threads_batch":8,"n_ctx":1024,"n_gpu_layers":-1,"n_batch":2048,"n_ubatch":512,"flash_attn":"auto","type_k":"f16","type_v":"f16","load_mode":"auto","use_extra_bufts":true,"op_offload":true,"swa_full":false,"n_seq_max":1,"cpu_affinity":null}','measured',NULL,NULL);
-INSERT INTO "trial" VALUES(2,'20261123-195532-ee9d','bad','ubatch','ubatch=4096',1,'f524dc55264e','{"threads":8,"threads_batch":8,"n_ctx":1024,"n_gpu_layers":-1,"n_batch":2048,"n_ubatch":512,"flash_attn":"auto","type_k":"f16","type_v":"f16","load_mode":"auto","use_extra_bufts":true,"op_offload":true,"swa_full":false,"n_seq_max":1,"cpu_affinity":null}','failed','worker_crashed','It died.');
+INSERT INTO "trial" VALUES(1,'20261123-232626-5c66','k1','threads','threads=1',1,'f524dc55264e','{"threads":8,"threads_batch":8,"n_ctx":1024,"n_gpu_layers":-1,"n_batch":2048,"n_ubatch":512,"flash_attn":"auto","type_k":"f16","type_v":"f16","load_mode":"auto","use_extra_bufts":true,"op_offload":true,"swa_full":false,"n_seq_max":1,"cpu_affinity":null}','measured',NULL,NULL);
+INSERT INTO "trial" VALUES(2,'20261123-232626-5c66','bad','ubatch','ubatch=4096',1,'f524dc55264e','{"threads":8,"threads_batch":8,"n_ctx":1024,"n_gpu_layers":-1,"n_batch":2048,"n_ubatch":512,"flash_attn":"auto","type_k":"f16","type_v":"f16","load_mode":"auto","use_extra_bufts":true,"op_offload":true,"swa_full":false,"n_seq_max":1,"cpu_affinity":null}','failed','worker_crashed','It died.');
 CREATE INDEX run_by_start ON run (started_utc);
 CREATE INDEX profile_by_creation ON profile (created_utc);
 CREATE INDEX profile_by_name ON profile (name);
