@@ -70,16 +70,18 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_all_preferences_are_read(tmp_path: Path) -> None:
-    write(tmp_path, 'store = "/s"\ntheme = "dark"\nlanguage = "de"\nupdate_notice = true\n')
-    assert load_preferences(tmp_path) == Preferences("/s", "dark", "de", update_notice=True)
+    write(tmp_path, 'store = "/s"\ntheme = "dark"\nlanguage = "de"\nunits = "decimal"\nupdate_notice = true\n')
+    assert load_preferences(tmp_path) == Preferences("/s", "dark", "de", "decimal", update_notice=True)
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('colour = "red"', r"unknown key 'colour'; allowed are store, theme, language, update_notice"),
+        ('colour = "red"', r"unknown key 'colour'; allowed are store, theme, language, units, update_notice"),
         ("[theme]\nx = 1", "it must be one of system, light, dark"),
         ('theme = "pink"', "theme = 'pink', but it must be one of system, light, dark"),
+        ('units = "GB"', "units = 'GB', but it must be one of binary, decimal"),
+        ("units = 1024", "units = 1024, but it must be one of binary, decimal"),
         ("store = 5", "store = 5, but it must be text in quotes"),
         ('store = ""', "must be text"),
         ('update_notice = "yes"', "must be true or false"),
@@ -106,7 +108,7 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
 def test_saved_preferences_are_read_back(tmp_path: Path) -> None:
     for chosen in (
         Preferences(theme="dark"),
-        Preferences('/with "quotes" \\ and ü\n\x7f', "light", "de", update_notice=True),
+        Preferences('/with "quotes" \\ and ü\n\x7f', "light", "de", "decimal", update_notice=True),
         Preferences(),
     ):
         save_preferences(tmp_path / "new", chosen)

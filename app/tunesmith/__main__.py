@@ -15,6 +15,9 @@ def main() -> int:
     """Run Tunesmith and return the exit code."""
     arguments = sys.argv[1:]
     if len(arguments) == 2 and arguments[0] == "--worker":  # started by the app itself, never by a user
+        from tunesmith.wording import speak_as_told
+
+        speak_as_told()
         from tunesmith.services.worker_process import main as serve
 
         serve(arguments[1])
@@ -30,6 +33,9 @@ def _window(paths: list[str]) -> int:
 
     found = obstacle()
     if found is None:
+        from tunesmith.gui.language import choose_language
+
+        choose_language()  # texts are made when the modules that hold them are imported
         from tunesmith.gui.app import run as open_window
 
         return open_window(paths)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tomllib
@@ -11,7 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from tunesmith.atomic import replace_file
 from tunesmith.errors import UsageError
+from tunesmith.wording import Units, tr
 
 APP = "tunesmith"
 PREFERENCES_FILE = "preferences.toml"
@@ -47,6 +48,8 @@ class Preferences:
     theme: Theme = "system"
     language: str = "system"
     """A language code such as ``en`` or ``de_AT``; ``system`` follows the system."""
+    units: Units = "binary"
+    """Memory is told in GiB (1024³ bytes) or, ``decimal``, in GB (1000³ bytes)."""
     update_notice: bool = False
     """Tell of newer versions; this would need the network, so it is off."""
 
@@ -94,13 +97,19 @@ def load_preferences(config: Path) -> Preferences:
     except FileNotFoundError:
         return Preferences()
     except OSError as error:
-        raise _bad(path, f"cannot be read: {error.strerror}") from error
+        raise _bad(
+            tr("The preferences file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
     if len(raw) > _MAX_BYTES:
-        raise _bad(path, f"is larger than {_MAX_BYTES // 1024} KiB")
+        raise _bad(
+            tr("The preferences file {path} is larger than {limit} KiB.", path=path, limit=_MAX_BYTES // 1024)
+        )
     try:
         values = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad(path, f"is not valid TOML: {error}") from error
+        raise _bad(
+            tr("The preferences file {path} is not valid TOML: {reason}.", path=path, reason=error)
+        ) from error
     return _checked(path, values)
 
 
@@ -121,22 +130,15 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, text.encode(), durable=True)
     except (OSError, UnicodeEncodeError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        reason = getattr(error, "strerror", None) or "a name in it is not valid text"
+        reason = getattr(error, "strerror", None) or tr("a name in it is not valid text")
         raise UsageError(
-            f"{path} cannot be written: {reason}.",
-            unharmed="It was left as it is.",
-            todo="Check the disk and the permissions of its folder.",
+            tr("{path} cannot be written: {reason}.", path=path, reason=reason),
+            unharmed=tr("It was left as it is."),
+            todo=tr("Check the disk and the permissions of its folder."),
         ) from error
 
 
@@ -150,22 +152,36 @@ def _checked(path: Path, values: dict[str, Any]) -> Preferences:
     for key, value in values.items():
         match key:
             case "store" | "language":
-                valid, wanted = isinstance(value, str) and bool(value), "text in quotes"
+                valid, wanted = isinstance(value, str) and bool(value), tr("text in quotes")
             case "theme":
-                valid, wanted = value in get_args(Theme), "one of " + ", ".join(get_args(Theme))
+                valid, wanted = value in get_args(Theme), _one_of(get_args(Theme))
+            case "units":
+                valid, wanted = value in get_args(Units), _one_of(get_args(Units))
             case "update_notice":
-                valid, wanted = isinstance(value, bool), "true or false"
+                valid, wanted = isinstance(value, bool), tr("true or false")
             case _:
-                raise _bad(path, f"has an unknown key {key!r}; allowed are {', '.join(allowed)}")
+                raise _bad(
+                    tr(
+                        "The preferences file {path} has an unknown key {key}; allowed are {allowed}.",
+                        path=path, key=repr(key), allowed=", ".join(allowed),
+                    )
+                )  # fmt: skip
         if not valid:
-            raise _bad(path, f"has {key} = {value!r}, but it must be {wanted}")
+            raise _bad(
+                tr(
+                    "The preferences file {path} has {key} = {value}, but it must be {wanted}.",
+                    path=path, key=key, value=repr(value), wanted=wanted,
+                )
+            )  # fmt: skip
     return Preferences(**values)
 
 
-def _bad(path: Path, why: str) -> UsageError:
-    return UsageError(
-        f"The preferences file {path} {why}.", unharmed="It was left as it is.", todo="Mend it or remove it."
-    )
+def _one_of(names: tuple[str, ...]) -> str:
+    return tr("one of {names}", names=", ".join(names))
+
+
+def _bad(what: str) -> UsageError:
+    return UsageError(what, unharmed=tr("It was left as it is."), todo=tr("Mend it or remove it."))
 
 
 def _path(text: str | None) -> Path | None:

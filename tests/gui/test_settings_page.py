@@ -41,6 +41,53 @@ def test_a_theme_holds_at_once_and_is_kept(page: SettingsPage, qtbot: QtBot) -> 
     qtbot.waitUntil(lambda: load_preferences(config).theme == "light")
 
 
+def test_a_language_is_kept_and_holds_from_the_next_start_on(page: SettingsPage, qtbot: QtBot) -> None:
+    config = page.context.folders.config
+    assert [one.text() for one in page.languages.values()] == ["As the system", "English", "Deutsch"]
+    assert page.languages["system"].isChecked()
+    assert not page.language_note.isVisible()
+    page.languages["de"].click()
+    assert page.language_note.isVisible()
+    assert not page.units_note.isVisible()
+    qtbot.waitUntil(lambda: load_preferences(config) == Preferences(language="de"))
+    page.languages["en"].click()
+    assert not page.language_note.isVisible(), "it is spoken already"
+    qtbot.waitUntil(lambda: load_preferences(config) == Preferences(language="en"))
+
+
+def test_units_are_kept_and_hold_from_the_next_start_on(page: SettingsPage, qtbot: QtBot) -> None:
+    config = page.context.folders.config
+    assert page.units["binary"].isChecked()
+    page.units["decimal"].click()
+    assert page.units_note.isVisible()
+    assert not page.language_note.isVisible()
+    qtbot.waitUntil(lambda: load_preferences(config) == Preferences(units="decimal"))
+    page.units["binary"].click()
+    assert not page.units_note.isVisible()
+    qtbot.waitUntil(lambda: load_preferences(config) == Preferences())
+
+
+def test_choices_that_follow_each_other_quickly_are_all_kept(page: SettingsPage, qtbot: QtBot) -> None:
+    config = page.context.folders.config
+    page.themes["dark"].click()
+    page.languages["de"].click()
+    page.units["decimal"].click()
+    wanted = Preferences(theme="dark", language="de", units="decimal")
+    qtbot.waitUntil(lambda: load_preferences(config) == wanted)
+
+
+def test_what_was_chosen_before_is_shown_with_its_note(app_context: AppContext, qtbot: QtBot) -> None:
+    save_preferences(app_context.folders.config, Preferences(language="de_AT", units="decimal"))
+    page = SettingsPage(app_context)
+    qtbot.addWidget(page)
+    page.show()
+    assert page.languages["de"].isChecked()
+    assert page.units["decimal"].isChecked()
+    assert page.language_note.isVisible()
+    assert page.units_note.isVisible()
+    page.closing()
+
+
 def test_preferences_that_are_damaged_are_told_and_left(page: SettingsPage, qtbot: QtBot) -> None:
     config = page.context.folders.config
     config.mkdir()

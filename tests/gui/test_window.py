@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from tunesmith.gui.app import AfterFirstFrame, OneInstance
+from tunesmith.gui.app import AfterFirstFrame, OneInstance, make_window
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page
 from tunesmith.gui.status import StatusWatch
@@ -229,6 +229,22 @@ def test_a_window_that_is_not_seen_begins_all_the_same(window: MainWindow, qtbot
     begun: list[bool] = []
     AfterFirstFrame(window, lambda: begun.append(True))
     qtbot.waitUntil(lambda: begun == [True], timeout=5000)
+
+
+def test_broken_preferences_are_told_in_place_and_stop_nothing(
+    home: Path, tmp_path: Path, qapp: QApplication, qtbot: QtBot
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "preferences.toml").write_text("theme = ")
+    made = make_window(qapp)
+    qtbot.addWidget(made)
+    made.show()
+    made.show_page("settings")
+    settings_page = made.page("settings")
+    assert settings_page.message.isVisible()
+    assert "preferences.toml" in settings_page.message._text.text()
+    QThreadPool.globalInstance().waitForDone(5000)
+    made.close()
 
 
 def test_a_second_start_hands_its_files_to_the_first(qtbot: QtBot, tmp_path: Path) -> None:

@@ -14,12 +14,14 @@ from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QApplication
 
 from tunesmith import __version__
+from tunesmith.errors import UsageError
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.icons import application_icon
+from tunesmith.gui.language import speak_qt
 from tunesmith.gui.page import Page
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
-from tunesmith.settings import folders, load_preferences
+from tunesmith.settings import Preferences, folders, load_preferences
 
 _HAND_OVER_MS = 1500
 _MAX_HANDED_BYTES = 64 * 1024
@@ -156,11 +158,18 @@ class AfterFirstFrame(QObject):
 def make_window(application: QApplication, *, store: str | None = None) -> MainWindow:
     """The window with its pages, not shown yet."""
     places = folders()
-    preferences = load_preferences(places.config)
+    broken: UsageError | None = None
+    try:
+        preferences = load_preferences(places.config)
+    except UsageError as error:
+        preferences, broken = Preferences(), error
     theme = ThemeManager(application, preferences.theme)
     context = AppContext(theme, store_location_text=store)
     state = QSettings(str(places.config / "window.ini"), QSettings.Format.IniFormat)
-    return MainWindow(context, page_factories(), state)
+    window = MainWindow(context, page_factories(), state)
+    if broken is not None:
+        window.tell_when_shown(broken)
+    return window
 
 
 def run(paths: list[str], *, store: str | None = None) -> int:
@@ -171,6 +180,7 @@ def run(paths: list[str], *, store: str | None = None) -> int:
     application.setApplicationVersion(__version__)
     application.setDesktopFileName("tunesmith")
     application.setWindowIcon(application_icon())
+    speak_qt(application)
     absolute = [str(Path(path).absolute()) for path in paths]
     # A socket's path must be short, and each user's settings are an instance of their own.
     mark = hashlib.sha256(str(folders().config).encode(errors="replace")).hexdigest()[:16]

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith import __version__
+from tunesmith.errors import TunesmithError
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.icons import application_icon, icon
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
@@ -107,6 +108,7 @@ class MainWindow(QMainWindow):
         self._factories = pages
         self._settings = settings
         self._pages: dict[str, Page] = {}
+        self._to_tell: TunesmithError | None = None
         self.setWindowTitle("Tunesmith")
         self.setWindowIcon(application_icon())
         self.setMinimumSize(MINIMUM)
@@ -140,6 +142,13 @@ class MainWindow(QMainWindow):
         self.rail.select(name)
         self._settings.setValue("page", name)
         page.shown()
+        if self._to_tell is not None:
+            page.message.show_error(self._to_tell)
+            self._to_tell = None
+
+    def tell_when_shown(self, error: TunesmithError) -> None:
+        """Tell of an error in place, on the page that is shown next."""
+        self._to_tell = error
 
     def _bring_pages(self) -> None:
         """Show the page that a signal is for; one that had to be made hears the signal again."""

@@ -1,44 +1,49 @@
-"""Own the Settings page: the theme, where the store lies, which folders are watched."""
+"""Own the Settings page: theme, language, units, which folders are watched, where the store lies."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QLocale, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QButtonGroup,
     QFrame,
     QHBoxLayout,
+    QLabel,
     QListWidget,
     QListWidgetItem,
-    QRadioButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from tunesmith import wording
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Tasks
+from tunesmith.gui.choice_row import ChoiceRow
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.language import SYSTEM, resolved
 from tunesmith.gui.open_dialogs import ask_for_folder
 from tunesmith.gui.page import Page, button, label
 from tunesmith.gui.theme import GRID
-from tunesmith.settings import PREFERENCES_FILE, Theme, load_preferences, save_preferences
+from tunesmith.settings import (
+    PREFERENCES_FILE,
+    Preferences,
+    Theme,
+    load_preferences,
+    save_preferences,
+)
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.services.model_places import Place
     from tunesmith.services.watched import Watched
 
-_THEMES: dict[Theme, tuple[str, str]] = {
-    "system": ("As the system", "Follow the system, also when it changes by the time of day"),
-    "light": ("Light", "Always light"),
-    "dark": ("Dark", "Always dark"),
-}
 _WIDTH = 720
 
 
@@ -46,11 +51,12 @@ class SettingsPage(Page):
     """What the user prefers; every change holds at once."""
 
     name = "settings"
-    title = "Settings"
+    title = tr("Settings")
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
         self._tasks = Tasks(self)
+        self._keeping = threading.Lock()
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -59,56 +65,109 @@ class SettingsPage(Page):
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, GRID, GRID * 2)
         self._column.setSpacing(GRID)
+        preferences = self._preferences()
         self._add_theme()
+        self._add_language(preferences.language)
+        self._add_units(preferences.units)
+        self._note_changes()
         self._add_folders()
         self._add_store()
         self._column.addStretch()
         area.setWidget(inner)
         self.add_state(area)
 
-    # ------------------------------------------------------------- theme
+    # ------------------------------------------------------------- choices
 
     def _add_theme(self) -> None:
-        box = self._section("Appearance")
-        row = QHBoxLayout()
-        row.setSpacing(GRID * 3)
-        self.themes: dict[Theme, QRadioButton] = {}
-        self._group = QButtonGroup(self)
-        for mode, (text, tip) in _THEMES.items():
-            choice = QRadioButton(text)
-            choice.setAccessibleName(f"Theme: {text}")
-            choice.setToolTip(tip)
-            choice.setChecked(self.context.theme.mode == mode)
-            self._group.addButton(choice)
-            self.themes[mode] = choice
-            row.addWidget(choice)
-        row.addStretch()
-        self._group.buttonClicked.connect(self._theme_chosen)
-        box.addLayout(row)
+        themes: dict[Theme, tuple[str, str]] = {
+            "system": (tr("As the system"), tr("Follow the system, also when it changes by the time of day")),
+            "light": (tr("Light"), tr("Always light")),
+            "dark": (tr("Dark"), tr("Always dark")),
+        }
+        row = ChoiceRow(
+            themes, self.context.theme.mode, spoken=lambda text: tr("Theme: {name}", name=text),
+            take=self._theme_chosen,
+        )  # fmt: skip
+        self.themes = row.buttons
+        self._section(tr("Appearance")).addWidget(row)
 
-    def _theme_chosen(self) -> None:
-        mode = next(mode for mode in get_args(Theme) if self.themes[mode].isChecked())
+    def _theme_chosen(self, mode: Theme) -> None:
         self.context.theme.set_mode(mode)
+        self._keep(theme=mode)
+
+    def _add_language(self, preferred: str) -> None:
+        languages = {SYSTEM: (tr("As the system"), "")}
+        languages |= {code: (name, "") for code, name in wording.LANGUAGES.items()}
+        code = preferred if preferred == SYSTEM else wording.base_language(preferred)
+        row = ChoiceRow(
+            languages, code if code in languages else wording.SOURCE,
+            spoken=lambda text: tr("Language: {name}", name=text), take=self._language_chosen,
+        )  # fmt: skip
+        self.languages = row.buttons
+        self.language_note = self._add_choice(tr("Language"), row)
+
+    def _language_chosen(self, code: str) -> None:
+        self._keep(language=code)
+        self._note_changes()
+
+    def _add_units(self, preferred: wording.Units) -> None:
+        units: dict[wording.Units, tuple[str, str]] = {
+            "binary": ("GiB", tr("1 GiB is 1024³ bytes, as most systems count memory")),
+            "decimal": ("GB", tr("1 GB is 1000³ bytes, as makers of disks count")),
+        }
+        row = ChoiceRow(
+            units, preferred, spoken=lambda text: tr("Unit of memory: {name}", name=text),
+            take=self._units_chosen,
+        )  # fmt: skip
+        self.units = row.buttons
+        self.units_note = self._add_choice(tr("Unit of memory"), row)
+
+    def _units_chosen(self, units: wording.Units) -> None:
+        self._keep(units=units)
+        self._note_changes()
+
+    def _add_choice(self, title: str, row: QWidget) -> QLabel:
+        box = self._section(title)
+        box.addWidget(row)
+        note = label(tr("Takes effect when Tunesmith is opened again."), "small")
+        note.hide()
+        box.addWidget(note)
+        return note
+
+    def _note_changes(self) -> None:
+        chosen = next(code for code, one in self.languages.items() if one.isChecked())
+        units = next(units for units, one in self.units.items() if one.isChecked())
+        self.language_note.setVisible(resolved(chosen, QLocale.system().uiLanguages()) != wording.language())
+        self.units_note.setVisible(units != wording.units())
+
+    def _preferences(self) -> Preferences:
+        try:
+            return load_preferences(self.context.folders.config)
+        except TunesmithError:  # told when it matters: when something is to be kept
+            return Preferences()
+
+    def _keep(self, **changed: str) -> None:
         config = self.context.folders.config
 
         def keep() -> None:
-            save_preferences(config, replace(load_preferences(config), theme=mode))
+            with self._keeping:  # two choices may follow each other quickly
+                save_preferences(config, replace(load_preferences(config), **changed))  # type: ignore[arg-type]
 
         self._do(keep)
 
     # ------------------------------------------------------------- folders
 
     def _add_folders(self) -> None:
-        box = self._section("Model folders")
+        box = self._section(tr("Model folders"))
         box.addWidget(
             label(
-                "Tunesmith looks for GGUF files in these folders and in those below them.",
+                tr("Tunesmith looks for GGUF files in these folders and in those below them."),
                 "secondary",
                 wrap=True,
             )
         )
         self.folders = QListWidget()
-        self.folders.setAccessibleName("Watched folders")
+        self.folders.setAccessibleName(tr("Watched folders"))
         self.folders.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.folders.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.folders.setFixedHeight(128)
@@ -116,9 +175,9 @@ class SettingsPage(Page):
         box.addWidget(self.folders)
         row = QHBoxLayout()
         row.setSpacing(GRID)
-        add = button("Add folder…")
+        add = button(tr("Add folder…"))
         add.clicked.connect(lambda: ask_for_folder(self, self._add))
-        self.remove = button("Remove", tip="Look there no more; nothing on the disk is deleted")
+        self.remove = button(tr("Remove"), tip=tr("Look there no more; nothing on the disk is deleted"))
         self.remove.setEnabled(False)
         self.remove.clicked.connect(self._remove)
         row.addWidget(add)
@@ -153,11 +212,11 @@ class SettingsPage(Page):
             item.setToolTip(path)
             self.folders.addItem(item)
         if not watched.folders:
-            item = QListWidgetItem("No folders yet. Drop one on the window, or add it here.")
+            item = QListWidgetItem(tr("No folders yet. Drop one on the window, or add it here."))
             item.setFlags(Qt.ItemFlag.NoItemFlags)
             self.folders.addItem(item)
         listed = "\n".join(f"{place.name}: {place.path}" for place in places)
-        self.known.setText(f"Also looked through, since they are here:\n{listed}" if listed else "")
+        self.known.setText(f"{tr('Also looked through, since they are here:')}\n{listed}" if listed else "")
         self.known.setVisible(bool(listed))
 
     def _selection_changed(self) -> None:
@@ -187,10 +246,10 @@ class SettingsPage(Page):
     # ------------------------------------------------------------- store
 
     def _add_store(self) -> None:
-        box = self._section("Profiles and runs")
+        box = self._section(tr("Profiles and runs"))
         box.addWidget(
             label(
-                "Everything measured is kept in this file; nothing leaves the machine.",
+                tr("Everything measured is kept in this file; nothing leaves the machine."),
                 "secondary",
                 wrap=True,
             )
@@ -199,15 +258,13 @@ class SettingsPage(Page):
         row.setSpacing(GRID)
         self.store = label("", selectable=True, wrap=True)
         row.addWidget(self.store, 1)
-        reveal = button("Reveal", tip="Show the folder in the file manager")
+        reveal = button(tr("Reveal"), tip=tr("Show the folder in the file manager"))
         reveal.clicked.connect(self._reveal)
         row.addWidget(reveal, alignment=Qt.AlignmentFlag.AlignTop)
         box.addLayout(row)
         config = self.context.folders.config / PREFERENCES_FILE
-        hint = label(
-            f'To keep it elsewhere, set store = "path" in {config}.', "small", wrap=True, selectable=True
-        )
-        box.addWidget(hint)
+        hint = tr('To keep it elsewhere, set store = "path" in {file}.', file=config)
+        box.addWidget(label(hint, "small", wrap=True, selectable=True))
 
     def _show_store(self) -> None:
         try:
