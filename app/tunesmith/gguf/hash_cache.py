@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from tunesmith.atomic import replace_file
 from tunesmith.domain.base import Value
 
 MAX_ENTRIES = 256
@@ -77,16 +76,8 @@ class HashCache:
             return _Content()
 
     def _write(self, content: bytes) -> None:
-        temporary: Path | None = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=".model-hashes-", dir=self._path.parent)
-            temporary = Path(name)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
-                file.write(content)
-            temporary.replace(self._path)
+            replace_file(self._path, content, private=True)
         except OSError as error:
             _log.info("The cache of hashes %s was not written: %s", self._path, error)
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from tunesmith.atomic import replace_file
 from tunesmith.domain.base import Value
 from tunesmith.domain.model import ModelHeader
+from tunesmith.wording import SOURCE, language
 
 MAX_MODELS = 50_000
 _MAX_BYTES = 1 << 28
@@ -35,6 +35,8 @@ class Remembered(Value):
     files: tuple[FileFacts, ...]
     header: ModelHeader | None = None
     problem: str | None = None
+    language: str = SOURCE
+    """That of the problem's words."""
 
 
 class LibraryCache:
@@ -54,9 +56,11 @@ class LibraryCache:
         self._load()
 
     def get(self, files: tuple[FileFacts, ...]) -> Remembered | None:
-        """What was read of these very files; None if they are new or were changed."""
+        """What was read of these very files; None if they are new or changed, or told in another language."""
         known = self._known.get(files[0].path)
-        return known if known is not None and known.files == files else None
+        if known is None or known.files != files or (known.problem and known.language != language()):
+            return None
+        return known
 
     def put(self, remembered: Remembered) -> None:
         """Remember, until ``save`` only in memory."""
@@ -101,16 +105,8 @@ class LibraryCache:
                 self._known[one.files[0].path] = one
 
     def _write(self, content: bytes) -> None:
-        temporary: Path | None = None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=".library-", dir=self._path.parent)
-            temporary = Path(name)
-            with open(descriptor, "wb") as file:  # noqa: PTH123 (a descriptor)
-                file.write(content)
-            temporary.replace(self._path)
+            replace_file(self._path, content, private=True)
         except OSError as error:
             _log.info("The list of models %s was not written: %s", self._path, error)
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    temporary.unlink()
