@@ -1,0 +1,146 @@
+"""Own the replay of a recorded surface: a meter that answers from what was measured before."""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from tunesmith.domain.events import Part
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.settings import ChangeCost, Settings
+from tunesmith.domain.surface import PartCell, Surface, part_settings
+from tunesmith.tuning.meter import Job, TrialFailure
+
+MEAN_BLOCK_ROUNDS = 3
+"""So many recorded rounds on end, on average, are replayed in the order they were recorded in."""
+LIVE_PROCESSES = 2
+
+
+@dataclass(slots=True)
+class _Process:
+    """What a simulated worker holds."""
+
+    contexts: set[tuple[object, ...]] = field(default_factory=set)
+
+
+class ReplayMeter:
+    """A :class:`tunesmith.tuning.meter.Meter` over a surface, in the time that measuring would have taken.
+
+    Whoever asks in the same round is answered from the same recorded round, so that what disturbed all of
+    a round disturbs all of it again. Rounds are drawn by the stationary bootstrap: in blocks of random
+    length, so that what hangs together from round to round still does (Politis & Romano 1994, "The
+    stationary bootstrap"). The surface's :attr:`~tunesmith.domain.surface.PartCell.true_ns` are then the
+    true values of what is drawn.
+
+    Time is charged as it was recorded: processes, loads of the model, contexts with their depth, samples.
+    """
+
+    def __init__(self, surface: Surface, *, seed: int) -> None:
+        """Replay a surface; the same seed gives the same samples to the same questions."""
+        self._surface = surface
+        self._cells = surface.by_part()
+        self._rounds = max((len(cell.samples) for cell in surface.cells), default=0)
+        self._random = random.Random(seed)  # noqa: S311 (a simulation, not a secret)
+        self._at = self._random.randrange(max(1, self._rounds))
+        self._asked: set[tuple[str, str]] = set()
+        self._place: tuple[object, ...] = ()
+        self._processes: OrderedDict[tuple[object, ...], _Process] = OrderedDict()
+        self.spent_seconds = 0.0
+        self.samples = 0
+        """How many were asked for."""
+
+    def rest(self, seconds: float, *, why: str) -> None:
+        """Let time pass; what was recorded does not calm down."""
+        del why
+        self.spent_seconds += seconds
+
+    def sample(self, job: Job) -> Sample:
+        """Answer a job from the record; see :class:`~tunesmith.tuning.meter.Meter`."""
+        workload = job.workload
+        begun = self.spent_seconds
+        cells = {}
+        for part, wanted in (("prefill", workload.prompt), ("decode", workload.generate)):
+            if wanted:
+                cells[part] = self._cell(job, part)  # type: ignore[arg-type]
+        recorded = self._round(job)
+        prefill = self._pick(cells.get("prefill"), recorded)
+        decode = self._pick(cells.get("decode"), recorded)
+        prefill_ns, tokens = None, 0
+        if prefill is not None and prefill.prefill_ns_per_token is not None:
+            tokens = workload.prompt * workload.parallel
+            prefill_ns = round(prefill.prefill_ns_per_token * tokens)
+        steps: tuple[int, ...] = ()
+        if decode is not None:
+            times = -(-workload.generate // len(decode.step_ns))
+            steps = (decode.step_ns * times)[: workload.generate]
+        self.samples += 1
+        self._charge(job)
+        self.spent_seconds += self._surface.costs.sample + ((prefill_ns or 0) + sum(steps)) / 1e9
+        source = decode or prefill
+        assert source is not None  # noqa: S101 (a workload has a part)
+        return source.model_copy(
+            update={
+                "prefill_tokens": tokens,
+                "prefill_ns": prefill_ns,
+                "step_ns": steps,
+                "sequences": workload.parallel,
+                "noisy": any(one.noisy for one in (prefill, decode) if one is not None),
+                "started_mono_ns": round(begun * 1e9),
+                "cost_ns": round((self.spent_seconds - begun) * 1e9),
+            }
+        )
+
+    def _cell(self, job: Job, part: Part) -> PartCell:
+        settings = part_settings(job.settings, part, parallel=self._surface.workload.parallel)
+        cell = self._cells.get((part, settings.digest))
+        if cell is None:
+            raise TrialFailure("not_recorded", "the survey did not measure these settings")
+        if cell.failure:
+            self._charge(job)
+            raise TrialFailure("failed", cell.failure)
+        return cell
+
+    def _round(self, job: Job) -> int:
+        """The recorded round that answers: the same for all of a round, another for who asks twice."""
+        place = (job.stage, job.round, job.attempt, job.group)
+        mark = (job.settings.digest, str(job.retake))
+        if place != self._place or mark in self._asked:
+            self._place, self._asked = place, set()
+            go_on = self._random.random() > 1 / MEAN_BLOCK_ROUNDS
+            self._at = self._at + 1 if go_on else self._random.randrange(max(1, self._rounds))
+        self._asked.add(mark)
+        return self._at
+
+    @staticmethod
+    def _pick(cell: PartCell | None, recorded: int) -> Sample | None:
+        return None if cell is None else cell.samples[recorded % len(cell.samples)]
+
+    def _charge(self, job: Job) -> None:
+        """Pay for what these settings need and no live process has."""
+        costs = self._surface.costs
+        key = (job.group, *job.settings.key(ChangeCost.MODEL))
+        if key not in self._processes:
+            while len(self._processes) >= LIVE_PROCESSES:
+                self._processes.popitem(last=False)
+            self._processes[key] = _Process()
+            self.spent_seconds += costs.process + costs.load
+        self._processes.move_to_end(key)
+        context = (*job.settings.key(ChangeCost.CONTEXT),)
+        if context not in self._processes[key].contexts:
+            self._processes[key].contexts.add(context)
+            self.spent_seconds += costs.context
+
+
+def true_speed(surface: Surface, settings: Settings) -> dict[Part, float]:
+    """What counts as the truth: nanoseconds per prompt token and per decoding step.
+
+    Raises:
+        KeyError: the survey did not measure these settings.
+    """
+    parallel = surface.workload.parallel
+    cells = surface.by_part()
+    found: dict[Part, float] = {}
+    for part in sorted({cell.part for cell in surface.cells}):
+        found[part] = cells[part, part_settings(settings, part, parallel=parallel).digest].true_ns
+    return found
