@@ -38,10 +38,17 @@ def test_an_installed_package_holds_them_inside(tmp_path: Path) -> None:
 def test_the_wheel_puts_them_where_they_are_looked_for() -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {
-        "resources": "tunesmith/_bundled/resources",
-        "profiles": "tunesmith/_bundled/profiles",
-    }
+    pages = {f"docs/{page.name}" for page in (CHECKOUT / "docs").glob("*.md")}
+    assert set(included) == {"resources", "profiles", "docs/decisions", *pages}
+    assert all(inside == f"tunesmith/_bundled/{name}" for name, inside in included.items())
+
+
+def test_a_page_of_the_guide_is_found_by_its_name() -> None:
+    assert assets.guide_page("settings.md") == CHECKOUT / "docs" / "settings.md"
+    with pytest.raises(UsageError):
+        assets.guide_page("../README.md")
+    with pytest.raises(NotFoundError):
+        assets.guide_page("nothing.md")
 
 
 def test_a_resource_is_found_by_its_name(root: Path) -> None:

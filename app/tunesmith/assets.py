@@ -1,4 +1,4 @@
-"""Own where the files that ship with Tunesmith lie: resources/ and profiles/."""
+"""Own where the files that ship with Tunesmith lie: resources/, profiles/ and the pages of docs/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def _root(package: Path = _PACKAGE) -> Path:
-    """The folder that holds both: inside an installed package, else the checkout."""
+    """The folder that holds them: inside an installed package, else the checkout."""
     bundled = package / "_bundled"
     return bundled if bundled.is_dir() else package.parents[1]
 
@@ -35,6 +35,19 @@ def profiles_dir() -> Path:
         NotFoundError: this installation lacks it.
     """
     return _inside(_root(), "profiles")
+
+
+def guide_page(name: str) -> Path:
+    """The path of a page of the guide.
+
+    Args:
+        name: relative to docs/, with forward slashes, such as ``settings.md``.
+
+    Raises:
+        UsageError: the name leads out of the folder.
+        NotFoundError: nothing of that name ships with Tunesmith.
+    """
+    return _inside(_root() / "docs", name)
 
 
 def _inside(folder: Path, name: str) -> Path:
