@@ -276,7 +276,13 @@ def test(arguments: list[str]) -> int:
     sync()
     if os.environ.get("CI"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    checks = ("ruff check", "ruff format --check", "mypy", "mypy packaging/bootstrap.py", "lint-imports")
+    checks = (
+        "ruff check",
+        "ruff format --check",
+        "mypy",
+        "mypy packaging/bootstrap.py packaging/translations.py",
+        "lint-imports",
+    )
     codes = {check: run([_program(VENV, check.split()[0]), *check.split()[1:]]) for check in checks}
     failed = ", ".join(check for check, code in codes.items() if code)
     if failed:
