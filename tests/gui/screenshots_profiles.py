@@ -63,7 +63,7 @@ def several(window: MainWindow) -> None:
 def deleted(window: MainWindow) -> None:
     """A profile deleted, to be brought back."""
     page = profiles_page(window)
-    page.delete_action.trigger()
+    page.acts.delete.trigger()
     settle()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def page(qtbot: QtBot, tmp_path: Path) -> Iterator[ProfilesPage]:
 
 def names(page: ProfilesPage) -> list[str]:
     """The names that are shown, from top to bottom."""
-    return [page.table.line(row).name for row in range(page.proxy.rowCount())]
+    return [page.table.line(row).name for row in range(page.list.proxy.rowCount())]
 
 
 def choose(qtbot: QtBot, page: ProfilesPage, *ids: str) -> None:
@@ -73,11 +74,11 @@ def test_defaults_that_are_best_have_no_number(qtbot: QtBot, page: ProfilesPage)
 
 def test_a_search_and_two_filters_narrow_the_list(page: ProfilesPage) -> None:
     page.search.setText("gemma")
-    assert page.count.text() == "2 of 6"
+    assert page.list.count.text() == "2 of 6"
     page.search.clear()
-    page.machines.setCurrentIndex(page.machines.findText("Intel", Qt.MatchFlag.MatchStartsWith))
+    page.list.machines.setCurrentIndex(page.list.machines.findText("Intel", Qt.MatchFlag.MatchStartsWith))
     assert sorted(names(page)) == ["Gemma 3 270M on the laptop", "Qwen at night"]
-    page.models.setCurrentIndex(page.models.findText("Gemma", Qt.MatchFlag.MatchStartsWith))
+    page.list.models.setCurrentIndex(page.list.models.findText("Gemma", Qt.MatchFlag.MatchStartsWith))
     assert names(page) == ["Gemma 3 270M on the laptop"]
 
 
@@ -95,7 +96,7 @@ def test_speed_is_sorted_as_a_number(page: ProfilesPage) -> None:
 
 
 def test_a_name_is_changed_in_place(qtbot: QtBot, page: ProfilesPage) -> None:
-    page.rename_action.trigger()
+    page.acts.rename.trigger()
     editor = page.table.findChild(QLineEdit)
     assert editor is not None
     editor.setText("Better name")
@@ -123,14 +124,14 @@ def test_notes_are_kept_when_the_window_closes(qtbot: QtBot, tmp_path: Path) -> 
 
 
 def test_a_copy_is_made_and_shown(qtbot: QtBot, page: ProfilesPage) -> None:
-    page.duplicate_action.trigger()
+    page.acts.duplicate.trigger()
     qtbot.waitUntil(lambda: page.details.name.text() == "copy of SmolLM2 135M Q4_K_M · chat")
     assert len(names(page)) == 7
 
 
 def test_a_deletion_is_undone_without_a_question(qtbot: QtBot, page: ProfilesPage) -> None:
     choose(qtbot, page, "p-0002")
-    page.delete_action.trigger()
+    page.acts.delete.trigger()
     qtbot.waitUntil(page.undo_bar.isVisible)
     assert page.undo_bar.text.text() == "Deleted Gemma 3 270M Q4_K_M · long-document."
     qtbot.waitUntil(lambda: len(names(page)) == 5)
@@ -167,7 +168,7 @@ def test_other_pages_are_asked_with_the_profile(page: ProfilesPage) -> None:
 
 
 def test_the_server_command_goes_to_the_clipboard(page: ProfilesPage) -> None:
-    page.copy_action.trigger()
+    page.acts.copy_command.trigger()
     assert "--threads 6" in QGuiApplication.clipboard().text()
 
 
@@ -241,3 +242,51 @@ def test_the_pane_folds_away_and_is_remembered(qtbot: QtBot, page: ProfilesPage,
     page.closing()
     with shown_page(qtbot, ProfilesPage, store_at(tmp_path / "store.sqlite3")) as again:
         assert not again.pane_button.isChecked()
+
+
+def slowed(open_store: Callable[[], Store], go: threading.Event) -> Callable[[], Store]:
+    """A store that opens when it is told to."""
+
+    def opened() -> Store:
+        go.wait(10)
+        return open_store()
+
+    return opened
+
+
+def test_a_slow_list_says_so_but_not_at_once(qtbot: QtBot, tmp_path: Path) -> None:
+    go = threading.Event()
+    store = slowed(store_at(filled(tmp_path / "store.sqlite3")), go)
+    with shown_page(qtbot, ProfilesPage, store) as page:
+        assert page.states.currentWidget() is page.waiting.blank
+        qtbot.waitUntil(lambda: page.states.currentWidget() is page.waiting.loading)
+        go.set()
+        qtbot.waitUntil(lambda: page.states.currentWidget() is page.full)
+
+
+def test_a_slow_profile_leaves_the_pane_to_a_hint(
+    qtbot: QtBot, page: ProfilesPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, read = threading.Event(), page.context.store.profile
+
+    def slowly(profile_id: str) -> object:
+        go.wait(10)
+        return read(profile_id)
+
+    monkeypatch.setattr(page.context.store, "profile", slowly)
+    assert page.table.choose(lambda line: line.id == "p-0002")
+    assert page.details.profile is not None  # nothing flickers
+    qtbot.waitUntil(lambda: page.details.hint.text() == "Reading the profile")
+    assert page.details.profile is None
+    go.set()
+    qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == "p-0002")
+
+
+def test_columns_are_remembered(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
+    page.table.setColumnWidth(2, 187)
+    page.table.sortByColumn(1, Qt.SortOrder.AscendingOrder)
+    page.closing()
+    with shown_page(qtbot, ProfilesPage, store_at(tmp_path / "store.sqlite3")) as again:
+        assert again.table.columnWidth(2) == 187
+        qtbot.waitUntil(lambda: len(names(again)) == 6)
+        assert names(again)[-1] == "SmolLM2 135M Q4_K_M · batch"

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTab
 
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.compare import Comparison, Difference, table
+from tunesmith.wording import tr
 
 _NAMES_WIDTH = 132
 _ROW_HEIGHT = 28
@@ -21,7 +22,7 @@ class CompareTable(QTableWidget):
         self._colours = colours
         self._comparison: Comparison | None = None
         self._only_differences = True
-        self.setAccessibleName("Differences")
+        self.setAccessibleName(tr("Differences"))
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ContiguousSelection)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

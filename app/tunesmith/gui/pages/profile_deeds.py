@@ -13,10 +13,13 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.undo_bar import UndoBar
+from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.services.profile_files import Imported
+
+_JSON = tr("Profiles") + " (*.json)"
 
 
 class ProfileDeeds(QObject):
@@ -65,7 +68,11 @@ class ProfileDeeds(QObject):
             for profile_id in ids:
                 self._context.store.delete_profile(profile_id)
 
-        text = f"Deleted {profiles[0][1]}." if len(ids) == 1 else f"Deleted {len(ids)} profiles."
+        text = (
+            tr("Deleted {name}.", name=profiles[0][1])
+            if len(ids) == 1
+            else trn("Deleted {count} profile.", "Deleted {count} profiles.", len(ids))
+        )
         self._asker.ask(
             delete,
             lambda _none: self._undo_bar.offer(text, lambda: self._bring_back(ids)),
@@ -85,7 +92,7 @@ class ProfileDeeds(QObject):
         from tunesmith.presentation.server_command import server_command
 
         QGuiApplication.clipboard().setText(server_command(profile.settings, profile.model.header.path))
-        self._context.bus.message.emit("The llama-server command is on the clipboard.")
+        self._context.bus.message.emit(tr("The llama-server command is on the clipboard."))
 
     # ------------------------------------------------------------- elsewhere
 
@@ -108,9 +115,9 @@ class ProfileDeeds(QObject):
 
     def ask_what(self) -> None:
         """Ask for JSON files to import."""
-        dialog = QFileDialog(self._page, "Import profiles")
+        dialog = QFileDialog(self._page, tr("Import profiles"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters(["Profiles (*.json)", "All files (*)"])
+        dialog.setNameFilters([_JSON, tr("All files") + " (*)"])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self.import_files)
         dialog.open()
@@ -127,11 +134,11 @@ class ProfileDeeds(QObject):
 
     def _imported(self, imported: Imported) -> None:
         profile = imported.profile
-        text = f"Imported {profile.name}."
+        text = tr("Imported {name}.", name=profile.name)
         if imported.known:
-            text = f"{profile.name} was there already, and the same."
+            text = tr("{name} was there already, and the same.", name=profile.name)
         elif imported.renumbered:
-            text = f"Imported {profile.name} beside the profile that has its id."
+            text = tr("Imported {name} beside the profile that has its id.", name=profile.name)
         self._context.bus.message.emit(text)
         if not imported.known:
             self._context.bus.profile_saved.emit(profile.id)
@@ -141,9 +148,9 @@ class ProfileDeeds(QObject):
         """Ask where a profile's JSON file shall lie, and write it."""
         from tunesmith.services.profile_files import file_name
 
-        dialog = QFileDialog(self._page, "Export profile")
+        dialog = QFileDialog(self._page, tr("Export profile"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["Profiles (*.json)"])
+        dialog.setNameFilters([_JSON])
         dialog.setDefaultSuffix("json")
         dialog.selectFile(file_name(profile))
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -156,5 +163,5 @@ class ProfileDeeds(QObject):
 
         self._asker.ask(
             lambda: write_profile(profile, Path(path)),
-            lambda _none: self._context.bus.message.emit(f"Exported to {path}."),
+            lambda _none: self._context.bus.message.emit(tr("Exported to {path}.", path=path)),
         )

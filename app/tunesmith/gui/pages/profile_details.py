@@ -18,12 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
+from tunesmith.wording import tr, trc
 
 _SAVE_NOTES_MS = 900
 _MAX_NOTES = 20_000
+_READING = tr("Reading the profile")
 
 
 class ProfileDetails(QFrame):
@@ -40,7 +43,7 @@ class ProfileDetails(QFrame):
         super().__init__()
         self.setProperty("role", "surface")
         self.setFixedWidth(DETAILS_WIDTH)
-        self.setAccessibleName("Details")
+        self.setAccessibleName(tr("Details"))
         self._profile: TunedProfile | None = None
         self._notes_of = ""
         self._loading = False
@@ -48,6 +51,7 @@ class ProfileDetails(QFrame):
         outer.setContentsMargins(0, 0, 0, 0)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
+        self._scroll.setAccessibleName(tr("Facts of the profile"))
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer.addWidget(self._scroll)
         self.hint = label("", "secondary", wrap=True)
@@ -59,6 +63,10 @@ class ProfileDetails(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SAVE_NOTES_MS)
         self._timer.timeout.connect(self.save_notes)
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.setInterval(LOADING_MS)
+        self._late.timeout.connect(lambda: self.show_hint(_READING))
         self.show_hint("")
 
     def _build(self, more: QMenu) -> None:
@@ -76,11 +84,11 @@ class ProfileDetails(QFrame):
         number.addWidget(self.ratio)
         number.addWidget(self.interval, 1, Qt.AlignmentFlag.AlignBottom)
         self.interval.setContentsMargins(0, 0, 0, 6)
-        self.try_button = button("Try it", "primary", tip="Chat with the model under these settings")
-        self.tune_button = button("Tune again", tip="Start from this model, workload and objective")
-        self.more_button = button("More", tip="Rename, duplicate, export, delete and the rest")
+        self.try_button = button(tr("Try it"), "primary", tip=tr("Chat with the model under these settings"))
+        self.tune_button = button(tr("Tune again"), tip=tr("Start from this model, workload and objective"))
+        self.more_button = button(tr("More"), tip=tr("Rename, duplicate, export, delete and the rest"))
         self.more_button.setMenu(more)
-        self.history_button = button("Show how it was found", "quiet", tip="Replay the stored run")
+        self.history_button = button(tr("Show how it was found"), "quiet", tip=tr("Replay the stored run"))
         self.try_button.clicked.connect(self.try_asked)
         self.tune_button.clicked.connect(self.tune_asked)
         self.history_button.clicked.connect(self.history_asked)
@@ -90,11 +98,11 @@ class ProfileDetails(QFrame):
             actions.addWidget(widget)
         actions.addStretch()
         self._changes, self._evidence, self._facts = _Grid(), _Grid(), _Grid()
-        self._changes_title = label("Settings that changed", "section")
+        self._changes_title = label(tr("Settings that changed"), "section")
         self._proof = label("", "small", wrap=True)
         self.notes = QPlainTextEdit()
-        self.notes.setAccessibleName("Notes")
-        self.notes.setPlaceholderText("What is worth remembering of it")
+        self.notes.setAccessibleName(tr("Notes"))
+        self.notes.setPlaceholderText(tr("What is worth remembering of it"))
         self.notes.setTabChangesFocus(True)
         self.notes.setFixedHeight(88)
         self.notes.textChanged.connect(self._notes_typed)
@@ -107,12 +115,12 @@ class ProfileDetails(QFrame):
         column.addWidget(self._changes_title)
         column.addWidget(self._changes)
         column.addWidget(line())
-        column.addWidget(label("Measured", "section"))
+        column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)
         column.addWidget(self._proof)
         column.addWidget(self.history_button, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
-        column.addWidget(label("Notes", "section"))
+        column.addWidget(label(tr("Notes"), "section"))
         column.addWidget(self.notes)
         column.addWidget(line())
         column.addWidget(self._facts)
@@ -125,14 +133,27 @@ class ProfileDetails(QFrame):
 
     def show_hint(self, text: str) -> None:
         """Show no profile, but what to do to see one."""
+        self._late.stop()
         self.save_notes()
         self._profile = None
         self._scroll.hide()
         self.hint.setText(text)
         self.hint.show()
 
+    def expect(self, profile_id: str) -> None:
+        """A profile is being read; what is shown stays for LOADING_MS, then gives way to saying so."""
+        if self._profile is None or self._profile.id != profile_id:
+            self._late.start()
+
+    def expect_none(self) -> None:
+        """It could not be read."""
+        self._late.stop()
+        if self.hint.text() == _READING:
+            self.hint.setText("")
+
     def show_profile(self, profile: TunedProfile) -> None:
         """Show a profile; notes that are being written are not disturbed."""
+        self._late.stop()
         if profile.id != self._notes_of:
             self.save_notes()
         same = self._profile is not None and self._profile.id == profile.id
@@ -145,25 +166,26 @@ class ProfileDetails(QFrame):
         self.ratio.setVisible(bool(value))
         self.interval.setVisible(bool(value))
         self._changes_title.setText(
-            "Settings that changed" if profile.changes else "Settings are llama.cpp's own"
+            tr("Settings that changed") if profile.changes else tr("Settings are llama.cpp's own")
         )
         self._changes.fill(
-            ("", "from", "to", "effect"),
+            ("", trc("column", "from"), trc("column", "to"), trc("column", "effect")),
             [(c.setting, c.before, c.after, words.effect_words(c)) for c in profile.changes],
             tips=[words.effect_tip(c) for c in profile.changes],
         )
         self._evidence.fill(
-            ("", "defaults", "tuned"), [(e.name, e.before, e.after) for e in words.evidence(profile)]
+            ("", trc("column", "defaults"), trc("column", "tuned")),
+            [(e.name, e.before, e.after) for e in words.evidence(profile)],
         )
         self._proof.setText(words.proof_words(profile))
         self._facts.fill(
             (),
             [
-                ("Workload", words.workload_words(profile.workload)),
-                ("Made best", words.OBJECTIVE_WORDS[profile.objective.name]),
-                ("Machine", profile.machine.label),
-                ("Build", profile.build.label),
-                ("Made", words.moment_text(profile.created_utc)),
+                (tr("Workload"), words.workload_words(profile.workload)),
+                (tr("Made best"), words.OBJECTIVE_WORDS[profile.objective.name]),
+                (tr("Machine"), profile.machine.label),
+                (tr("Build"), profile.build.label),
+                (tr("Made"), words.moment_text(profile.created_utc)),
             ],
             tips=[words.workload_sentence(profile.workload)],
         )

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from tunesmith.gui.theme import TABLE_PX, tabular
 from tunesmith.presentation.profiles import COLUMNS, NAME_COLUMN, SPEED_COLUMN, ProfileLine, matches
+from tunesmith.wording import tr
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = (210, 130, 150, 100, 110, 170, 240, 90)
@@ -126,7 +127,7 @@ class ProfilesTable(QTableView):
         super().__init__()
         self._proxy, self._source = proxy, source
         self.setModel(proxy)
-        self.setAccessibleName("Profiles")
+        self.setAccessibleName(tr("Profiles"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)

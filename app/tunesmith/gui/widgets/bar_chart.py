@@ -9,12 +9,13 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tunesmith.gui.theme import BODY_PX, GRID, TABLE_PX, Colours, tabular
 from tunesmith.presentation.compare import Bar, BarGroup, Comparison
+from tunesmith.wording import tr
 
 _ROW, _TITLE, _GAP = 42, 30, 24
 _BAR, _CAP = 10, 6
 _TWO_COLUMNS = 560
 _EXPORT_WIDTH = 960
-_LEGEND = (
+_LEGEND = tr(
     "Whiskers show where 95% of repeated measurements are expected. "
     "Dashed marks are llama.cpp's defaults in the same run."
 )
@@ -76,8 +77,12 @@ class ChartPainter:
         at = left + QFontMetrics(self._title).horizontalAdvance(group.title) + GRID
         painter.setFont(self._small)
         painter.setPen(QColor(c.secondary))
-        direction = "more is better" if group.more_is_better else "less is better"
-        painter.drawText(QPointF(at, top + 14), f"{group.unit}, {direction}")
+        direction = (
+            tr("{unit}, more is better", unit=group.unit)
+            if group.more_is_better
+            else tr("{unit}, less is better", unit=group.unit)
+        )
+        painter.drawText(QPointF(at, top + 14), direction)
         colour = {"decode": c.decode, "prefill": c.prefill, "ttft": c.limit, "memory": c.memory}[group.role]
         scale = (width - _CAP) / group.highest
         for number, bar in enumerate(group.bars):
@@ -129,7 +134,7 @@ class BarChart(QWidget):
         super().__init__()
         self._colours = colours
         self._comparison: Comparison | None = None
-        self.setAccessibleName("Bars with intervals")
+        self.setAccessibleName(tr("Bars with intervals"))
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -197,7 +202,7 @@ class BarChart(QWidget):
         generator.setOutputDevice(buffer)
         generator.setSize(size)
         generator.setViewBox(QRect(0, 0, size.width(), size.height()))
-        generator.setTitle("Comparison of tuned profiles")
+        generator.setTitle(tr("Comparison of tuned profiles"))
         self._export_to(generator)
         return bytes(content.data())
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout
 
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
+from tunesmith.wording import tr
 
 
 class UndoBar(QFrame):
@@ -20,9 +21,9 @@ class UndoBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(GRID * 2, GRID // 2, GRID, GRID // 2)
         self.text = label("", wrap=True)
-        self.undo_button = button("Undo", "quiet")
+        self.undo_button = button(tr("Undo"), "quiet")
         self.undo_button.clicked.connect(self.undo)
-        self._close = button("Dismiss", "quiet")
+        self._close = button(tr("Dismiss"), "quiet")
         self._close.clicked.connect(self.hide)
         row.addWidget(self.text, 1)
         row.addWidget(self.undo_button)

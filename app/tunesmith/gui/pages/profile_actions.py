@@ -1,0 +1,80 @@
+"""Own the commands of the profiles page: their names, their keys, and when each can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+from tunesmith.gui.pages.profile_deeds import ProfileDeeds
+from tunesmith.presentation.compare import FEWEST, MOST
+from tunesmith.wording import tr
+
+
+class ProfileActions(QObject):
+    """Actions on what is chosen in the table, and two that need nothing chosen."""
+
+    def __init__(
+        self,
+        page: QWidget,
+        table: QWidget,
+        deeds: ProfileDeeds,
+        *,
+        of_one: Callable[[Callable[..., object]], Callable[[], None]],
+        rename: Callable[[], object],
+        compare: Callable[[], object],
+        delete: Callable[[], object],
+        find: Callable[[], object],
+    ) -> None:
+        """Make them.
+
+        Args:
+            table: what Delete, F2 and the like belong to, so that they are not the notes'.
+            of_one: makes a call without arguments of a deed on the profile that is shown.
+        """
+        super().__init__(page)
+        self.rename = _action(tr("Rename"), "F2", rename, table)
+        self.duplicate = _action(tr("Duplicate"), "Ctrl+D", of_one(deeds.duplicate), table)
+        self.compare = _action(tr("Compare"), "Ctrl+Return", compare, table)
+        self.copy_command = _action(
+            tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), table
+        )
+        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.ask_where_to), table)
+        self.delete = _action(tr("Delete"), "Del", delete, table)
+        self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
+        self.find = _action(tr("Find"), "Ctrl+F", find, page)
+
+    @property
+    def _of_one(self) -> Sequence[QAction]:
+        return (self.rename, self.duplicate, self.copy_command, self.export)
+
+    def enable(self, chosen: int) -> None:
+        """Offer what can be done with this many profiles."""
+        for action in self._of_one:
+            action.setEnabled(chosen == 1)
+        self.delete.setEnabled(chosen > 0)
+        self.compare.setEnabled(comparable(chosen))
+
+    def menu(self, parent: QWidget) -> QMenu:
+        """What can be done with one profile beside what has a button."""
+        made = QMenu(parent)
+        made.addActions(self._of_one)
+        made.addSeparator()
+        made.addAction(self.delete)
+        return made
+
+
+def comparable(chosen: int) -> bool:
+    """Whether this many profiles can be set side by side."""
+    return FEWEST <= chosen <= MOST
+
+
+def _action(text: str, keys: str, call: Callable[[], object], owner: QWidget) -> QAction:
+    made = QAction(text, owner)
+    made.setShortcut(QKeySequence(keys))
+    made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+    made.triggered.connect(lambda _checked=False: call())
+    owner.addAction(made)
+    return made
