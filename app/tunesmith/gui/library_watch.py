@@ -12,6 +12,7 @@ from PySide6.QtCore import QElapsedTimer, QObject, QTimer, Signal
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.presentation.library import Row
@@ -147,9 +148,12 @@ class LibraryWatch(QObject):
         if scan is None:
             return
         if scan.total is None:
-            self.progress.emit(f"Looking in {scan.folder}" if scan.folder else "Looking for models")
+            looking = (
+                tr("Looking in {folder}", folder=scan.folder) if scan.folder else tr("Looking for models")
+            )
+            self.progress.emit(looking)
         else:
-            self.progress.emit(f"Reading {scan.done} of {scan.total}")
+            self.progress.emit(tr("Reading {done} of {total}", done=scan.done, total=scan.total))
         if not self.looked and self._found and self._since_rebuild.elapsed() > _REBUILD_MS:
             while self._found:
                 entry = self._found.popleft()
@@ -282,7 +286,7 @@ def _add(
             continue
         entry = read_entry(str(path))
         if entry.kind == "broken" and path.suffix.lower() != ".gguf":
-            refused.append(f"{path.name} was not added: it is no GGUF model.")
+            refused.append(tr("{name} was not added: it is no GGUF model.", name=path.name))
             continue
         chosen.append(entry.path)
         if entry.path not in known:

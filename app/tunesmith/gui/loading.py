@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
+from tunesmith.wording import tr
 
 LOADING_MS = 150
 """What takes less than this shows no loading state."""
@@ -32,7 +33,7 @@ class LoadingState(QWidget):
         column.addWidget(self.text)
         column.addWidget(bar, alignment=Qt.AlignmentFlag.AlignCenter)
         if stop is not None:
-            end = button("Stop", "quiet")
+            end = button(tr("Stop"), "quiet")
             end.clicked.connect(stop)
             column.addWidget(end, alignment=Qt.AlignmentFlag.AlignCenter)
 

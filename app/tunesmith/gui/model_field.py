@@ -13,6 +13,7 @@ from tunesmith.gui.background import Task
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.presentation.numbers import bytes_text
+from tunesmith.wording import tr
 
 _PATIENCE_MS = 300
 """How long the path must rest before the file is looked at."""
@@ -29,10 +30,10 @@ class ModelField(QWidget):
         self.model_name = ""
         """What the header calls the model; empty until it was read."""
         self.path = QLineEdit()
-        self.path.setPlaceholderText("Path of a GGUF file")
-        self.path.setAccessibleName("Model file")
+        self.path.setPlaceholderText(tr("Path of a GGUF file"))
+        self.path.setAccessibleName(tr("Model file"))
         self.path.textChanged.connect(self._edited)
-        choose = button("Choose…", tip="Choose a GGUF file.")
+        choose = button(tr("Choose…"), tip=tr("Choose a GGUF file."))
         choose.clicked.connect(self._choose)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -86,9 +87,9 @@ class ModelField(QWidget):
         self.facts.setVisible(bool(text))
 
     def _choose(self) -> None:
-        dialog = QFileDialog(self, "Choose a model")
+        dialog = QFileDialog(self, tr("Choose a model"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
+        dialog.setNameFilters([tr("GGUF models (*.gguf)"), tr("All files (*)")])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.path.setText)
         dialog.open()

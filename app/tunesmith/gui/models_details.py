@@ -24,6 +24,7 @@ from tunesmith.presentation.library import Row, fit_sentence, reason, tidy
 from tunesmith.presentation.model_facts import header_rows
 from tunesmith.presentation.numbers import bytes_text
 from tunesmith.services.library import LibraryEntry
+from tunesmith.wording import tr
 
 _FIT_ROLES = {"yes": "better", "tight": "warning", "no": "worse", None: "secondary"}
 
@@ -35,21 +36,23 @@ class DetailsPane(QFrame):
         super().__init__()
         self.setProperty("role", "surface")
         self.setFixedWidth(DETAILS_WIDTH)
-        self.setAccessibleName("Details")
+        self.setAccessibleName(tr("Details"))
         self._row: Row | None = None
         self._available_bytes: int | None = None
         self.name = label("", "section", wrap=True, selectable=True)
         self.state = label("", "secondary", wrap=True)
         self.choice = QComboBox()
-        self.choice.setAccessibleName("Quantization")
+        self.choice.setAccessibleName(tr("Quantization"))
         self.choice.currentIndexChanged.connect(self._show_entry)
-        self.tune = button("Tune", "primary", tip="Find the settings that run this model best (Enter)")
+        self.tune = button(
+            tr("Tune"), "primary", tip=tr("Find the settings that run this model best (Enter)")
+        )
         self.tune.clicked.connect(tune)
-        self.try_it = button("Try it", tip="Chat with this model")
+        self.try_it = button(tr("Try it"), tip=tr("Chat with this model"))
         self.try_it.clicked.connect(try_it)
-        self.reveal = button("Reveal in file manager", "quiet")
+        self.reveal = button(tr("Reveal in file manager"), "quiet")
         self.reveal.clicked.connect(self.reveal_file)
-        self.copy = button("Copy path", "quiet")
+        self.copy = button(tr("Copy path"), "quiet")
         self.copy.clicked.connect(self.copy_path)
         self.facts = Facts()
         self._lay_out()
@@ -75,7 +78,7 @@ class DetailsPane(QFrame):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName("Facts of the header")
+        area.setAccessibleName(tr("Facts of the header"))
         inner = QWidget()
         rows = QVBoxLayout(inner)
         rows.setContentsMargins(0, GRID // 2, GRID, GRID)
@@ -100,7 +103,7 @@ class DetailsPane(QFrame):
         self.choice.blockSignals(True)  # noqa: FBT003 (Qt's signature)
         self.choice.clear()
         for member in members:
-            kind = tidy(member.header.quantization) if member.header else "cannot be used"
+            kind = tidy(member.header.quantization) if member.header else tr("cannot be used")
             self.choice.addItem(f"{kind} · {bytes_text(member.size_bytes)}")
         if row is not None and len(members) > 1:
             self.choice.setCurrentIndex(before if same else row.preferred)
@@ -122,7 +125,7 @@ class DetailsPane(QFrame):
         self.try_it.setEnabled(usable)
         if row is None or entry is None:
             self.name.setText("")
-            self._say("Choose a model to see what its file says.", "secondary")
+            self._say(tr("Choose a model to see what its file says."), "secondary")
             self.facts.show_rows([])
             return
         member = row.members.index(entry)
@@ -132,9 +135,11 @@ class DetailsPane(QFrame):
             self._say(fit_sentence(row.needed[member], fits, self._available_bytes), _FIT_ROLES[fits])
         else:
             self._say(reason(entry), "warning" if entry.kind == "broken" else "secondary")
-        place = ("Found in", entry.place)
+        place = (tr("Found in"), entry.place)
         if entry.header is None:
-            self.facts.show_rows([("File", entry.path), ("Size", bytes_text(entry.size_bytes)), place])
+            self.facts.show_rows(
+                [(tr("File"), entry.path), (tr("Size"), bytes_text(entry.size_bytes)), place]
+            )
         else:
             self.facts.show_rows([*header_rows(entry.header)[2:], place, header_rows(entry.header)[0]])
 

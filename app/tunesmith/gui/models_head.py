@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QToolBut
 from tunesmith.gui.icons import icon
 from tunesmith.gui.page import button
 from tunesmith.gui.theme import GRID, Colours
+from tunesmith.wording import tr
 
 
 class ModelsHead(QWidget):
@@ -25,26 +26,26 @@ class ModelsHead(QWidget):
     ) -> None:
         super().__init__()
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter by name, type, folder")
-        self.filter.setAccessibleName("Filter")
+        self.filter.setPlaceholderText(tr("Filter by name, type, folder"))
+        self.filter.setAccessibleName(tr("Filter"))
         self.filter.setClearButtonEnabled(True)
         self.filter.setFixedWidth(208)
-        self.group = QCheckBox("Group quantizations")
-        self.group.setToolTip("Show the quantizations of one model on one line")
-        self.add = button("Add")
-        self.add.setAccessibleName("Add models")
+        self.group = QCheckBox(tr("Group quantizations"))
+        self.group.setToolTip(tr("Show the quantizations of one model on one line"))
+        self.add = button(tr("Add"))
+        self.add.setAccessibleName(tr("Add models"))
         menu = QMenu(self.add)
-        menu.addAction("Open model…", open_models)
-        menu.addAction("Add folder…", add_folder)
+        menu.addAction(tr("Open model…"), open_models)
+        menu.addAction(tr("Add folder…"), add_folder)
         menu.addSeparator()
-        self.again = menu.addAction("Look again", QKeySequence("F5"), look_again)
+        self.again = menu.addAction(tr("Look again"), QKeySequence("F5"), look_again)
         self.add.setMenu(menu)
         self.panel = QToolButton()
         self.panel.setProperty("role", "icon")
         self.panel.setCheckable(True)
         self.panel.setIconSize(QSize(20, 20))
-        self.panel.setAccessibleName("Show details")
-        self.panel.setToolTip("Show or hide the details (Ctrl+D)")
+        self.panel.setAccessibleName(tr("Show details"))
+        self.panel.setToolTip(tr("Show or hide the details (Ctrl+D)"))
         self.panel.setShortcut("Ctrl+D")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

@@ -7,18 +7,20 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from tunesmith.wording import tr
+
 
 def ask_for_models(parent: QWidget, done: Callable[[list[str]], object]) -> None:
     """Ask for one or more model files; ``done`` gets their paths."""
-    dialog = QFileDialog(parent, "Open model")
+    dialog = QFileDialog(parent, tr("Open model"))
     dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-    dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
+    dialog.setNameFilters([tr("GGUF models (*.gguf)"), tr("All files (*)")])
     _open(dialog, done)
 
 
 def ask_for_folder(parent: QWidget, done: Callable[[list[str]], object]) -> None:
     """Ask for a folder to watch; ``done`` gets its path in a list."""
-    dialog = QFileDialog(parent, "Add folder")
+    dialog = QFileDialog(parent, tr("Add folder"))
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
     _open(dialog, done)

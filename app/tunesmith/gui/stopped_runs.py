@@ -8,6 +8,7 @@ from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
+from tunesmith.wording import trn
 
 
 class StoppedRuns(QObject):
@@ -37,8 +38,14 @@ class StoppedRuns(QObject):
             self.found.emit(
                 record.request,
                 record.id,
-                f"A tune of {record.model_name} was cut short after {record.measured} samples. "
-                "They are kept; resume the run to go on from there.",
+                trn(
+                    "A tune of {name} was cut short after {count} sample. "
+                    "It is kept; resume the run to go on from there.",
+                    "A tune of {name} was cut short after {count} samples. "
+                    "They are kept; resume the run to go on from there.",
+                    record.measured,
+                    name=record.model_name,
+                ),
             )
 
     def _forget(self, error: TunesmithError) -> None:

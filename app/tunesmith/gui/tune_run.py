@@ -17,6 +17,7 @@ from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.yielding import Yielding, as_usual
 from tunesmith.presentation.live import LiveView
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.services.session import Session
@@ -167,8 +168,8 @@ class TuneRun(QObject):
             _LOG.exception("a tune ended unexpectedly")
             self.failed.emit(
                 TunesmithError(
-                    "The tune ended unexpectedly.", unharmed="What was measured is kept.",
-                    todo="Tune again; if it happens again, copy the details into a report.",
+                    tr("The tune ended unexpectedly."), unharmed=tr("What was measured is kept."),
+                    todo=tr("Tune again; if it happens again, copy the details into a report."),
                     details=f"{type(error).__name__}: {error}",
                 )
             )  # fmt: skip

@@ -26,6 +26,7 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
+from tunesmith.wording import tr
 
 _CUSTOM = "custom"
 
@@ -69,26 +70,26 @@ class TuneSetup(QWidget):
         return area
 
     def _model_section(self) -> Section:
-        section = Section("Model")
+        section = Section(tr("Model"))
         self.file = ModelField()
         self.model = self.file.path
         self.file.changed.connect(self._edited)
-        section.add("File", self.file)
+        section.add(tr("File"), self.file)
         section.add_under(self.file.facts)
         return section
 
     def _use_section(self) -> Section:
-        section = Section("What you do with it")
+        section = Section(tr("What you do with it"))
         self.preset = QComboBox()
         for name, preset in self._presets.items():
             self.preset.addItem(preset.title, name)
-        self.preset.addItem("My own numbers", _CUSTOM)
+        self.preset.addItem(tr("My own numbers"), _CUSTOM)
         self.preset.currentIndexChanged.connect(self._take_preset)
-        section.add("Preset", self.preset, tip="A named workload: what a typical request looks like.")
+        section.add(tr("Preset"), self.preset, tip=tr("A named workload: what a typical request looks like."))
         self.preset_text = label("", "small", wrap=True)
         section.add_under(self.preset_text)
         self.show_workload = button(
-            "Change workload", "quiet", tip="Set the numbers of the workload yourself."
+            tr("Change workload"), "quiet", tip=tr("Set the numbers of the workload yourself.")
         )
         self.show_workload.setCheckable(True)
         self.workload = WorkloadFields()
@@ -100,35 +101,43 @@ class TuneSetup(QWidget):
         return section
 
     def _goal_section(self) -> Section:
-        section = Section("What should be best")
+        section = Section(tr("What should be best"))
         self.objective = QComboBox()
         for goal, (title, text) in OBJECTIVES.items():
             self.objective.addItem(title, goal)
             self.objective.setItemData(self.objective.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
         self.objective.currentIndexChanged.connect(self._edited)
-        section.add("Goal", self.objective)
+        section.add(tr("Goal"), self.objective)
         self.objective_text = label("", "small", wrap=True)
         section.add_under(self.objective_text)
         self.memory = limit(4096, unit="GiB", step=0.5, decimals=2)
         self.ttft = limit(3_600_000, unit="ms", step=50, decimals=0)
         self.itl = limit(600_000, unit="ms", step=5, decimals=0)
         for name, field, tip in (
-            ("Memory at most", self.memory, "Settings that need more main memory do not count."),
-            ("TTFT at most", self.ttft, "Time to the first token, from when the prompt is handed over."),
-            ("ITL at most", self.itl, "Inter-token latency: the time between two tokens of the answer."),
+            (tr("Memory at most"), self.memory, tr("Settings that need more main memory do not count.")),
+            (
+                tr("TTFT at most"),
+                self.ttft,
+                tr("Time to the first token, from when the prompt is handed over."),
+            ),
+            (
+                tr("ITL at most"),
+                self.itl,
+                tr("Inter-token latency: the time between two tokens of the answer."),
+            ),
         ):
             section.add(name, field, tip=tip)
             field.valueChanged.connect(self._edited)
         return section
 
     def _how_section(self) -> Section:
-        section = Section("How to look for it")
+        section = Section(tr("How to look for it"))
         self.budget = BudgetChoice()
         self.budget.changed.connect(self._edited)
-        section.add("Time", self.budget)
+        section.add(tr("Time"), self.budget)
         self.changes = ChangesChoice()
         self.changes.changed.connect(self._edited)
-        section.add("May change", self.changes)
+        section.add(tr("May change"), self.changes)
         return section
 
     def _plan(self) -> QFrame:
@@ -138,7 +147,7 @@ class TuneSetup(QWidget):
         column = QVBoxLayout(frame)
         column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
         column.setSpacing(GRID)
-        column.addWidget(label("What will happen", "section"))
+        column.addWidget(label(tr("What will happen"), "section"))
         self.plan = label("", "secondary", wrap=True)
         column.addWidget(self.plan)
         return frame
@@ -198,15 +207,19 @@ class TuneSetup(QWidget):
         """
         path = self.model.text().strip()
         if not path:
-            raise UsageError("No model is chosen.", todo="Choose a GGUF file, or drop one on the window.")
+            raise UsageError(
+                tr("No model is chosen."), todo=tr("Choose a GGUF file, or drop one on the window.")
+            )
         workload = self._workload()
         name: ObjectiveName = self.objective.currentData()
         if name == "prefill" and not workload.prompt:
-            raise UsageError("The goal is reading fast, but the workload has no prompt.")
+            raise UsageError(tr("The goal is reading fast, but the workload has no prompt."))
         if name == "decode" and not workload.generate:
-            raise UsageError("The goal is generating fast, but the workload generates nothing.")
+            raise UsageError(tr("The goal is generating fast, but the workload generates nothing."))
         if self.changes.vary() == ():
-            raise UsageError("Nothing may be changed, so there is nothing to find.", todo="Check a question.")
+            raise UsageError(
+                tr("Nothing may be changed, so there is nothing to find."), todo=tr("Check a question.")
+            )
         preset = self._presets.get(str(self.preset.currentData()))
         memory = round(self.memory.value() * 2**30)
         return TuneRequest(
@@ -228,7 +241,7 @@ class TuneSetup(QWidget):
         try:
             return self.workload.workload()
         except ValidationError as error:
-            raise UsageError("The workload has neither prompt nor generated tokens.") from error
+            raise UsageError(tr("The workload has neither prompt nor generated tokens.")) from error
 
     # ------------------------------------------------------------- reacting
 
@@ -241,11 +254,11 @@ class TuneSetup(QWidget):
 
     def _edited(self) -> None:
         preset = self._presets.get(str(self.preset.currentData()))
-        said = preset.description if preset else "A workload of your own."
+        said = preset.description if preset else tr("A workload of your own.")
         try:
             numbers = workload_text(self.workload.workload())
         except ValidationError:
-            numbers = "no tokens"
+            numbers = tr("no tokens")
         self.preset_text.setText(f"{said} {numbers[:1].upper()}{numbers[1:]}.")
         self.objective_text.setText(OBJECTIVES[self.objective.currentData()][1])
         try:

@@ -32,14 +32,15 @@ from tunesmith.gui.icons import application_icon, icon
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import Page, label
 from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
+from tunesmith.wording import tr
 
 PAGES: tuple[tuple[str, str], ...] = (
-    ("models", "Models"),
-    ("tune", "Tune"),
-    ("chat", "Try it"),
-    ("profiles", "Profiles"),
-    ("compare", "Compare"),
-    ("machine", "Machine"),
+    ("models", tr("Models")),
+    ("tune", tr("Tune")),
+    ("chat", tr("Try it")),
+    ("profiles", tr("Profiles")),
+    ("compare", tr("Compare")),
+    ("machine", tr("Machine")),
 )
 MINIMUM = QSize(900, 600)
 FIRST = QSize(1280, 800)
@@ -52,7 +53,7 @@ class Rail(QFrame):
         super().__init__()
         self.setObjectName("rail")
         self.setFixedWidth(RAIL_WIDTH)
-        self.setAccessibleName("Pages")
+        self.setAccessibleName(tr("Pages"))
         self._buttons: dict[str, QToolButton] = {}
         self._group = QButtonGroup(self)
         column = QVBoxLayout(self)
@@ -61,7 +62,7 @@ class Rail(QFrame):
         for number, (name, title) in enumerate(PAGES, start=1):
             column.addWidget(self._button(name, title, show, f"Ctrl+{number}"))
         column.addStretch()
-        column.addWidget(self._button("settings", "Settings", show, "Ctrl+,"))
+        column.addWidget(self._button("settings", tr("Settings"), show, "Ctrl+,"))
 
     def _button(self, name: str, title: str, show: Callable[[str], None], keys: str) -> QToolButton:
         made = QToolButton()
@@ -196,9 +197,9 @@ class MainWindow(QMainWindow):
         bar.setSizeGripEnabled(False)
         self.machine_label, self.memory_label, self.quiet_label = label(""), label(""), label("")
         for widget, name in (
-            (self.machine_label, "Machine class"),
-            (self.memory_label, "Free memory"),
-            (self.quiet_label, "How quiet the machine is"),
+            (self.machine_label, tr("Machine class")),
+            (self.memory_label, tr("Free memory")),
+            (self.quiet_label, tr("How quiet the machine is")),
         ):
             widget.setAccessibleName(name)
         bar.addWidget(self.machine_label)
@@ -206,17 +207,17 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self.quiet_label)
 
     def _add_menus(self) -> None:
-        file_menu = self.menuBar().addMenu("&File")
-        self._action(file_menu, "&Open model…", QKeySequence.StandardKey.Open, self._ask_for_model)
-        self._action(file_menu, "Add &folder…", "Ctrl+Shift+O", self._ask_for_folder)
+        file_menu = self.menuBar().addMenu(tr("&File"))
+        self._action(file_menu, tr("&Open model…"), QKeySequence.StandardKey.Open, self._ask_for_model)
+        self._action(file_menu, tr("Add &folder…"), "Ctrl+Shift+O", self._ask_for_folder)
         file_menu.addSeparator()
-        self._action(file_menu, "&Quit", QKeySequence.StandardKey.Quit, self.close)
-        view = self.menuBar().addMenu("&View")
+        self._action(file_menu, tr("&Quit"), QKeySequence.StandardKey.Quit, self.close)
+        view = self.menuBar().addMenu(tr("&View"))
         for number, (name, title) in enumerate(PAGES, start=1):
             self._action(view, title, f"Ctrl+{number}", partial(self.show_page, name))
         view.addSeparator()
-        self._action(view, "Settings", "Ctrl+,", lambda: self.show_page("settings"))
-        help_menu = self.menuBar().addMenu("&Help")
+        self._action(view, tr("Settings"), "Ctrl+,", lambda: self.show_page("settings"))
+        help_menu = self.menuBar().addMenu(tr("&Help"))
         about = QAction(f"Tunesmith {__version__}", self)
         about.setEnabled(False)
         help_menu.addAction(about)
