@@ -242,6 +242,11 @@ QToolButton[role="icon"] {{ border: 1px solid transparent; border-radius: 5px; p
 QToolButton[role="icon"]:hover {{ border-color: {c.line}; }}
 QToolButton[role="icon"]:checked {{ background: {c.selection}; }}
 QToolButton[role="icon"]:focus {{ border-color: {c.accent}; }}
+QToolButton[role="help"] {{ border: 1px solid {c.limit}; border-radius: 8px; background: transparent;
+  color: {c.secondary}; font-size: 11px; padding: 0; min-width: 14px; max-width: 14px; min-height: 14px;
+  max-height: 14px; }}
+QToolButton[role="help"]:hover {{ border-color: {c.text}; color: {c.text}; }}
+QToolButton[role="help"]:focus {{ border-color: {c.accent}; color: {c.accent}; }}
 QCheckBox:disabled, QRadioButton:disabled {{ color: {c.disabled}; }}
 QCheckBox:focus, QRadioButton:focus {{ color: {c.accent}; }}
 """
