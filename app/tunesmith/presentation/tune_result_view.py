@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
-from tunesmith.domain.settings import setting_spec
 from tunesmith.domain.workload import ObjectiveName
 from tunesmith.presentation.measure_text import noise_sentence
 from tunesmith.presentation.numbers import (
@@ -39,7 +38,6 @@ class ChangeRow:
     """One setting that changed."""
 
     setting: str
-    explanation: str
     before: str
     after: str
     effect: str
@@ -182,11 +180,7 @@ def _change(change: Change) -> ChangeRow:
         effect = _percent(change.effect.median, places)
         if low is not None and high is not None:
             interval = f"{_percent(low, places)} to {_percent(high, places)}"
-    try:
-        explanation = setting_spec(change.setting).explanation
-    except KeyError:  # a profile of a newer version
-        explanation = ""
-    return ChangeRow(change.setting, explanation, change.before, change.after, effect, interval)
+    return ChangeRow(change.setting, change.before, change.after, effect, interval)
 
 
 def _parts(quantity: Quantity | None, unit: str) -> tuple[str, str]:
