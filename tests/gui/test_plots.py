@@ -17,10 +17,12 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.record_run import recorded
 from tests.gui.simulated_run import simulated
+from tunesmith.gui import line_plot
 from tunesmith.gui.candidates_table import INTERVAL, STATE, CandidatesTable
-from tunesmith.gui.line_plot import clock_text, x_end, y_end
+from tunesmith.gui.line_plot import axis_text, clock_text, x_end, y_end
 from tunesmith.gui.plots import LivePlots
 from tunesmith.gui.theme import DARK, LIGHT
+from tunesmith.gui.tune_running import TuneRunning
 from tunesmith.presentation.live import LiveView
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
@@ -104,6 +106,66 @@ def test_the_memory_limit_is_dotted_only_when_in_reach(plots: LivePlots, view: L
     assert plots.memory._limit.pen.style() == Qt.PenStyle.DotLine
     plots.show_run(view, memory_limit_mib=64_000)
     assert not plots.memory._limit.isVisible()
+
+
+def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePlots, view: LiveView) -> None:
+    decode = plots.decode
+    assert not decode._limit.isVisible()
+    plots.show_run(view, decode_limit=152)
+    assert decode._limit.isVisible()
+    assert decode._limit.value() == 152
+    assert decode._limit.pen.style() == Qt.PenStyle.DotLine
+    assert decode._limit_label.toPlainText() == "limit 152 tok/s"
+    assert decode.getPlotItem().viewRange()[1][1] >= 152
+    plots.move(view)
+    assert decode._limit.isVisible(), "a replay keeps it"
+    plots.show_run(view)
+    assert not decode._limit.isVisible()
+    assert decode.getPlotItem().viewRange()[1][1] < 120
+
+
+def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
+    plots: LivePlots, view: LiveView
+) -> None:
+    plots.show_run(view, decode_limit=1000)
+    assert not plots.decode._limit.isVisible()
+    assert plots.decode.getPlotItem().viewRange()[1][1] < 120
+
+
+@pytest.mark.parametrize(("limit", "edge"), [(150.0, 1.0), (66.0, 0.0)])
+def test_the_labels_of_limit_and_baseline_never_lie_on_each_other(
+    plots: LivePlots, view: LiveView, limit: float, edge: float
+) -> None:
+    plots.show_run(view, decode_limit=limit)
+    assert plots.decode._limit_label.anchor.x() == edge
+
+
+def test_the_state_of_the_machine_is_read_out_over_the_plots_in_a_replay_too(
+    qtbot: QtBot, view: LiveView
+) -> None:
+    running = TuneRunning(LIGHT)
+    qtbot.addWidget(running)
+    running.resize(900, 500)
+    running.show()
+    running.show_run(LiveView(), replay=True)
+    row = running.read_outs
+    assert not any(row.value(kind).isVisible() for kind in ("temperature", "clock", "power", "load"))
+    height = row.height()
+    running.show_run(view, replay=True)
+    shown = [kind for kind in ("temperature", "clock", "power", "load") if row.value(kind).isVisible()]
+    assert shown == ["temperature", "load"], "clock and power were not read in this run"
+    assert row.value("temperature").text().endswith(" °C")
+    assert "/sys/class/hwmon" in row.value("temperature").toolTip()
+    assert row.value("load").text() == "quiet machine"
+    assert row.height() == height
+    assert running.slider.value() == running.slider.maximum()
+
+
+def test_numbers_of_an_axis_have_the_marks_of_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = (0.75, 80, 1500, 20_000)
+    assert [axis_text(value) for value in values] == ["0.75", "80", "1,500", "20,000"]
+    monkeypatch.setattr(line_plot, "decimal_mark", lambda: ",")
+    assert [axis_text(value) for value in values] == ["0,75", "80", "1.500", "20.000"]
 
 
 def test_a_switch_of_theme_recolours_lines(plots: LivePlots) -> None:

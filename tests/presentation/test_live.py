@@ -15,8 +15,10 @@ from tunesmith.domain.events import (
     StageStarted,
     TokensTimed,
     TrialFailed,
+    TrialMeasured,
     TrialStarted,
 )
+from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
 from tunesmith.presentation.candidates import CandidateRow
 from tunesmith.presentation.live import LiveView
@@ -144,6 +146,50 @@ def test_the_nearest_value_is_found_only_near() -> None:
         series.add(second, second * 10)
     assert series.near(1.2, within=0.5) == 10
     assert series.near(9, within=0.5) is None
+
+
+def measured(**conditions: float | None) -> Event:
+    told = Conditions.model_validate(
+        {"foreign_cores": None, "wait_share": None, "steal_cores": None, **conditions}
+    )
+    (first,) = [e for e in simulated().events if isinstance(e, TrialMeasured)][:1]
+    return first.model_copy(update={"sample": first.sample.model_copy(update={"conditions": told})})
+
+
+def told(view: LiveView) -> dict[str, str]:
+    return {one.kind: one.text for one in view.read_outs}
+
+
+def test_only_what_can_be_read_is_read_out() -> None:
+    assert LiveView().read_outs == ()
+    assert told(folded(measured())) == {}
+    assert told(folded(measured(temperature_celsius=62.6))) == {"temperature": "63 °C"}
+    every = folded(measured(temperature_celsius=62.6, cpu_mhz=3104.2, package_watts=41.3, foreign_cores=0.21))
+    assert [one.text for one in every.read_outs] == ["63 °C", "3.1 GHz", "41 W", "other programs 0.2 cores"]
+    assert all(one.name and one.tip for one in every.read_outs)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        ({"cpu_mhz": 800.0}, "800 MHz"),
+        ({"cpu_mhz": 5000.0}, "5.0 GHz"),
+        ({"package_watts": 6.28}, "6.3 W"),
+        ({"foreign_cores": 0.04}, "quiet machine"),
+    ],
+)
+def test_a_read_out_is_no_longer_than_it_needs(conditions: dict[str, float], text: str) -> None:
+    assert list(told(folded(measured(**conditions))).values()) == [text]
+
+
+def test_what_one_sample_is_too_short_to_tell_stays_as_it_was() -> None:
+    view = folded(
+        measured(foreign_cores=1.2, package_watts=40, cpu_mhz=3000),
+        measured(foreign_cores=None, package_watts=None, cpu_mhz=2000),
+    )
+    assert told(view) == {"clock": "2.0 GHz", "power": "40 W", "load": "other programs 1.2 cores"}
+    assert view.busy
+    assert [one.kind for one in view.read_outs if one.warns] == ["load"]
 
 
 @pytest.mark.parametrize(

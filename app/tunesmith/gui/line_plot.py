@@ -13,9 +13,12 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QResizeEvent
 from tunesmith.gui.theme import Colours
 from tunesmith.presentation.series import Series, Ticks
 from tunesmith.presentation.tune_result_view import spoken_number
+from tunesmith.wording import decimal_mark, tr
 
 _AXIS_WIDTH = 48
 _AXIS_PX = 11
+_LABELS_PX = 36
+"""Lines nearer than this have no room for the labels of both at one edge."""
 _SPANS = (30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400, 604_800)
 """Ends of the x axis, seconds."""
 _TICK_STEPS = (5, 10, 20, 60, 120, 300, 600, 1200, 3600, 7200, 21_600, 86_400)
@@ -34,6 +37,12 @@ def y_end(highest: float) -> float:
     return float(
         next(step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if highest * 1.08 <= step * scale) * scale
     )
+
+
+def axis_text(value: float) -> str:
+    """Such as ``0.75``, ``80`` or ``20,000``, with the marks of the language spoken."""
+    text = f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    return text.translate({ord(","): ".", ord("."): ","}) if decimal_mark() == "," else text
 
 
 def clock_text(seconds: float) -> str:
@@ -129,11 +138,26 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
 
     # ------------------------------------------------------------- data
 
-    def draw(self, series: Series, *, seconds: float, baseline: float | None, unit: str) -> None:
-        """Draw what is new of a line, if anything is."""
+    def draw(
+        self,
+        series: Series,
+        *,
+        seconds: float,
+        baseline: float | None,
+        unit: str,
+        reach: float | None = None,
+    ) -> None:
+        """Draw what is new of a line, if anything is.
+
+        Args:
+            seconds: the time of the newest event of the run.
+            baseline: where the dashed line lies; None for none.
+            unit: of all values.
+            reach: a value that has to be on the axis as well, such as a limit; None for none.
+        """
         if series.added != self._drawn:
             self._drawn = series.added
-            self._highest = max(self._highest, series.highest, baseline or 0.0)
+            self._highest = max(self._highest, series.highest, baseline or 0.0, reach or 0.0)
             self._set_line(series, seconds)
         self.step_axes(seconds, self._highest)
         self._set_baseline(baseline, unit)
@@ -177,7 +201,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         if top != self._top:
             self._top = top
             lines = [top / 2, top] if self.height() < 90 else [top / 4, top / 2, 3 * top / 4, top]
-            self._left.setTicks([[(0.0, "0"), *((v, f"{v:,.4g}") for v in (top / 2, top))]])
+            self._left.setTicks([[(0.0, "0"), *((v, axis_text(v)) for v in (top / 2, top))]])
             for one, value in zip(self._grid, [*lines, *[0.0] * 4], strict=False):
                 one.setValue(value)
             self._reach_up()
@@ -188,7 +212,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self._baseline_text.setVisible(shown)
         if value is not None and self._baseline.value() != value:
             self._baseline.setValue(value)
-            self._baseline_text.setText(f"defaults {spoken_number(value)} {unit}")
+            self._baseline_text.setText(tr("defaults {value} {unit}", value=spoken_number(value), unit=unit))
         if value is not None:
             self._baseline_text.setPos(self._end, value)
             above = value < 0.75 * self._top
@@ -201,7 +225,13 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         if value is not None:
             self._limit.setValue(value)
             self._limit_label.setText(text)
-            self._limit_label.setPos(self._end, value)
+            left = self._baseline.isVisible() and self._pixels(value - self._baseline.value()) < _LABELS_PX
+            self._limit_label.setAnchor((0 if left else 1, 0))
+            self._limit_label.setPos(0 if left else self._end, value)
+
+    def _pixels(self, distance: float) -> float:
+        """How far two values lie apart on the screen."""
+        return abs(distance) / self._top * max(1, self.height() - self._bottom.height())
 
     def draw_ticks(self, ticks: Ticks) -> None:
         """Short marks at the foot where the candidate changed, and names where there is room for them."""

@@ -14,8 +14,11 @@ from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID, Colours, tabular
 from tunesmith.presentation.live import LiveView
 from tunesmith.presentation.tune_result_view import spoken_number
+from tunesmith.wording import tr, trc
 
 READING_WIDTH = 124
+_LIMIT_REACH = 4.0
+"""A limit this many times above what was measured is still drawn."""
 
 
 class Reading(QWidget):
@@ -30,7 +33,7 @@ class Reading(QWidget):
         self._name = label(name, "small")
         self.value = label("–")
         self.value.setFont(tabular(self.value.font(), pixels=22, bold=True))
-        self.value.setAccessibleName(f"{name} now")
+        self.value.setAccessibleName(tr("{name} now", name=name))
         self._unit = label(unit, "small")
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -62,13 +65,16 @@ class LivePlots(QWidget):
         super().__init__()
         self._view = LiveView()
         self._memory_limit_mib: float | None = None
+        self._decode_limit: float | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.decode = LinePlot("Decode, tokens per second over time", named=True)
-        self.prefill = LinePlot("Prefill, tokens per second over time")
-        self.memory = LinePlot("Memory of the process over time, MiB", show_times=True)
-        self.readings = [Reading("Decode", "tok/s"), Reading("Prefill", "tok/s"), Reading("Memory", "MiB")]
+        self.decode = LinePlot(tr("Decode, tokens per second over time"), named=True)
+        self.prefill = LinePlot(tr("Prefill, tokens per second over time"))
+        self.memory = LinePlot(tr("Memory of the process over time, MiB"), show_times=True)
+        self.readings = [
+            Reading(tr("Decode"), "tok/s"), Reading(tr("Prefill"), "tok/s"), Reading(tr("Memory"), "MiB"),
+        ]  # fmt: skip
         for plot, reading, share in zip(self.plots, self.readings, (4, 4, 3), strict=True):
             row = QHBoxLayout()
             row.setSpacing(0)
@@ -91,10 +97,21 @@ class LivePlots(QWidget):
             plot.recolour(colours, line)
             reading.recolour(line)
 
-    def show_run(self, view: LiveView, *, memory_limit_mib: float | None = None) -> None:
-        """Show another run from now on."""
+    def show_run(
+        self, view: LiveView, *, memory_limit_mib: float | None = None, decode_limit: float | None = None
+    ) -> None:
+        """Show another run from now on.
+
+        Args:
+            memory_limit_mib: what the run may use at most; None for no limit.
+            decode_limit: tokens/s that this machine cannot surpass with this model; None if unknown.
+        """
+        self._memory_limit_mib, self._decode_limit = memory_limit_mib, decode_limit
+        self.move(view)
+
+    def move(self, view: LiveView) -> None:
+        """Show the same run at another time."""
         self._view = view
-        self._memory_limit_mib = memory_limit_mib
         for plot in self.plots:
             plot.forget()
         self.refresh()
@@ -104,22 +121,30 @@ class LivePlots(QWidget):
         if not self.isVisible() or self.window().isMinimized():
             return
         view, seconds = self._view, self._view.seconds
-        self.decode.draw(view.decode, seconds=seconds, baseline=view.baseline_speed("decode"), unit="tok/s")
-        self.prefill.draw(
-            view.prefill, seconds=seconds, baseline=view.baseline_speed("prefill"), unit="tok/s"
+        baselines = {"decode": view.baseline_speed("decode"), "prefill": view.baseline_speed("prefill")}
+        decode_limit = self._decode_limit_in_reach()
+        self.decode.draw(
+            view.decode, seconds=seconds, baseline=baselines["decode"], unit="tok/s", reach=decode_limit
         )
+        self.prefill.draw(view.prefill, seconds=seconds, baseline=baselines["prefill"], unit="tok/s")
         self.memory.draw(view.memory_mib, seconds=seconds, baseline=None, unit="MiB")
-        self.memory.set_limit(self._limit_in_reach(), "your limit")
+        self.decode.set_limit(decode_limit, _limit_text(decode_limit))
+        self.memory.set_limit(self._memory_limit_in_reach(), tr("your limit"))
         for plot in self.plots:
             plot.draw_ticks(view.ticks)
         lines = (view.decode, view.prefill, view.memory_mib)
         for reading, line in zip(self.readings, lines, strict=True):
             reading.show_value(line.latest)
 
-    def _limit_in_reach(self) -> float | None:
+    def _memory_limit_in_reach(self) -> float | None:
         """The memory limit, unless it lies far above everything measured."""
         limit = self._memory_limit_mib
         return limit if limit is not None and limit <= y_end(self._view.memory_mib.highest) else None
+
+    def _decode_limit_in_reach(self) -> float | None:
+        """The physical limit, unless the line would lie flat at the foot under it."""
+        limit = self._decode_limit
+        return limit if limit is not None and limit <= _LIMIT_REACH * self._view.decode.highest else None
 
     # ------------------------------------------------------------- reading with the mouse
 
@@ -145,9 +170,9 @@ class LivePlots(QWidget):
         within = max(1.0, x_end(self._view.seconds) / 100)
         pieces = [clock_text(seconds), self._view.ticks.at(seconds)]
         for name, line, unit in (
-            ("decode", self._view.decode, "tok/s"),
-            ("prefill", self._view.prefill, "tok/s"),
-            ("memory", self._view.memory_mib, "MiB"),
+            (trc("reading", "decode"), self._view.decode, "tok/s"),
+            (trc("reading", "prefill"), self._view.prefill, "tok/s"),
+            (trc("reading", "memory"), self._view.memory_mib, "MiB"),
         ):
             value = line.near(seconds, within=within)
             if value is not None:
@@ -158,3 +183,7 @@ class LivePlots(QWidget):
         """Names of candidates may find room, or lose it."""
         super().resizeEvent(event)
         self.refresh()
+
+
+def _limit_text(value: float | None) -> str:
+    return "" if value is None else tr("limit {value} {unit}", value=spoken_number(value), unit="tok/s")

@@ -17,11 +17,13 @@ from PySide6.QtWidgets import (
 from tunesmith.gui.candidates_table import CandidatesTable
 from tunesmith.gui.page import button, label
 from tunesmith.gui.plots import LivePlots
+from tunesmith.gui.read_outs import ReadOutRow
 from tunesmith.gui.theme import GRID, Colours, tabular
 from tunesmith.presentation.live import LiveView
+from tunesmith.wording import tr
 
 _PARTS = 1000
-_HINT = "Dashed: llama.cpp's defaults. Marks at the foot: another candidate. Point at a plot to read it."
+_HINT = tr("Dashed: llama.cpp's defaults. Marks at the foot: another candidate. Point at a plot to read it.")
 
 
 class TuneRunning(QWidget):
@@ -41,7 +43,7 @@ class TuneRunning(QWidget):
         self.progress = QProgressBar()
         self.progress.setRange(0, _PARTS)
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress of the tune")
+        self.progress.setAccessibleName(tr("Progress of the tune"))
         column.addWidget(self.progress)
         column.addWidget(self._body(colours), 1)
 
@@ -67,6 +69,8 @@ class TuneRunning(QWidget):
         column = QVBoxLayout(frame)
         column.setContentsMargins(GRID, GRID, GRID, 4)
         column.setSpacing(2)
+        self.read_outs = ReadOutRow()
+        column.addWidget(self.read_outs)
         self.plots = LivePlots(colours)
         column.addWidget(self.plots, 1)
         column.addLayout(self._foot())
@@ -84,20 +88,18 @@ class TuneRunning(QWidget):
         row.setSpacing(GRID)
         self.reading = label(_HINT, "small")
         self.reading.setMinimumWidth(40)
-        self.surroundings = label("", "small")
-        self.freeze = button("Freeze view", "quiet", tip="Hold the view still; the run goes on.")
+        self.freeze = button(tr("Freeze view"), "quiet", tip=tr("Hold the view still; the run goes on."))
         self.freeze.setCheckable(True)
         self.freeze.toggled.connect(self._set_frozen)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _PARTS)
         self.slider.setValue(_PARTS)
-        self.slider.setAccessibleName("Time in the run")
+        self.slider.setAccessibleName(tr("Time in the run"))
         self.slider.setFixedWidth(GRID * 20)
         self.slider.hide()
         self.slider.valueChanged.connect(lambda value: self.replay_moved.emit(value / _PARTS))
         self.plots.pointed.connect(lambda text: self.reading.setText(text or _HINT))
         row.addWidget(self.reading, 1)
-        row.addWidget(self.surroundings)
         row.addWidget(self.slider)
         row.addWidget(self.freeze)
         return row
@@ -105,21 +107,35 @@ class TuneRunning(QWidget):
     # ------------------------------------------------------------- showing
 
     def show_run(
-        self, view: LiveView, *, memory_limit_mib: float | None = None, replay: bool = False
+        self,
+        view: LiveView,
+        *,
+        memory_limit_mib: float | None = None,
+        decode_limit: float | None = None,
+        replay: bool = False,
     ) -> None:
-        """Show another run from now on."""
+        """Show another run from now on.
+
+        Args:
+            memory_limit_mib: what the run may use at most; None for no limit.
+            decode_limit: tokens/s that this machine cannot surpass with this model; None if unknown.
+            replay: a stored run, with a slider over its time.
+        """
         self._view = view
         self.freeze.setChecked(False)
         self.freeze.setVisible(not replay)
         self.slider.setVisible(replay)
-        self.plots.show_run(view, memory_limit_mib=memory_limit_mib)
+        self.slider.blockSignals(True)  # noqa: FBT003 (Qt's name)
+        self.slider.setValue(_PARTS)
+        self.slider.blockSignals(False)  # noqa: FBT003 (Qt's name)
+        self.plots.show_run(view, memory_limit_mib=memory_limit_mib, decode_limit=decode_limit)
         self.table.show_run(view.candidates)
         self._tell()
 
     def move_replay(self, view: LiveView) -> None:
         """Show the same run at another time."""
         self._view = view
-        self.plots.show_run(view)
+        self.plots.move(view)
         self.table.show_run(view.candidates)
         self._tell()
 
@@ -133,15 +149,11 @@ class TuneRunning(QWidget):
 
     def _tell(self, *, paused: bool = False) -> None:
         view = self._view
-        _say(self.step, "Paused after this sample" if paused else view.step)
+        _say(self.step, tr("Paused after this sample") if paused else view.step)
         _say(self.candidate, view.candidate if view.end is None else "")
         _say(self.left, view.progress_text if view.taken else "")
         self.progress.setValue(round(view.fraction * _PARTS))
-        _say(self.surroundings, view.surroundings_text[:1].upper() + view.surroundings_text[1:])
-        role = "warning" if view.busy else "small"
-        if self.surroundings.property("role") != role:
-            self.surroundings.setProperty("role", role)
-            self.surroundings.style().polish(self.surroundings)
+        self.read_outs.show_all(view.read_outs)
 
     def _set_frozen(self, on: bool) -> None:  # noqa: FBT001 (a slot)
         self._frozen = on

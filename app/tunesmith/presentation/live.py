@@ -37,14 +37,16 @@ from tunesmith.domain.events import (
 from tunesmith.domain.measurement import Conditions, Sample
 from tunesmith.presentation.candidates import OUT, Candidates
 from tunesmith.presentation.numbers import duration_text
+from tunesmith.presentation.read_outs import BUSY_CORES, ReadOut, newest, read_outs
 from tunesmith.presentation.series import Series, Ticks
+from tunesmith.wording import tr
 
 MIB = 2**20
 _PILOT = "pilot"
 _BASELINE_SAMPLES = 400
 """Of the baseline's speeds, the newest so many make its line."""
 _SENTENCES = 400
-_STEPS = {"pilot": "A first look at the defaults", "confirm": "Confirming in fresh processes"}
+_STEPS = {"pilot": tr("A first look at the defaults"), "confirm": tr("Confirming in fresh processes")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class LiveView:
         self.ticks = Ticks()
         self.candidates = Candidates()
         self.candidate = ""
-        self.step = "Looking at the machine and the model"
+        self.step = tr("Looking at the machine and the model")
         self.fraction = 0.0
         self.eta_seconds: float | None = None
         self.conditions: Conditions | None = None
@@ -112,7 +114,8 @@ class LiveView:
             case CandidateStanding():
                 self.candidates.stand(event)
                 if event.state in OUT and event.why:
-                    self._say_once(event.stage, event.candidate, f"{event.candidate} is out: {event.why}")
+                    sentence = tr("{candidate} is out: {why}", candidate=event.candidate, why=event.why)
+                    self._say_once(event.stage, event.candidate, sentence)
             case StageStarted(title=title):
                 self.candidates.start(event)
                 self.step = title
@@ -125,10 +128,11 @@ class LiveView:
                 self.fraction, self.eta_seconds = fraction, eta
             case TrialFailed(candidate=candidate, message=message):
                 self.candidates.fail(event)
-                self._say(f"{candidate} could not be measured: {message}")
+                self._say(tr("{candidate} could not be measured: {why}", candidate=candidate, why=message))
             case RoundDiscarded(drift=drift):
+                change = f"{100 * abs(drift):.0f}"
                 self._say(
-                    f"A round is repeated: the machine's speed changed by {100 * abs(drift):.0f}% in it"
+                    tr("A round is repeated: the machine's speed changed by {change}% in it", change=change)
                 )
             case RunStarted():
                 self._begin(event)
@@ -156,28 +160,20 @@ class LiveView:
     @property
     def progress_text(self) -> str:
         """Such as ``42% · about 1 min 20 s left``."""
-        share = f"{100 * self.fraction:.0f}%"
+        share = tr("{share}%", share=f"{100 * self.fraction:.0f}")
         if self.end is not None or not self.eta_seconds:
             return share
-        return f"{share} · about {duration_text(_coarse(self.eta_seconds))} left"
+        return tr("{share} · about {time} left", share=share, time=duration_text(_coarse(self.eta_seconds)))
 
     @property
-    def surroundings_text(self) -> str:
-        """Foreign load and temperature of the last sample; empty where neither can be read."""
-        if self.conditions is None:
-            return ""
-        pieces = []
-        if self.conditions.foreign_cores is not None:
-            cores = self.conditions.foreign_cores
-            pieces.append("quiet machine" if cores < 0.05 else f"other programs use {cores:.1f} cores")
-        if self.conditions.temperature_celsius is not None:
-            pieces.append(f"{self.conditions.temperature_celsius:.0f} °C")
-        return " · ".join(pieces)
+    def read_outs(self) -> tuple[ReadOut, ...]:
+        """Temperature, clock, power and foreign load as last read; without those that cannot be."""
+        return read_outs(self.conditions)
 
     @property
     def busy(self) -> bool:
         """Whether other programs disturbed the last sample."""
-        return self.conditions is not None and (self.conditions.foreign_cores or 0.0) >= 0.3
+        return self.conditions is not None and (self.conditions.foreign_cores or 0.0) >= BUSY_CORES
 
     # ------------------------------------------------------------- folding
 
@@ -194,9 +190,13 @@ class LiveView:
         self.model_name = event.model_name
         self._baseline = event.baseline.digest
         self.end = None
-        self.step = "Loading the model"
-        verb = {"tune": "Tuning", "measure": "Measuring"}[event.kind]
-        self._say(f"{'Resuming' if event.resumed else verb} {event.model_name}")
+        self.step = tr("Loading the model")
+        if event.resumed:
+            self._say(tr("Resuming {model}", model=event.model_name))
+        elif event.kind == "tune":
+            self._say(tr("Tuning {model}", model=event.model_name))
+        else:
+            self._say(tr("Measuring {model}", model=event.model_name))
 
     def _add_speed(self, event: TokensTimed) -> None:
         if event.elapsed_ns > 0:
@@ -209,7 +209,7 @@ class LiveView:
     def _add_sample(self, event: TrialMeasured, sample: Sample) -> None:
         self.samples += 1
         self.noisy_samples += sample.noisy
-        self.conditions = sample.conditions
+        self.conditions = newest(self.conditions, sample.conditions)
         speeds: dict[Part, float | None] = {
             "prefill": sample.prefill_tokens_per_s, "decode": sample.decode_tokens_per_s
         }  # fmt: skip

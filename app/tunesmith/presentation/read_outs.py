@@ -1,0 +1,103 @@
+"""Own how a machine's state around the last sample reads: temperature, clock, power, foreign load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tunesmith.domain.measurement import Conditions
+from tunesmith.presentation.numbers import number
+from tunesmith.wording import tr
+
+BUSY_CORES = 0.3
+"""Other programs' load that is worth a warning, in cores."""
+_QUIET_CORES = 0.05
+
+TEMPERATURE, CLOCK, POWER, LOAD = "temperature", "clock", "power", "load"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOut:
+    """One of them: a few characters, and what it is."""
+
+    kind: str
+    name: str
+    text: str
+    tip: str
+    """What it is and where it is read from."""
+    warns: bool = False
+
+
+NAMES = {
+    TEMPERATURE: tr("Temperature of the processor"),
+    CLOCK: tr("Clock of the processor"),
+    POWER: tr("Power of the processor"),
+    LOAD: tr("Load by other programs"),
+}
+_TIPS = {
+    TEMPERATURE: tr(
+        "Temperature of the processor's hottest package, or core, right after the last sample. "
+        "Read from the system's sensors (Linux: /sys/class/hwmon)."
+    ),
+    CLOCK: tr(
+        "Clock of the processor right after the last sample, the mean of all cores. "
+        "Read from the system (Linux: cpufreq or /proc/cpuinfo); Windows tells the nominal one."
+    ),
+    POWER: tr(
+        "Power of the processor packages, the mean over the last sample. "
+        "Read from Linux's energy counters (/sys/class/powercap, RAPL)."
+    ),
+    LOAD: tr(
+        "What other programs used of the processor during the last sample, in cores. "
+        "Read from the system's count of CPU time, less the time of the process that is measured."
+    ),
+}
+
+
+def newest(known: Conditions | None, read: Conditions) -> Conditions:
+    """The conditions read last; what could not be read this time is as it was known before."""
+    if known is None:
+        return read
+    told = {name: value for name, value in read if value is not None}
+    return known.model_copy(update=told)
+
+
+def read_outs(conditions: Conditions | None) -> tuple[ReadOut, ...]:
+    """What could be read, in a fixed order; nothing for the rest."""
+    if conditions is None:
+        return ()
+    texts = {
+        TEMPERATURE: _temperature(conditions.temperature_celsius),
+        CLOCK: _clock(conditions.cpu_mhz),
+        POWER: _power(conditions.package_watts),
+        LOAD: _load(conditions.foreign_cores),
+    }
+    busy = (conditions.foreign_cores or 0.0) >= BUSY_CORES
+    return tuple(
+        ReadOut(kind, NAMES[kind], text, _TIPS[kind], warns=busy and kind == LOAD)
+        for kind, text in texts.items()
+        if text
+    )
+
+
+def _temperature(celsius: float | None) -> str:
+    return "" if celsius is None else f"{celsius:.0f} °C"
+
+
+def _clock(mhz: float | None) -> str:
+    if mhz is None:
+        return ""
+    return f"{mhz:.0f} MHz" if mhz < 1000 else f"{number(mhz / 1000, spread=0.1)} GHz"
+
+
+def _power(watts: float | None) -> str:
+    if watts is None:
+        return ""
+    return f"{watts:.0f} W" if watts >= 10 else f"{number(watts, spread=0.1)} W"
+
+
+def _load(cores: float | None) -> str:
+    if cores is None:
+        return ""
+    if cores < _QUIET_CORES:
+        return tr("quiet machine")
+    return tr("other programs {cores} cores", cores=number(cores, spread=0.1))
