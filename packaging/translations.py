@@ -10,6 +10,7 @@ import argparse
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "app" / "tunesmith"
+PRESETS = ROOT / "profiles" / "presets"
 FOLDER = ROOT / "resources" / "translations"
 TEMPLATE = FOLDER / "tunesmith.pot"
 HEADER = "# Texts of Tunesmith. Apache-2.0.\n#"
@@ -47,13 +49,16 @@ def po_path(language: str) -> Path:
 
 
 def collected() -> Catalog:
-    """Every text of the source."""
+    """Every text of the source, and of the presets that ship."""
     catalog = Catalog(project="Tunesmith", header_comment=HEADER, fuzzy=False, creation_date=NO_DAY)
-    # A folder of no package is no part of the program.
     found = extract_from_dir(SOURCES, keywords=KEYWORDS, comment_tags=("Translators:",))
     for name, _line, message, comments, context in sorted(found, key=lambda one: (one[0], one[1])):
         place = (SOURCES / name).relative_to(ROOT).as_posix()
         catalog.add(message, None, [(place, 0)], auto_comments=comments, context=context)
+    for path in sorted(PRESETS.glob("*.toml")):
+        values = tomllib.loads(path.read_text("utf-8"))
+        for key in ("title", "description"):
+            catalog.add(values[key], None, [(path.relative_to(ROOT).as_posix(), 0)])
     return catalog
 
 

@@ -19,10 +19,12 @@ from tunesmith.wording import (
     base_language,
     decimal_mark,
     language,
+    memory_unit,
     speak,
     speak_as_told,
     tell_workers,
     tr,
+    translated,
     trc,
     trn,
     units,
@@ -100,6 +102,19 @@ def test_names_are_filled_in_and_braces_mean_themselves_without_any(german: None
     assert tr("{name}", name="{other}") == "{other}", "what is filled in is not read again"
     speak("de")
     assert tr("{name} has braces {{}}", name="x") == "{} hat x"
+
+
+def test_a_shipped_files_texts_are_told_too_and_nothing_stays_nothing(german: None) -> None:
+    speak("de")
+    assert translated("Tune") == "Abstimmen"
+    assert translated("My own {title}") == "My own {title}"
+    assert translated("") == ""
+
+
+def test_memory_is_asked_for_in_the_unit_that_is_told() -> None:
+    assert memory_unit() == ("GiB", 2**30)
+    speak("en", "decimal")
+    assert memory_unit() == ("GB", 10**9)
 
 
 def test_workers_are_told_the_language_and_nobody_else_listens(german: None) -> None:

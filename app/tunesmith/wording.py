@@ -71,6 +71,11 @@ def units() -> Units:
     return _speech.units
 
 
+def memory_unit() -> tuple[str, int]:
+    """The unit that memory is asked for in, and its bytes."""
+    return ("GB", 1000**3) if _speech.units == "decimal" else ("GiB", 1024**3)
+
+
 def decimal_mark() -> str:
     """What stands before the decimals."""
     return "," if _speech.language in _DECIMAL_COMMA else "."
@@ -101,6 +106,11 @@ def trc(context: str, text: str, **values: object) -> str:
 def trn(one: str, many: str, count: int, **values: object) -> str:
     """A text for one or for several of something; ``{count}`` is filled in as well."""
     return _speech.catalog.ngettext(one, many, count).format(count=count, **values)
+
+
+def translated(text: str) -> str:
+    """A text of a file that ships with Tunesmith, such as a preset's title; a user's own stays as it is."""
+    return _speech.catalog.gettext(text) if text else ""
 
 
 def _catalog(code: str) -> gettext.NullTranslations | None:

@@ -26,7 +26,7 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
-from tunesmith.wording import tr
+from tunesmith.wording import memory_unit, tr, translated
 
 _CUSTOM = "custom"
 
@@ -82,7 +82,7 @@ class TuneSetup(QWidget):
         section = Section(tr("What you do with it"))
         self.preset = QComboBox()
         for name, preset in self._presets.items():
-            self.preset.addItem(preset.title, name)
+            self.preset.addItem(translated(preset.title), name)
         self.preset.addItem(tr("My own numbers"), _CUSTOM)
         self.preset.currentIndexChanged.connect(self._take_preset)
         section.add(tr("Preset"), self.preset, tip=tr("A named workload: what a typical request looks like."))
@@ -110,7 +110,8 @@ class TuneSetup(QWidget):
         section.add(tr("Goal"), self.objective)
         self.objective_text = label("", "small", wrap=True)
         section.add_under(self.objective_text)
-        self.memory = limit(4096, unit="GiB", step=0.5, decimals=2)
+        unit, self._unit_bytes = memory_unit()
+        self.memory = limit(4096, unit=unit, step=0.5, decimals=2)
         self.ttft = limit(3_600_000, unit="ms", step=50, decimals=0)
         self.itl = limit(600_000, unit="ms", step=5, decimals=0)
         for name, field, tip in (
@@ -190,7 +191,7 @@ class TuneSetup(QWidget):
         self.workload.set_workload(workload)
         self.objective.setCurrentIndex(self.objective.findData(objective.name))
         self._max_slowdown = objective.max_slowdown
-        self.memory.setValue((constraints.max_memory_bytes or 0) / 2**30)
+        self.memory.setValue((constraints.max_memory_bytes or 0) / self._unit_bytes)
         self.ttft.setValue(constraints.max_ttft_ms or 0)
         self.itl.setValue(constraints.max_itl_ms or 0)
         for blocker in blockers:
@@ -221,7 +222,7 @@ class TuneSetup(QWidget):
                 tr("Nothing may be changed, so there is nothing to find."), todo=tr("Check a question.")
             )
         preset = self._presets.get(str(self.preset.currentData()))
-        memory = round(self.memory.value() * 2**30)
+        memory = round(self.memory.value() * self._unit_bytes)
         return TuneRequest(
             model_path=str(Path(path).expanduser()),
             workload=workload,
@@ -254,7 +255,7 @@ class TuneSetup(QWidget):
 
     def _edited(self) -> None:
         preset = self._presets.get(str(self.preset.currentData()))
-        said = preset.description if preset else tr("A workload of your own.")
+        said = translated(preset.description) if preset else tr("A workload of your own.")
         try:
             numbers = workload_text(self.workload.workload())
         except ValidationError:
