@@ -16,8 +16,9 @@ from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import BUDGETS, Budget, Constraints, Objective, ObjectiveName, Workload
 from tunesmith.tuning.confirm import Confirmation, Confirmer
 from tunesmith.tuning.meter import Job, TrialFailure
+from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.space import baseline_settings
-from tunesmith.tuning.tuner import SearchResult, Tuner
+from tunesmith.tuning.tuner import Tuner
 
 MIB = 2**20
 CHAT = Workload(prompt=256, generate=128, depth=512)

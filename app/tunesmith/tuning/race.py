@@ -54,8 +54,9 @@ class Race:
     """
 
     def __init__(
-        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower"
-    ) -> None:
+        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower",
+        settle: bool = False,
+    ) -> None:  # fmt: skip
         """Line up.
 
         Args:
@@ -64,6 +65,8 @@ class Race:
             margin: ratio below which a difference does not matter; 0.02 is 2%.
             max_rounds: rounds after which the race ends undecided; at least 3.
             worse: what a lower score means, in a word.
+            settle: go on until every arm is proven to be at most the margin better than what holds, also
+                where no proof that it is better is in sight.
 
         Raises:
             ValueError: there are no arms, or two of one label.
@@ -77,6 +80,7 @@ class Race:
         self._margin = math.log1p(margin)
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
+        self._settle = settle
 
     @property
     def racing(self) -> list[Arm]:
@@ -175,7 +179,7 @@ class Race:
         )
         if self.interval(arm, holding)[1] <= self._margin:
             return f"no gain worth a change from {holding.label}: {change}, at most {most}"
-        in_sight = proof_in_sight(differences, self._alpha, horizon=self._horizon)
+        in_sight = self._settle or proof_in_sight(differences, self._alpha, horizon=self._horizon)
         if not in_sight and self.rounds < self._horizon:
             return f"no gain over {holding.label} in sight: {change} after {len(differences)} rounds"
         return ""

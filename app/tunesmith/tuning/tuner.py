@@ -5,67 +5,44 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from statistics import fmean
 
 from pydantic import ValidationError
 
-from tunesmith.domain.events import CandidateStanding, Event, Part, StageFinished, StageStarted
+from tunesmith.domain.events import Event, Part
 from tunesmith.domain.machine import Machine
-from tunesmith.domain.profile import Change
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.tuning.changes import changed, effect, given_changes
+from tunesmith.tuning import assurance
+from tunesmith.tuning.changes import given_changes
 from tunesmith.tuning.forecast import TYPICAL_ROUNDS, Forecast
+from tunesmith.tuning.heats import Heats
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
+from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option
 from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload
 from tunesmith.tuning.race import Arm, Race
+from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
 from tunesmith.tuning.space import Question, questions
 
 BASELINE_LABEL = "llama.cpp's defaults"
+ASSURANCE_SHARE = 0.25
+"""Part of the error probability kept for the final statement about all candidates."""
 BLIND_SPREAD = math.log(1.25)
 """Where others disturb most samples and a candidate may still be this much better, nothing was told."""
-
-
-@dataclass(slots=True)
-class SearchResult:
-    """What the search found; nothing of it is confirmed yet."""
-
-    settings: Settings
-    changes: tuple[Change, ...] = ()
-    budget_spent: bool = False
-    """The budget ran out before all questions were answered."""
-    candidates: int = 0
-    """How many candidates were measured besides what held."""
-    blind: tuple[str, ...] = ()
-    """Titles of questions that could not be answered for the noise that others made."""
-    slack: float = 0.0
-    """For ``memory``: how much slower it may become yet, as a logarithm."""
-    earlier: list[SearchResult] = field(default_factory=list)
-    """What held before, newest last: where to go back to if what holds can no longer be measured."""
-
-    def adopt(self, settings: Settings, changes: tuple[Change, ...], *, gain: float) -> None:
-        """Let other settings hold from now on."""
-        self.earlier.append(SearchResult(self.settings, self.changes, slack=self.slack))
-        self.settings, self.changes = settings, changes
-        self.slack += gain
-
-    def go_back(self) -> None:
-        """Let hold again what held before."""
-        before = self.earlier.pop()
-        self.settings, self.changes, self.slack = before.settings, before.changes, before.slack
 
 
 class Tuner:
     """Searches for better settings than the baseline, deterministic but for the samples it is given.
 
-    The error probability, one minus the request's confidence, is divided by the passes and, within each,
-    by the questions planned at its start, so that over the whole search the probability of any wrong
-    step is at most that; :class:`~tunesmith.tuning.race.Race` says what a wrong step is.
+    The error probability, one minus the request's confidence, is divided: a part is kept for the last
+    race, the rest is divided by the passes and, within each, by the questions planned at its start. So
+    over the whole search the probability of any wrong step is at most that;
+    :class:`~tunesmith.tuning.race.Race` says what a wrong step is. The last race, the assurance, is
+    between what holds and all candidates that are not yet proven to be at most the margin better; what is
+    proven in the end is in :class:`~tunesmith.tuning.considered.Considered`.
     """
 
     def __init__(
@@ -83,12 +60,17 @@ class Tuner:
             scorer=self.scorer, meter=meter, emit=emit, forecast=self.forecast,
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
         )  # fmt: skip
+        self._heats = Heats(request, rounds=self._rounds, forecast=self.forecast, emit=emit)
         self._memory: dict[str, int | None] = {}
         self._failed: dict[str, str] = {}
 
     @property
     def _out_of_time(self) -> bool:
         return self.forecast.search_left <= 0
+
+    @property
+    def _alpha(self) -> float:
+        return 1 - self._request.confidence
 
     # ------------------------------------------------------------- the search
 
@@ -119,12 +101,20 @@ class Tuner:
             self._pass(number, result, pace)
             if result.budget_spent or result.settings == before:
                 break
+        parts = self.scorer.measured_parts
+        course = Course(
+            assurance.STAGE, pace.workload(request.workload, parts), parts, self._memory, slack=result.slack
+        )
+        assurance.assure(
+            result, course, request=request, heats=self._heats, forecast=self.forecast,
+            alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
+        )  # fmt: skip
         return result
 
     def _pass(self, number: int, result: SearchResult, pace: Pace) -> None:
         measured = pace.workload(self._request.workload, self.scorer.measured_parts)
         plan = self._questions(result.settings, measured)
-        alpha = (1 - self._request.confidence) / self._request.budget.passes / max(1, len(plan))
+        alpha = self._alpha * (1 - ASSURANCE_SHARE) / self._request.budget.passes / max(1, len(plan))
         for place, planned in enumerate(plan):
             # asked anew each time: an earlier answer may have changed what is left to ask
             now = self._questions(result.settings, measured)
@@ -165,33 +155,22 @@ class Tuner:
         arms = [holding, *self._arms(question.options, result.settings)]
         if len(arms) == 1:
             return
-        race = Race(
-            arms, alpha=alpha, margin=self._request.margin, max_rounds=self._request.budget.max_rounds,
-            worse="worse" if self.scorer.objective.name == "memory" else "slower",
-        )  # fmt: skip
+        race = self._heats.line_up(arms, alpha=alpha, max_rounds=self._request.budget.max_rounds)
         course = self._course(stage, question, result, pace)
-        labels = tuple(arm.label for arm in arms)
-        self._emit(StageStarted(stage=stage, title=question.title, candidates=labels))
-        self.forecast.searching(question.title, len(arms), 0, ahead)
+        self._heats.begin(stage, question.title, race, ahead)
         self._learn_memory(stage, race, question)
-        while not race.finished and (decided := self._rounds.run(race, course)) is not None:
-            for arm in (*decided, *race.racing):
-                self._standing(stage, race, arm)
-            self.forecast.searching(question.title, len(race.racing), race.rounds, ahead)
+        self._heats.run(race, course, question.title, ahead)
         cut_short = race.undecided and self._out_of_time
         result.budget_spent |= cut_short
         winner = race.winner()
         self._note(result, race, question)
-        for arm in arms:
-            self._standing(stage, race, arm)
-        sentence = self._sentence(race, winner, question, cut_short=cut_short)
-        self._emit(StageFinished(stage=stage, winner=winner.label, sentence=sentence))
-        if winner is not holding:
-            found = effect(
-                race, winner, confidence=self._request.confidence, noisy=self._rounds.retaker.disturbed
-            )
-            changes = changed(result.changes, holding.settings, winner.settings, found)
-            result.adopt(winner.settings, changes, gain=fmean(winner.gains) - fmean(holding.gains))
+        whole = self.scorer.parts <= course.parts
+        result.considered.take(race, winner, whole=whole)
+        sentence = answer_sentence(
+            race, winner, scorer=self.scorer, parts=question.parts, memory=self._memory, cut_short=cut_short
+        )
+        self._heats.end(stage, race, winner, sentence)
+        self._heats.adopt(result, race, winner)
 
     def _arms(self, options: Sequence[Option], holding: Settings) -> list[Arm]:
         """Candidates that make sense beside what holds, and were not found to fail before."""
@@ -244,38 +223,3 @@ class Tuner:
         retaker = self._rounds.retaker
         if (retaker.disturbed or retaker.mostly_disturbed) and race.bound() > BLIND_SPREAD:
             result.blind += (question.title,)
-
-    # ------------------------------------------------------------- what is told
-
-    def _standing(self, stage: str, race: Race, arm: Arm) -> None:
-        holding = race.arms[0]
-        low = high = None
-        ratio = 1.0
-        if arm is not holding and arm.gains:
-            ratio = math.exp(fmean(a - b for a, b in zip(arm.gains, holding.gains, strict=False)))
-            bounds = race.gain_interval(arm)
-            if all(map(math.isfinite, bounds)):
-                low, high = (math.exp(max(-50.0, min(50.0, bound))) for bound in bounds)
-        self._emit(
-            CandidateStanding(
-                stage=stage, candidate=arm.label, rounds=len(arm.scores), ratio=ratio, low=low, high=high,
-                state=arm.state, why=arm.why,
-            )
-        )  # fmt: skip
-
-    def _sentence(self, race: Race, winner: Arm, question: Question, *, cut_short: bool) -> str:
-        """The answer to a question."""
-        holding = race.arms[0]
-        if winner is holding:
-            if cut_short:
-                return f"{holding.label} stays: the time ran out after {race.rounds} rounds"
-            return f"{holding.label} stays: nothing better was proven in {race.rounds} rounds"
-        low, high = (100 * math.expm1(bound) for bound in race.gain_interval(winner))
-        gain = 100 * math.expm1(fmean(a - b for a, b in zip(winner.gains, holding.gains, strict=False)))
-        verb = {frozenset({"prefill"}): "prefills", frozenset({"decode"}): "decodes"}
-        speed = f"{verb.get(question.parts & self.scorer.parts, 'is')} {abs(gain):.1f}%"
-        speed += f" {'faster' if gain >= 0 else 'slower'} ({low:+.1f}% to {high:+.1f}%)"
-        before, after = (self._memory.get(arm.settings.digest) for arm in (holding, winner))
-        if self.scorer.objective.name == "memory" and before and after:
-            return f"{winner.label} needs {1 - after / before:.0%} less memory and {speed}"
-        return f"{winner.label} {speed}"
