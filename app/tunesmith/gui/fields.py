@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID
+from tunesmith.wording import tr
 
 _Spin = TypeVar("_Spin", bound=QAbstractSpinBox)
 NAME_WIDTH = 112
@@ -66,12 +67,12 @@ class Section(QWidget):
         self._grid.addWidget(widget, self._grid.rowCount(), 1)
 
 
-def whole(most: int, *, least: int = 0, unit: str = "tokens", step: int = 64) -> QSpinBox:
-    """A field for a whole number."""
+def whole(most: int, *, least: int = 0, unit: str = "", step: int = 64) -> QSpinBox:
+    """A field for a whole number; of tokens, if no unit is named."""
     made = QSpinBox()
     made.setRange(least, most)
     made.setSingleStep(step)
-    made.setSuffix(f" {unit}")
+    made.setSuffix(f" {unit or tr('tokens')}")
     return _narrow(made)
 
 
@@ -82,7 +83,7 @@ def limit(most: float, *, unit: str, step: float, decimals: int) -> QDoubleSpinB
     made.setDecimals(decimals)
     made.setSingleStep(step)
     made.setSuffix(f" {unit}")
-    made.setSpecialValueText("No limit")
+    made.setSpecialValueText(tr("No limit"))
     return _narrow(made)
 
 

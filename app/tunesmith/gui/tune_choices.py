@@ -9,20 +9,33 @@ from tunesmith.domain.request import SearchRules
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType
 from tunesmith.domain.workload import BUDGETS, Workload
 from tunesmith.gui.fields import Section, whole
+from tunesmith.gui.guide import HelpButton
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID
 from tunesmith.presentation.numbers import duration_text
-from tunesmith.presentation.tune_setup_text import QUESTIONS
+from tunesmith.presentation.setting_help import SETTING_HELP
+from tunesmith.presentation.tune_setup_text import QUESTIONS, Question
+from tunesmith.wording import tr
 
 _BUDGET_TEXTS = {
-    "quick": ("Quick", "The questions that matter most."),
-    "standard": ("Standard", "Every question that is likely to matter."),
-    "thorough": ("Thorough", "Every question, twice, with narrower intervals."),
+    "quick": (tr("Quick"), tr("The questions that matter most.")),
+    "standard": (tr("Standard"), tr("Every question that is likely to matter.")),
+    "thorough": (tr("Thorough"), tr("Every question, twice, with narrower intervals.")),
 }
 _CONSENTS: tuple[tuple[CacheType, str, str], ...] = (
-    ("q8_0", "8-bit cache", "Past tokens are kept in 8 bits instead of 16: answers hardly differ."),
-    ("q4_0", "4-bit cache", "Past tokens are kept in 4 bits instead of 16: answers may get worse."),
+    (
+        "q8_0",
+        tr("accept an 8-bit cache"),
+        tr("Past tokens are kept in 8 bits instead of 16: answers hardly differ."),
+    ),
+    (
+        "q4_0",
+        tr("accept a 4-bit cache"),
+        tr("Past tokens are kept in 4 bits instead of 16: answers may get worse."),
+    ),
 )
+_BOX_AND_HELP = 2
+"""Columns that a question takes."""
 
 
 class WorkloadFields(QWidget):
@@ -37,16 +50,16 @@ class WorkloadFields(QWidget):
         section = Section("")
         self.prompt, self.generate = whole(2**20), whole(2**20)
         self.context_before = whole(2**20, step=256)
-        self.parallel = whole(256, least=1, unit="at a time", step=1)
+        self.parallel = whole(256, least=1, unit=tr("at a time"), step=1)
         for name, field, tip in (
-            ("Prompt", self.prompt, "New tokens to read before the answer begins."),
-            ("Answer", self.generate, "Tokens to generate after the prompt."),
+            (tr("Prompt"), self.prompt, tr("New tokens to read before the answer begins.")),
+            (tr("Answer"), self.generate, tr("Tokens to generate after the prompt.")),
             (
-                "Context before",
+                tr("Context before"),
                 self.context_before,
-                "Tokens already in the context, such as an earlier conversation.",
+                tr("Tokens already in the context, such as an earlier conversation."),
             ),
-            ("Requests", self.parallel, "How many requests run at once."),
+            (tr("Requests"), self.parallel, tr("How many requests run at once.")),
         ):
             section.add(name, field, tip=tip)
             field.valueChanged.connect(lambda _value: self.changed.emit())
@@ -85,9 +98,11 @@ class BudgetChoice(QWidget):
         self._group = QButtonGroup(self)
         self.buttons: dict[str, QRadioButton] = {}
         for name, (title, text) in _BUDGET_TEXTS.items():
-            made = QRadioButton(f"{title}, about {duration_text(BUDGETS[name].seconds)}")
+            made = QRadioButton(
+                tr("{budget}, about {duration}", budget=title, duration=duration_text(BUDGETS[name].seconds))
+            )
             made.setToolTip(text)
-            made.setAccessibleName(f"{title} budget")
+            made.setAccessibleName(tr("{budget} budget", budget=title))
             self._group.addButton(made)
             self.buttons[name] = made
             column.addWidget(made)
@@ -115,27 +130,38 @@ class ChangesChoice(QWidget):
         grid.setContentsMargins(0, 6, 0, 2)
         grid.setHorizontalSpacing(GRID)
         grid.setVerticalSpacing(6)
-        grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(_BOX_AND_HELP, GRID * 2)
+        grid.setColumnStretch(2 * _BOX_AND_HELP + 1, 1)
         self.boxes: dict[str, QCheckBox] = {}
+        self.helps: dict[str, HelpButton] = {}
+        self.consents: dict[CacheType, QCheckBox] = {}
+        consents = self._consents()
         for place, question in enumerate(QUESTIONS):
             box = self._box(question.title, question.explanation, checked=True)
+            if "type_k" in question.settings:
+                box.toggled.connect(consents.setEnabled)
             self.boxes[question.title] = box
-            grid.addWidget(box, place // 2, place % 2)
-        self.consents: dict[CacheType, QCheckBox] = {}
+            self.helps[question.title] = _help(question)
+            row, column = place // 2, (place % 2) * (_BOX_AND_HELP + 1)
+            grid.addWidget(box, row, column)
+            grid.addWidget(self.helps[question.title], row, column + 1)
+        below, wide = -(-len(QUESTIONS) // 2), 2 * _BOX_AND_HELP + 2
+        grid.addWidget(consents, below, 0, 1, wide)
+        note = label(tr("All checked: Tunesmith asks the most telling questions first."), "small", wrap=True)
+        grid.addWidget(note, below + 1, 0, 1, wide)
+
+    def _consents(self) -> QWidget:
+        """The cache types one has to accept."""
         accepted = SearchRules().cache_types
         holder = QWidget()
         column = QVBoxLayout(holder)
         column.setContentsMargins(GRID * 3, 0, 0, 0)
         column.setSpacing(4)
         for cache, title, text in _CONSENTS:
-            box = self._box(f"accept an {title}" if title[0] == "8" else f"accept a {title}", text,
-                            checked=cache in accepted)  # fmt: skip
+            box = self._box(title, text, checked=cache in accepted)
             self.consents[cache] = box
             column.addWidget(box)
-        grid.addWidget(holder, 5, 0, 1, 2)
-        note = label("All checked: Tunesmith asks the most telling questions first.", "small", wrap=True)
-        grid.addWidget(note, 6, 0, 1, 2)
-        self.boxes["Cache types"].toggled.connect(holder.setEnabled)
+        return holder
 
     def _box(self, title: str, tip: str, *, checked: bool) -> QCheckBox:
         box = QCheckBox(title)
@@ -155,3 +181,9 @@ class ChangesChoice(QWidget):
         """Cache types that are accepted, most precise first."""
         accepted = {cache for cache, box in self.consents.items() if box.isChecked()} | {"f16"}
         return tuple(cache for cache in CACHE_TYPES_BY_PRECISION if cache in accepted)
+
+
+def _help(question: Question) -> HelpButton:
+    """What a question is about, in the guide; its first setting is the one it is named for."""
+    first = question.settings[0]
+    return HelpButton(question.title, f"{first}: {SETTING_HELP[first].sentence}", SETTING_HELP[first].anchor)

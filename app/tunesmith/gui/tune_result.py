@@ -15,9 +15,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.gui.guide import HelpButton
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import GRID, tabular
+from tunesmith.presentation.setting_help import WORD_ANCHORS, setting_help
 from tunesmith.presentation.tune_result_view import ChangeRow, QuantityRow, ResultView
+from tunesmith.wording import tr
 
 
 class TuneResultView(QScrollArea):
@@ -42,13 +45,19 @@ class TuneResultView(QScrollArea):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID)
         for name, text, role, tip, signal in (
-            ("try_button", "Try it", "primary", "Chat with the model under these settings.", self.try_it),
-            ("profile_button", "Show profile", "", "Open the saved profile.", self.show_profile),
             (
-                "copy_button", "Copy llama-server command", "",
-                "Copy a command that serves the model with these settings.", self.copy_command,
+                "try_button", tr("Try it"), "primary",
+                tr("Chat with the model under these settings."), self.try_it,
             ),
-            ("again_button", "Tune again", "", "Go back to the form; it keeps its values.", self.tune_again),
+            ("profile_button", tr("Show profile"), "", tr("Open the saved profile."), self.show_profile),
+            (
+                "copy_button", tr("Copy llama-server command"), "",
+                tr("Copy a command that serves the model with these settings."), self.copy_command,
+            ),
+            (
+                "again_button", tr("Tune again"), "",
+                tr("Go back to the form; it keeps its values."), self.tune_again,
+            ),
         ):  # fmt: skip
             made = button(text, role, tip=tip)
             made.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
@@ -68,8 +77,8 @@ class TuneResultView(QScrollArea):
         self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._proof.setSpacing(GRID * 2)
         if view.changes:
-            self._proof.addWidget(_frame("What changed", _changes(view.changes)), 2)
-        title = "Measured side by side" if view.improved else "Measured"
+            self._proof.addWidget(_frame(tr("What changed"), _changes(view.changes)), 2)
+        title = tr("Measured side by side") if view.improved else tr("Measured")
         self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
         self._turn()
         column.addLayout(self._proof)
@@ -164,12 +173,27 @@ def _pair(value: tuple[str, str]) -> QWidget:
     return holder
 
 
+def _explained(name: QLabel, help_: HelpButton | None) -> QWidget:
+    """A name, and beside it what opens the guide."""
+    holder = QWidget()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(6)
+    row.addWidget(name)
+    if help_ is not None:
+        row.addWidget(help_)
+    row.addStretch()
+    return holder
+
+
 def _changes(changes: tuple[ChangeRow, ...]) -> QGridLayout:
-    grid = _grid(("Setting", "From", "To", "Effect when it was chosen"))
+    grid = _grid((tr("Setting"), tr("From"), tr("To"), tr("Effect when it was chosen")))
     for row, change in enumerate(changes, start=2):
+        found = setting_help(change.setting)
         name = label(change.setting)
-        name.setToolTip(change.explanation)
-        grid.addWidget(name, row, 0)
+        name.setToolTip(found.sentence if found is not None else "")
+        help_ = HelpButton(change.setting, found.sentence, found.anchor) if found is not None else None
+        grid.addWidget(_explained(name, help_), row, 0)
         grid.addWidget(_figures(change.before, "secondary"), row, 1)
         grid.addWidget(_figures(change.after), row, 2)
         grid.addWidget(_pair((change.effect, change.interval)), row, 3)
@@ -177,16 +201,26 @@ def _changes(changes: tuple[ChangeRow, ...]) -> QGridLayout:
 
 
 def _quantities(rows: tuple[QuantityRow, ...], *, both: bool) -> QGridLayout:
-    titles = ("", "llama.cpp's defaults", "Tuned", "Change") if both else ("", "llama.cpp's defaults")
-    grid = _grid(titles)
+    before = tr("llama.cpp's defaults")
+    grid = _grid(("", before, tr("Tuned"), tr("Change")) if both else ("", before))
     for place, row in enumerate(rows, start=2):
         name = label(row.name, "secondary")
         name.setToolTip(row.explanation)
-        grid.addWidget(name, place, 0)
+        anchor = WORD_ANCHORS.get(row.name)
+        help_ = HelpButton(row.name, row.explanation, anchor) if anchor is not None else None
+        grid.addWidget(_explained(name, help_), place, 0)
         grid.addWidget(_pair(row.before), place, 1)
         if both:
             grid.addWidget(_pair(row.after), place, 2)
             role = {True: "better", False: "worse", None: "secondary"}[row.better]
-            words = {True: " better", False: " worse", None: ""}[row.better]
-            grid.addWidget(_figures(row.change + (words if row.change else ""), role), place, 3)
+            grid.addWidget(_figures(_judged(row), role), place, 3)
     return grid
+
+
+def _judged(row: QuantityRow) -> str:
+    """The change, and in words whether it is for the better."""
+    if not row.change or row.better is None:
+        return row.change
+    if row.better:
+        return tr("{change} better", change=row.change)
+    return tr("{change} worse", change=row.change)
