@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFrame,
@@ -22,9 +22,9 @@ from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.icons import icon
-from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.page import Page, button, label
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
+from tunesmith.gui.waiting import Waiting
 from tunesmith.presentation.machine_facts import (
     DEVICE_COLUMNS,
     STATUS_WORDS,
@@ -32,6 +32,7 @@ from tunesmith.presentation.machine_facts import (
     machine_rows,
     report_text,
 )
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.services.context import Surroundings
@@ -41,8 +42,9 @@ _ICONS = {"ok": "check", "warning": "warning", "failed": "stop"}
 _ROLES = {"ok": "better", "warning": "warning", "failed": "worse"}
 _NUMERIC = (3, 4)
 _NAMES = {
-    "engine": "llama.cpp", "cpu": "Processor", "amx": "AMX", "governor": "Frequency", "quiet": "Quietness",
-    "files": "Own files",
+    "engine": "llama.cpp", "cpu": tr("Processor"), "threads": tr("Threads"), "amx": "AMX",
+    "devices": tr("Devices"), "power": tr("Power"), "governor": tr("Frequency"), "swap": tr("Swap"),
+    "build": tr("Build"), "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
 }  # fmt: skip
 
 
@@ -50,7 +52,7 @@ class MachinePage(Page):
     """Facts, devices, checks; all of it can be copied."""
 
     name = "machine"
-    title = "Machine"
+    title = tr("Machine")
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
@@ -58,39 +60,34 @@ class MachinePage(Page):
         self._found: Surroundings | None = None
         self._checks: list[Check] = []
         self._looking = False
-        self.again = button("Check again", tip="Look at the machine once more")
+        self.again = button(tr("Check again"), tip=tr("Look at the machine once more"))
         self.again.clicked.connect(self.look)
-        self.copy = button("Copy report", "primary", tip="Copy everything here as plain text")
+        self.copy = button(tr("Copy report"), "primary", tip=tr("Copy everything here as plain text"))
         self.copy.clicked.connect(self._copy)
         self.copy.setEnabled(False)
         self.add_action(self.again)
         self.add_action(self.copy)
-        self.blank = self.add_state(QWidget())
-        self.loading = self.add_state(LoadingState("Starting a worker to ask llama.cpp what it sees"))
+        self.waiting = Waiting(self, tr("Starting a worker to ask llama.cpp what it sees"))
         self.full = self.add_state(self._full())
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(LOADING_MS)
-        self._late.timeout.connect(self._show_loading)
         context.theme.changed.connect(self._recolour)
 
     def _full(self) -> QWidget:
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setAccessibleName("What was found")
+        area.setAccessibleName(tr("What was found"))
         inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, GRID, GRID * 2)
         column.setSpacing(GRID)
-        self.checks_title = label("Checks", "section")
+        self.checks_title = label(tr("Checks"), "section")
         self.checks = QGridLayout()
         self.facts = Facts()
         self.devices = QGridLayout()
         for title, content in (
             (self.checks_title, self.checks),
-            (label("This machine", "section"), self.facts),
-            (label("Devices llama.cpp can use", "section"), self.devices),
+            (label(tr("This machine"), "section"), self.facts),
+            (label(tr("Devices llama.cpp can use"), "section"), self.devices),
         ):
             column.addWidget(title)
             column.addWidget(_surface(content))
@@ -113,7 +110,7 @@ class MachinePage(Page):
         self._looking = True
         self.again.setEnabled(False)
         self.message.hide()
-        self._late.start()
+        self.waiting.begin()
         context = self.context
 
         def survey() -> Surroundings:
@@ -133,7 +130,7 @@ class MachinePage(Page):
         self._found = found
         self.facts.show_rows(machine_rows(found.machine, found.machine_class))
         self._show_devices(device_rows(found.machine))
-        self._show_checks([], "Checking; this takes some seconds")
+        self._show_checks([], tr("Checking; this takes some seconds"))
         self._ready()
         self._tasks.run(self._examine, self._examined, self._failed)
 
@@ -145,24 +142,18 @@ class MachinePage(Page):
     def _failed(self, error: TunesmithError) -> None:
         self.message.show_error(error)
         if self._found is not None:
-            self._show_checks([], "The checks did not come to an end")
+            self._show_checks([], tr("The checks did not come to an end"))
         self._over()
 
     def _over(self) -> None:
         self._looking = False
-        self._late.stop()
+        self.waiting.end()
         self.again.setEnabled(True)
-        if self._found is None:
-            self.show_state(self.blank)
 
     def _ready(self) -> None:
-        self._late.stop()
+        self.waiting.end()
         self.copy.setEnabled(True)
         self.show_state(self.full)
-
-    def _show_loading(self) -> None:
-        if self._found is None:
-            self.show_state(self.loading)
 
     def _copy(self) -> None:
         found = self._found
@@ -173,14 +164,14 @@ class MachinePage(Page):
             self._checks,
         )
         QGuiApplication.clipboard().setText(text)
-        self.context.bus.message.emit("The report is on the clipboard")
+        self.context.bus.message.emit(tr("The report is on the clipboard"))
 
     # ------------------------------------------------------------- drawing
 
     def _show_devices(self, rows: list[tuple[str, str, str, str, str]]) -> None:
         _clear(self.devices)
         for column, title in enumerate(DEVICE_COLUMNS):
-            self.devices.addWidget(_cell(title.capitalize(), column, "small"), 0, column)
+            self.devices.addWidget(_cell(title[:1].upper() + title[1:], column, "small"), 0, column)
         for number, row in enumerate(rows, start=1):
             for column, text in enumerate(row):
                 self.devices.addWidget(_cell(text, column, ""), number, column)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QSettings, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -15,52 +15,47 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.library_watch import LibraryWatch
-from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.models_details import DetailsPane
 from tunesmith.gui.models_head import ModelsHead
 from tunesmith.gui.models_table import ModelsTable
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import EmptyState, Page, button, label
 from tunesmith.gui.theme import GRID, Colours
+from tunesmith.gui.waiting import Waiting
 from tunesmith.presentation.library import Row, count_sentence
 from tunesmith.services.library import demo_model
+from tunesmith.wording import tr, trn
 
 _NARROW = 760
 """Below this page width the details open only when asked for."""
 _FILTER_MS = 120
+_LOOKING = tr("Looking for models")
 
 
 class ModelsPage(Page):
     """Find a model, look at it, tune it."""
 
     name = "models"
-    title = "Models"
+    title = tr("Models")
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
-        self._settings = QSettings(
-            str(context.folders.config / "window.ini"), QSettings.Format.IniFormat, self
-        )
+        self._settings = window_settings(context.folders.config, self)
         self._wanted: str | None = None
         self._narrow_open = False
         self.library = LibraryWatch(context, self)
         self.table = ModelsTable(self._settings)
         self.details = DetailsPane(tune=self.tune, try_it=self.try_it)
         self._add_head()
-        self.loading = LoadingState("Looking for models", self.library.cancel)
-        self.add_state(self.loading)
+        self.waiting = Waiting(self, _LOOKING, self.library.cancel)
+        self.blank, self.loading = self.waiting.blank, self.waiting.loading
         self.empty = self.add_state(self._empty())
         self.full = self.add_state(self._full())
-        self.blank = self.add_state(QWidget())
-        self.show_state(self.blank)
         self._connect()
         self._recolour(context.theme.colours)
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(LOADING_MS)
-        self._late.timeout.connect(self._show_loading)
 
     # ------------------------------------------------------------- building
 
@@ -78,20 +73,24 @@ class ModelsPage(Page):
         self.add_action(self.head)
 
     def _empty(self) -> QWidget:
-        open_model = button("Open model…", "primary")
+        open_model = button(tr("Open model…"), "primary")
         open_model.clicked.connect(self._ask_for_models)
-        add_folder = button("Add folder…")
+        add_folder = button(tr("Add folder…"))
         add_folder.clicked.connect(self._ask_for_folder)
         buttons: list[QPushButton] = [open_model, add_folder]
         demo = demo_model()
         if demo is not None:
-            try_demo = button("Try the demo model", tip="SmolLM2, a small model that came with Tunesmith")
+            try_demo = button(
+                tr("Try the demo model"), tip=tr("SmolLM2, a small model that came with Tunesmith")
+            )
             try_demo.clicked.connect(lambda: self.library.add([str(demo)]))
             buttons.append(try_demo)
         return EmptyState(
-            "No models yet",
-            "Drop a GGUF file or a folder of them anywhere on this window. Models of LM Studio, Ollama, "
-            "Hugging Face, llama.cpp, Jan and GPT4All are found by themselves.",
+            tr("No models yet"),
+            tr(
+                "Drop a GGUF file or a folder of them anywhere on this window. Models of LM Studio, Ollama, "
+                "Hugging Face, llama.cpp, Jan and GPT4All are found by themselves."
+            ),
             *buttons,
         )
 
@@ -102,9 +101,11 @@ class ModelsPage(Page):
         row.setSpacing(GRID * 2)
         left = QVBoxLayout()
         left.setSpacing(GRID)
-        clear = button("Clear the filter")
+        clear = button(tr("Clear the filter"))
         clear.clicked.connect(self.filter.clear)
-        self.nothing = EmptyState("Nothing matches", "No model has all the words of the filter.", clear)
+        self.nothing = EmptyState(
+            tr("Nothing matches"), tr("No model has all the words of the filter."), clear
+        )
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.nothing)
@@ -112,8 +113,8 @@ class ModelsPage(Page):
         foot = QHBoxLayout()
         foot.setSpacing(GRID)
         self.count, self.work = label("", "small"), label("", "small")
-        self.stop = button("Stop", "quiet")
-        self.stop.setToolTip("Stop looking for models; what was found is kept")
+        self.stop = button(tr("Stop"), "quiet")
+        self.stop.setToolTip(tr("Stop looking for models; what was found is kept"))
         self.stop.hide()
         foot.addWidget(self.count)
         foot.addStretch()
@@ -158,26 +159,22 @@ class ModelsPage(Page):
         self._arrange_details()
         if self.library.scanning or (self.library.looked and not self.library.stale):
             return
-        self._late.start()
+        self.waiting.begin()
         self.library.rescan()
 
     def closing(self) -> None:
         """Stop looking."""
         self.library.close()
 
-    def _show_loading(self) -> None:
-        if self.states.currentWidget() is self.blank:
-            self.show_state(self.loading)
-
     def _show_progress(self, text: str) -> None:
-        self.loading.say(text or "Looking for models")
+        self.loading.say(text or _LOOKING)
         self.work.setText(self.work.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 320))
         self.stop.setVisible(bool(text))
 
     def _show_rows(self, rows: list[Row]) -> None:
         if not rows and not self.library.looked:
             return
-        self._late.stop()
+        self.waiting.end()
         self.table.show_rows(rows, select=self._wanted)
         current = self.table.current()
         self.details.show_row(current, self.library.available_bytes)
@@ -196,7 +193,7 @@ class ModelsPage(Page):
         problems = self.library.problems
         text = count_sentence(rows, shown)
         if problems:
-            text += f" · {len(problems)} {'folder' if len(problems) == 1 else 'folders'} not read"
+            text += " · " + trn("{count} folder not read", "{count} folders not read", len(problems))
         self.count.setText(text)
         self.count.setToolTip("\n".join(problems))
         self.stack.setCurrentWidget(self.table if shown or not rows else self.nothing)
@@ -264,7 +261,7 @@ class ModelsPage(Page):
         if entry is not None and entry.place == "Opened file":
             path = entry.path
             menu.addSeparator()
-            menu.addAction("Remove from the list", lambda: self.library.forget(path))
+            menu.addAction(tr("Remove from the list"), lambda: self.library.forget(path))
         return menu
 
     # ------------------------------------------------------------- details

@@ -18,7 +18,9 @@ from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
 from tunesmith.presentation.live import MIB, LiveView
+from tunesmith.presentation.stopped import stopped_words
 from tunesmith.services.presets import DEFAULT_PRESET, load_preset, load_presets
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.gui.tune_result import TuneResultView
@@ -30,7 +32,7 @@ class TunePage(Page):
     """Tune a model and watch it get faster."""
 
     name = "tune"
-    title = "Tune"
+    title = tr("Tune")
 
     def __init__(self, context: AppContext, *, start: Start = start_tune) -> None:
         """The page, showing its form.
@@ -72,11 +74,13 @@ class TunePage(Page):
             return {DEFAULT_PRESET: load_preset(DEFAULT_PRESET)}
 
     def _add_actions(self) -> None:
-        self.back_button = button("New tune", tip="Go to the form.")
-        self.resume_button = button("Resume stopped run", tip="Go on where the stopped run left off.")
-        self.pause_button = button("Pause", tip="Wait after the current sample.")
-        self.stop_button = button("Stop", tip="Stop now; what was measured is kept and can be resumed.")
-        self.tune_button = button("Tune", "primary", tip="Start with what the form says.")
+        self.back_button = button(tr("New tune"), tip=tr("Go to the form."))
+        self.resume_button = button(tr("Resume stopped run"), tip=tr("Go on where the stopped run left off."))
+        self.pause_button = button(tr("Pause"), tip=tr("Wait after the current sample."))
+        self.stop_button = button(
+            tr("Stop"), tip=tr("Stop now; what was measured is kept and can be resumed.")
+        )
+        self.tune_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
         for made, call in (
             (self.back_button, self._new_tune),
             (self.resume_button, self._resume),
@@ -131,7 +135,7 @@ class TunePage(Page):
         self.tune_button.setEnabled(self.setup.ready and not self.run.busy)
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
         self.pause_button.setVisible(going)
-        self.pause_button.setText("Resume" if self.run.paused else "Pause")
+        self.pause_button.setText(tr("Resume") if self.run.paused else tr("Pause"))
         self.stop_button.setVisible(going)
         self.back_button.setVisible(self.state == "replay")
 
@@ -206,19 +210,15 @@ class TunePage(Page):
         self._show("result")
         if result.profile is not None:
             self.context.bus.profile_saved.emit(result.profile.id)
-        self.context.bus.message.emit("The tune is done.")
+        self.context.bus.message.emit(tr("The tune is done."))
 
     def _show_failure(self, error: TunesmithError) -> None:
         self.stop_button.setEnabled(True)
         if isinstance(error, Interrupted):
             self._stopped_run = self.run.live.run_id or None
-            kept = (
-                f"{self.run.live.samples} samples are kept"
-                if self.run.live.samples
-                else "Nothing was measured"
+            self.message.show_note(
+                stopped_words(self.run.live.samples, resumable=self._stopped_run is not None)
             )
-            todo = "; resume the run to go on from there." if self._stopped_run else "."
-            self.message.show_note(f"Stopped. {kept}{todo}")
         else:
             self.message.show_error(error)
         self._show("setup")
@@ -236,7 +236,10 @@ class TunePage(Page):
         self._come_forward()
         if not self.setup.model.text():
             self.message.show_note(
-                f"The model is not at {profile.model.header.path} any longer. Choose where it is now."
+                tr(
+                    "The model is not at {path} any longer. Choose where it is now.",
+                    path=profile.model.header.path,
+                )
             )
 
     def _come_forward(self) -> None:
@@ -252,7 +255,7 @@ class TunePage(Page):
         """Replay a stored run; not while one is under way."""
         self.context.bus.show_page.emit(self.name)
         if self.run.busy:
-            self.context.bus.message.emit("A tune is under way; its history can be seen when it is done.")
+            self.context.bus.message.emit(tr("A tune is under way; its history can be seen when it is done."))
             return
         self._replay.load(run_id)
 
@@ -281,7 +284,7 @@ class TunePage(Page):
         if self._result is not None:
             command = server_command(self._result.tuned.settings, self._result.request.model_path)
             QGuiApplication.clipboard().setText(command)
-            self.context.bus.message.emit("The llama-server command is on the clipboard.")
+            self.context.bus.message.emit(tr("The llama-server command is on the clipboard."))
 
     def _try_it(self) -> None:
         if self._result is not None:
