@@ -25,7 +25,7 @@ from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, MeasuredTrial, Store
 from tunesmith.tuning.meter import Job, TrialFailure
-from tunesmith.worker.handle import Patience
+from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import NoisePolicy
 
 if sys.platform == "win32":

@@ -24,7 +24,8 @@ from tunesmith.errors import (
     WorkerOutOfMemory,
     WorkerProtocolError,
 )
-from tunesmith.worker.handle import Patience, WorkerHandle
+from tunesmith.worker.handle import WorkerHandle
+from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import NoisePolicy
 
 if sys.platform == "win32":
@@ -186,7 +187,7 @@ def test_a_worker_that_hears_nothing_is_killed_when_closed(tiny_path: Path) -> N
 
 def test_a_stopped_worker_is_killed_when_closed(tiny_path: Path) -> None:
     worker = start("none", Patience(cancel=0.3, terminate=0.3))
-    worker._process.send_signal(signal.SIGSTOP)
+    os.kill(worker.pid, signal.SIGSTOP)
     worker.close()
     assert gone(worker.pid)
 

@@ -21,7 +21,9 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, WorkerCrashed
-from tunesmith.worker.handle import Patience, WorkerHandle, default_command
+from tunesmith.worker.handle import WorkerHandle
+from tunesmith.worker.patience import Patience
+from tunesmith.worker.process import default_command
 
 WORKLOAD = Workload(prompt=40, generate=6)
 LONG = Workload(prompt=0, generate=1500)
@@ -188,7 +190,7 @@ def test_a_worker_at_work_shows_that_it_lives_and_moves(rig: Listening) -> None:
 def test_an_idle_worker_is_silent(rig: Listening) -> None:
     rig.measure()
     time.sleep(1.3)
-    assert rig.worker._frames.empty()
+    assert rig.worker._process._frames.empty()
 
 
 def test_events_are_stamped_with_one_rising_clock(rig: Listening) -> None:

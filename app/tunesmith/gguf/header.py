@@ -11,6 +11,7 @@ from tunesmith.gguf import faults
 from tunesmith.gguf.ggml_types import file_type_name
 from tunesmith.gguf.parse import ArrayValue, ParsedFile
 from tunesmith.gguf.shards import parse_model
+from tunesmith.wording import tr
 
 _MAX_U32 = (1 << 32) - 1
 
@@ -95,9 +96,8 @@ class _Facts:
         architecture = self.text("general.architecture")
         if architecture is None:
             raise faults.malformed(
-                file.path,
-                "does not say which architecture it is of",
-                todo="It is no model, or an incomplete one: choose another file.",
+                tr("{path} does not say which architecture it is of.", path=file.path),
+                todo=tr("It is no model, or an incomplete one: choose another file."),
             )
         self.architecture = architecture
         self.layers = self.number("block_count")
@@ -117,7 +117,13 @@ class _Facts:
             return () if number is None else (number,)
         if self.layers is not None and len(values) != self.layers:
             raise faults.malformed(
-                self._file.path, f"has {self.layers} layers but {len(values)} values of {key!r}"
+                tr(
+                    "{path} has {layers} layers but {values} values of {key}.",
+                    path=self._file.path,
+                    layers=self.layers,
+                    values=len(values),
+                    key=repr(key),
+                )
             )
         if any(not 0 <= value <= _MAX_U32 for value in values):
             return ()

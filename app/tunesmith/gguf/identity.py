@@ -13,6 +13,7 @@ from tunesmith.gguf import faults
 from tunesmith.gguf.hash_cache import FileStamp, HashCache
 from tunesmith.gguf.header import read_header
 from tunesmith.gguf.reader import open_model_file
+from tunesmith.wording import tr
 
 HASH_CHUNK_BYTES = 1 << 22
 
@@ -74,9 +75,9 @@ def content_hash(
             while True:
                 if should_stop is not None and should_stop():
                     raise Interrupted(
-                        f"Reading {path} was stopped.",
+                        tr("Reading {path} was stopped.", path=path),
                         unharmed=faults.UNHARMED,
-                        todo="Start again when you like.",
+                        todo=tr("Start again when you like."),
                     )
                 try:
                     count = file.readinto(chunk)
@@ -90,9 +91,8 @@ def content_hash(
                     progress(min(done, total), total)
             if _stamp_of(path, file.fileno()) != before or done - start != before.size_bytes:
                 raise faults.unreadable(
-                    path,
-                    "was changed while it was being read",
-                    todo="Wait until it is complete, then try again.",
+                    tr("{path} was changed while it was being read.", path=path),
+                    todo=tr("Wait until it is complete, then try again."),
                 )
     return digest.hexdigest()
 

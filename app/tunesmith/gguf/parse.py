@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from tunesmith.domain.model import TensorInfo
 from tunesmith.gguf import faults
-from tunesmith.gguf.ggml_types import REMOVED_TENSOR_TYPES, TENSOR_TYPES, TensorType
-from tunesmith.gguf.reader import BoundedReader, open_model_file
+from tunesmith.gguf.reader import BoundedReader, decoded_name, open_model_file
 from tunesmith.gguf.sniff import SNIFF_BYTES, guess
+from tunesmith.gguf.tensor_table import read_tensors
+from tunesmith.wording import tr
 
 MAX_KEYS = 1 << 14
 MAX_KEY_BYTES = (1 << 16) - 1
@@ -26,10 +27,6 @@ MAX_STRINGS = 1 << 25
 MAX_TEXT_BYTES = 4096
 MAX_LAYERS = 4096
 
-_MAX_DIMS = 4
-_MAX_TENSOR_NAME_BYTES = 63
-"""GGML_MAX_NAME less its closing NUL."""
-_MAX_I64 = (1 << 63) - 1
 _MIN_KEY_ENTRY_BYTES = 8 + 1 + 4 + 1
 _MIN_TENSOR_ENTRY_BYTES = 8 + 4 + 4 + 8
 _DEFAULT_ALIGNMENT = 32
@@ -112,40 +109,47 @@ def parse_file(path: Path) -> ParsedFile:
         reader = BoundedReader(file, path)
         version = _version(reader)
         tensor_count, key_count = reader.u64(), reader.u64()
-        _check_count(reader, "keys", key_count, MAX_KEYS, _MIN_KEY_ENTRY_BYTES)
-        _check_count(reader, "tensors", tensor_count, MAX_TENSORS, _MIN_TENSOR_ENTRY_BYTES)
+        _check_count(reader, tr("keys"), key_count, MAX_KEYS, _MIN_KEY_ENTRY_BYTES)
+        _check_count(reader, tr("tensors"), tensor_count, MAX_TENSORS, _MIN_TENSOR_ENTRY_BYTES)
         keys = _keys(reader, key_count)
-        tensors = _tensors(reader, tensor_count, _alignment(reader, keys))
+        tensors = read_tensors(reader, tensor_count, _alignment(reader, keys))
         return ParsedFile(path, reader.size, version, keys, _layer_arrays(reader, keys), tensors)
 
 
 def _version(reader: BoundedReader) -> int:
     """Check the magic and the version of the format."""
     if reader.size == 0:
-        raise faults.malformed(reader.path, "is empty", todo=faults.FETCH_AGAIN)
+        raise faults.malformed(tr("{path} is empty.", path=reader.path), todo=faults.FETCH_AGAIN)
     start = reader.take(min(SNIFF_BYTES, reader.size))
     if not start.startswith(b"GGUF"[: len(start)]):
         looks_like, todo = guess(start)
-        what = f"is not a GGUF file: it looks like {looks_like}" if looks_like else "is not a GGUF file"
-        raise faults.malformed(reader.path, what, todo=todo)
+        told = tr("{path} is not a GGUF file.", path=reader.path)
+        if looks_like:
+            told = tr("{path} is not a GGUF file: it looks like {guess}.", path=reader.path, guess=looks_like)
+        raise faults.malformed(told, todo=todo)
     reader.seek(min(4, reader.size))
     version = reader.u32()
     if version in (2, 3):
         return version
     if version & 0xFFFF == 0 and version != 0:
         raise faults.malformed(
-            reader.path, "is a big-endian GGUF file", todo="Download or convert the little-endian model."
+            tr("{path} is a big-endian GGUF file.", path=reader.path),
+            todo=tr("Download or convert the little-endian model."),
         )
     if version == 1:
         raise faults.malformed(
-            reader.path, "is GGUF version 1, which is no longer read", todo="Convert the model anew."
+            tr("{path} is GGUF version 1, which is no longer read.", path=reader.path),
+            todo=tr("Convert the model anew."),
         )
     if version == 0:
-        raise faults.malformed(reader.path, "claims GGUF version 0, which does not exist")
+        raise faults.malformed(tr("{path} claims GGUF version 0, which does not exist.", path=reader.path))
     raise faults.malformed(
-        reader.path,
-        f"is GGUF version {version}, newer than the 3 that can be read",
-        todo="Update Tunesmith, or download the model as GGUF version 3.",
+        tr(
+            "{path} is GGUF version {version}, newer than the 3 that can be read.",
+            path=reader.path,
+            version=version,
+        ),
+        todo=tr("Update Tunesmith, or download the model as GGUF version 3."),
     )
 
 
@@ -153,9 +157,15 @@ def _check_count(reader: BoundedReader, things: str, count: int, limit: int, ent
     """Refuse a count that the file is too short for, or that no model has."""
     if count > min(limit, reader.remaining // entry_bytes):
         raise faults.malformed(
-            reader.path,
-            f"claims {count} {things}, which cannot be: at most {limit} are read, "
-            f"and {reader.remaining} bytes remain",
+            tr(
+                "{path} claims {number} {things}, which cannot be: at most {limit} are read, "
+                "and {remaining} bytes remain.",
+                path=reader.path,
+                number=count,
+                things=things,
+                limit=limit,
+                remaining=reader.remaining,
+            ),
         )
 
 
@@ -163,37 +173,32 @@ def _keys(reader: BoundedReader, count: int) -> dict[str, KeyValue]:
     keys: dict[str, KeyValue] = {}
     keys_bytes = strings = 0
     for index in range(count):
-        reader.part = f"key {index + 1} of {count}"
+        reader.place = ("key", index + 1, count)
         raw = reader.text_bytes(limit=MAX_KEY_BYTES)
-        key = _decode(reader, raw)
+        key = decoded_name(reader, raw)
         if key in keys:
-            raise faults.malformed(reader.path, f"has the key {key[:80]!r} twice")
+            raise faults.malformed(
+                tr("{path} has the key {key} twice.", path=reader.path, key=repr(key[:80]))
+            )
         keys_bytes += len(raw)
         if keys_bytes > MAX_ALL_KEYS_BYTES:
-            raise faults.malformed(reader.path, f"has keys of more than {MAX_ALL_KEYS_BYTES} bytes")
+            raise faults.malformed(
+                tr("{path} has keys of more than {limit} bytes.", path=reader.path, limit=MAX_ALL_KEYS_BYTES)
+            )
         value = keys[key] = _value(reader, key)
         if isinstance(value, ArrayValue) and value.element == _STRING:
             strings += value.length
             if strings > MAX_STRINGS:
-                raise faults.malformed(reader.path, f"has arrays of more than {MAX_STRINGS} strings")
+                raise faults.malformed(
+                    tr("{path} has arrays of more than {limit} strings.", path=reader.path, limit=MAX_STRINGS)
+                )
             reader.skip_strings(value.length)
     return keys
 
 
-def _decode(reader: BoundedReader, raw: bytes) -> str:
-    """The text of a key or of a tensor's name: neither empty nor invalid UTF-8."""
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise faults.malformed(reader.path, f"has a {reader.part} whose name is not UTF-8") from None
-    if not text:
-        raise faults.malformed(reader.path, f"has a {reader.part} without a name")
-    return text
-
-
 def _value(reader: BoundedReader, key: str) -> KeyValue:
     """The value of a key; arrays of strings are left to be skipped by the caller."""
-    reader.part = f"value of {key[:80]!r}"
+    reader.place = ("value", key, None)
     kind = reader.u32()
     if kind == _STRING:
         if key not in _WANTED_TEXTS:
@@ -206,15 +211,26 @@ def _value(reader: BoundedReader, key: str) -> KeyValue:
         if element in _SCALARS:
             reader.skip(count * _SCALARS[element].size)
         elif element != _STRING:
-            raise faults.malformed(reader.path, f"has an array {key[:80]!r} of elements of type {element}")
+            raise faults.malformed(
+                tr(
+                    "{path} has an array {key} of elements of type {type}.",
+                    path=reader.path,
+                    key=repr(key[:80]),
+                    type=element,
+                )
+            )
         return value
     if kind in _SCALARS:
         layout = _SCALARS[kind]
         number: int | float | bool = layout.unpack(reader.take(layout.size))[0]
         if key == "general.alignment" and kind != _U32:
-            raise faults.malformed(reader.path, "has a general.alignment that is no unsigned 32-bit number")
+            raise faults.malformed(
+                tr("{path} has a general.alignment that is no unsigned 32-bit number.", path=reader.path)
+            )
         return number
-    raise faults.malformed(reader.path, f"has a key {key[:80]!r} of unknown type {kind}")
+    raise faults.malformed(
+        tr("{path} has a key {key} of unknown type {kind}.", path=reader.path, key=repr(key[:80]), kind=kind)
+    )
 
 
 def _printable(raw: bytes) -> str:
@@ -227,81 +243,11 @@ def _alignment(reader: BoundedReader, keys: dict[str, KeyValue]) -> int:
     """The multiple in bytes at which tensor data starts."""
     value = keys.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(value, int) or value <= 0 or value & (value - 1):
-        shown = value if isinstance(value, int) else "that is no number"
-        raise faults.malformed(reader.path, f"has a general.alignment {shown}, not a power of two")
+        shown = value if isinstance(value, int) else tr("that is no number")
+        raise faults.malformed(
+            tr("{path} has a general.alignment {shown}, not a power of two.", path=reader.path, shown=shown)
+        )
     return value
-
-
-def _tensors(reader: BoundedReader, count: int, alignment: int) -> tuple[TensorInfo, ...]:
-    """The tensor descriptions; their data must follow one another as llama.cpp demands, and be there."""
-    tensors: dict[str, TensorInfo] = {}
-    expected_offset = end = 0
-    for index in range(count):
-        reader.part = f"tensor {index + 1} of {count}"
-        name = _decode(reader, reader.text_bytes(limit=_MAX_TENSOR_NAME_BYTES))
-        if name in tensors:
-            raise faults.malformed(reader.path, f"has the tensor {name!r} twice")
-        tensor = _tensor(reader, name)
-        offset = reader.u64()
-        if offset % alignment:
-            raise faults.malformed(
-                reader.path, f"has a tensor {name!r} at offset {offset}, not a multiple of {alignment}"
-            )
-        if offset != expected_offset:
-            raise faults.malformed(
-                reader.path, f"has a tensor {name!r} at offset {offset} where {expected_offset} is expected"
-            )
-        tensors[name] = tensor
-        end = offset + tensor.size_bytes
-        expected_offset = -(-end // alignment) * alignment
-    needed = -(-reader.offset // alignment) * alignment + end if count else 0
-    if needed > reader.size:
-        raise faults.malformed(
-            reader.path,
-            f"is cut short: its tensors need {needed} bytes but the file has {reader.size}",
-            todo=faults.FETCH_AGAIN,
-        )
-    return tuple(tensors.values())
-
-
-def _tensor(reader: BoundedReader, name: str) -> TensorInfo:
-    """A tensor's dimensions and type, whose product and rows are checked."""
-    dims_count = reader.u32()
-    if dims_count > _MAX_DIMS:
-        raise faults.malformed(
-            reader.path, f"has a tensor {name!r} of {dims_count} dimensions; {_MAX_DIMS} are allowed"
-        )
-    dims = tuple(reader.u64() for _ in range(dims_count))
-    elements = 1
-    for dim in dims:
-        elements *= dim
-        if not 0 < elements <= _MAX_I64:
-            raise faults.malformed(reader.path, f"has a tensor {name!r} of impossible shape {list(dims)}")
-    kind = _tensor_type(reader, name)
-    if (dims[0] if dims else 1) % kind.block_size:
-        raise faults.malformed(
-            reader.path,
-            f"has a tensor {name!r} whose rows are no whole number of {kind.name} blocks "
-            f"({kind.block_size} elements): its shape is {list(dims)}",
-        )
-    return TensorInfo(name=name, type=kind.name, dims=dims, size_bytes=kind.size_bytes(elements))
-
-
-def _tensor_type(reader: BoundedReader, name: str) -> TensorType:
-    number = reader.u32()
-    if (kind := TENSOR_TYPES.get(number)) is not None:
-        return kind
-    if (removed := REMOVED_TENSOR_TYPES.get(number)) is not None:
-        raise faults.malformed(
-            reader.path,
-            f"has a tensor {name!r} of type {removed}, which llama.cpp no longer reads",
-            todo="Download the model in another quantization, such as Q4_0.",
-        )
-    raise faults.malformed(
-        reader.path,
-        f"has a tensor {name!r} of unknown type {number}",
-        todo="Update Tunesmith if the model is newer than it; else fetch the file again.",
-    )
 
 
 def _layer_arrays(reader: BoundedReader, keys: dict[str, KeyValue]) -> dict[str, tuple[int, ...]]:
@@ -315,7 +261,7 @@ def _layer_arrays(reader: BoundedReader, keys: dict[str, KeyValue]) -> dict[str,
         layout = _SCALARS.get(value.element)
         if layout is None or value.element in _FLOATS:
             continue
-        reader.part = f"value of {key[:80]!r}"
+        reader.place = ("value", key, None)
         reader.seek(value.offset)
         raw = reader.take(value.length * layout.size)
         found[key] = tuple(int(number) for (number,) in layout.iter_unpack(raw))

@@ -9,11 +9,16 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from tunesmith.gguf import faults
+from tunesmith.wording import tr
 
 CHUNK_BYTES = 1 << 18
 MAX_TAKE_BYTES = 1 << 16
+
+Place = tuple[Literal["header", "key", "tensor", "value"], int | str | None, int | None]
+"""Part of a file: which, its number or name, and out of how many."""
 
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -35,7 +40,7 @@ def open_model_file(path: Path) -> Iterator[io.FileIO]:
     except UnicodeEncodeError:
         shown = Path(str(path).encode(errors="replace").decode())
         raise faults.unreadable(
-            shown, "has a name or folder that is not valid UTF-8", todo="Rename it."
+            tr("{path} has a name or folder that is not valid UTF-8.", path=shown), todo=tr("Rename it.")
         ) from None
     try:
         _require_regular(path, path.stat().st_mode)
@@ -53,7 +58,9 @@ def _require_regular(path: Path, mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise faults.directory(path)
     if not stat.S_ISREG(mode):
-        raise faults.unreadable(path, "is a device, pipe or socket, not a file", todo="Choose a .gguf file.")
+        raise faults.unreadable(
+            tr("{path} is a device, pipe or socket, not a file.", path=path), todo=tr("Choose a .gguf file.")
+        )
 
 
 class BoundedReader:
@@ -69,7 +76,7 @@ class BoundedReader:
 
     def __init__(self, file: io.FileIO, path: Path) -> None:
         self.path = path
-        self.part = "header"
+        self.place: Place = ("header", None, None)
         """What is being read, for errors."""
         try:
             self.size = os.fstat(file.fileno()).st_size
@@ -81,6 +88,19 @@ class BoundedReader:
         """Where in the file the buffer starts, bytes."""
         self._position = 0
         """Where in the buffer the next read starts, bytes."""
+
+    @property
+    def part(self) -> str:
+        """What is being read, in words; they are made only when something is wrong with it."""
+        match self.place:
+            case "key", number, count:
+                return tr("key {number} of {total}", number=number, total=count)
+            case "tensor", number, count:
+                return tr("tensor {number} of {total}", number=number, total=count)
+            case "value", key, _:
+                return tr("value of {key}", key=repr(str(key)[:80]))
+            case _:
+                return tr("header")
 
     @property
     def offset(self) -> int:
@@ -96,8 +116,13 @@ class BoundedReader:
         """Go to an offset in bytes from the start of the file, its end included."""
         if offset > self.size:
             raise faults.malformed(
-                self.path,
-                f"is cut short: its {self.part} goes on to byte {offset} but the file has {self.size} bytes",
+                tr(
+                    "{path} is cut short: its {part} goes on to byte {offset} but the file has {size} bytes.",
+                    path=self.path,
+                    part=self.part,
+                    offset=offset,
+                    size=self.size,
+                ),
                 todo=faults.FETCH_AGAIN,
             )
         position = offset - self._base
@@ -132,7 +157,13 @@ class BoundedReader:
         length = self.u64()
         if length > limit:
             raise faults.malformed(
-                self.path, f"has a {self.part} with a string of {length} bytes where {limit} are allowed"
+                tr(
+                    "{path} has a {part} with a string of {length} bytes where {limit} are allowed.",
+                    path=self.path,
+                    part=self.part,
+                    length=length,
+                    limit=limit,
+                )
             )
         return self.take(length)
 
@@ -176,8 +207,25 @@ class BoundedReader:
             raise faults.from_os_error(self.path, error) from error
         if len(buffer) < count:
             raise faults.malformed(
-                self.path,
-                f"is cut short: it ends at byte {start + len(buffer)}, inside its {self.part}",
+                tr(
+                    "{path} is cut short: it ends at byte {end}, inside its {part}.",
+                    path=self.path,
+                    end=start + len(buffer),
+                    part=self.part,
+                ),
                 todo=faults.FETCH_AGAIN,
             )
         self._buffer, self._base, self._position = buffer, start, 0
+
+
+def decoded_name(reader: BoundedReader, raw: bytes) -> str:
+    """The text of a key or of a tensor's name: neither empty nor invalid UTF-8."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise faults.malformed(
+            tr("{path} has a {part} whose name is not UTF-8.", path=reader.path, part=reader.part)
+        ) from None
+    if not text:
+        raise faults.malformed(tr("{path} has a {part} without a name.", path=reader.path, part=reader.part))
+    return text

@@ -8,6 +8,7 @@ from pathlib import Path
 from tunesmith.errors import ModelMalformed, ModelNotFound
 from tunesmith.gguf import faults
 from tunesmith.gguf.parse import MAX_TENSORS, ParsedFile, parse_file
+from tunesmith.wording import tr, trn
 
 _SHARD_NAME = re.compile(r"(?P<prefix>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.DOTALL)
 _MAX_SHARDS = (1 << 16) - 1
@@ -40,7 +41,13 @@ def parse_model(path: Path) -> tuple[ParsedFile, ...]:
         _check_place(file, index, count)
         files.append(file)
         if sum(len(file.tensors) for file in files) > MAX_TENSORS:
-            raise faults.malformed(shard, f"and the shards before it hold more than {MAX_TENSORS} tensors")
+            raise faults.malformed(
+                tr(
+                    "{path} and the shards before it hold more than {limit} tensors.",
+                    path=shard,
+                    limit=MAX_TENSORS,
+                )
+            )
     _check_tensors(files)
     return tuple(files)
 
@@ -50,7 +57,7 @@ def _number(file: ParsedFile, key: str, *, default: int | None = None) -> int:
     value = file.keys.get(key, default)
     limit = (1 << 31) - 1 if key == "split.tensors.count" else _MAX_SHARDS
     if not isinstance(value, int) or not 0 <= value <= limit:
-        raise faults.malformed(file.path, f"is a shard without a sensible {key}")
+        raise faults.malformed(tr("{path} is a shard without a sensible {key}.", path=file.path, key=key))
     return value
 
 
@@ -60,9 +67,17 @@ def _paths(given: ParsedFile, count: int) -> list[Path]:
     match = _SHARD_NAME.fullmatch(given.path.name)
     if match is None or (int(match["number"]), int(match["count"])) != (number, count):
         raise faults.malformed(
-            given.path,
-            f"is shard {number} of {count}, but its name does not say so",
-            todo=f"Give it back a name that ends in -{number:05d}-of-{count:05d}.gguf, as llama.cpp expects.",
+            tr(
+                "{path} is shard {number} of {total}, but its name does not say so.",
+                path=given.path,
+                number=number,
+                total=count,
+            ),
+            todo=tr(
+                "Give it back a name that ends in -{number}-of-{total}.gguf, as llama.cpp expects.",
+                number=f"{number:05d}",
+                total=f"{count:05d}",
+            ),
         )
     prefix = match["prefix"]
     return [given.path.with_name(f"{prefix}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1)]
@@ -80,12 +95,22 @@ def _is_missing(path: Path) -> bool:
 
 def _missing(path: Path, missing: list[Path], count: int) -> ModelNotFound:
     names = ", ".join(shard.name for shard in missing[:_NAMED])
-    more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-    verb = "is" if len(missing) == 1 else "are"
+    more = len(missing) - _NAMED
+    if more > 0:
+        told = tr(
+            "{path} is one of {total} shards, of which {names} and {more} more are missing.",
+            path=path, total=count, names=names, more=more,
+        )  # fmt: skip
+    else:
+        told = trn(
+            "{path} is one of {total} shards, of which {names} is missing.",
+            "{path} is one of {total} shards, of which {names} are missing.",
+            len(missing), path=path, total=count, names=names,
+        )  # fmt: skip
     return ModelNotFound(
-        f"{path} is one of {count} shards, of which {names}{more} {verb} missing.",
+        told,
         unharmed=faults.UNHARMED,
-        todo=f"Put all shards into {path.parent.absolute()}.",
+        todo=tr("Put all shards into {folder}.", folder=path.parent.absolute()),
     )
 
 
@@ -93,9 +118,15 @@ def _check_place(file: ParsedFile, index: int, count: int) -> None:
     number, of = _number(file, "split.no"), _number(file, "split.count")
     if (number, of) != (index, count):
         raise faults.malformed(
-            file.path,
-            f"says that it is shard {number + 1} of {of} where {index + 1} of {count} is expected",
-            todo="It belongs to another model or was renamed: fetch it again.",
+            tr(
+                "{path} says that it is shard {number} of {of} where {index} of {total} is expected.",
+                path=file.path,
+                number=number + 1,
+                of=of,
+                index=index + 1,
+                total=count,
+            ),
+            todo=tr("It belongs to another model or was renamed: fetch it again."),
         )
 
 
@@ -106,16 +137,23 @@ def _check_tensors(files: list[ParsedFile]) -> None:
     names = [tensor.name for file in files for tensor in file.tensors]
     if len(names) != expected:
         raise _mixed(
-            first.path, f"says that the model has {expected} tensors, but its shards have {len(names)}"
+            tr(
+                "{path} says that the model has {expected} tensors, but its shards have {found}.",
+                path=first.path,
+                expected=expected,
+                found=len(names),
+            )
         )
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise _mixed(first.path, f"and its shards have the tensor {name!r} twice")
+            raise _mixed(
+                tr("{path} and its shards have the tensor {name} twice.", path=first.path, name=repr(name))
+            )
         seen.add(name)
 
 
-def _mixed(path: Path, what: str) -> ModelMalformed:
+def _mixed(what: str) -> ModelMalformed:
     return faults.malformed(
-        path, what, todo="The shards are probably of different downloads: fetch all of them again."
+        what, todo=tr("The shards are probably of different downloads: fetch all of them again.")
     )

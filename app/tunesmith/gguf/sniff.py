@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tunesmith.wording import tr
+
 SNIFF_BYTES = 512
 
-_CONVERT = "Convert the model to GGUF with llama.cpp's convert_hf_to_gguf.py, or download a GGUF file of it."
-_UNPACK = "Unpack it and choose the .gguf file inside."
-_LINK = "Download the model file itself, not the page or the text about it."
+_CONVERT = tr(
+    "Convert the model to GGUF with llama.cpp's convert_hf_to_gguf.py, or download a GGUF file of it."
+)
+_UNPACK = tr("Unpack it and choose the .gguf file inside.")
+_LINK = tr("Download the model file itself, not the page or the text about it.")
 
-_ZIP = "a zip archive or a PyTorch checkpoint"
-_OLD_GGML = "a GGML file from before GGUF"
+_ZIP = tr("a zip archive or a PyTorch checkpoint")
+_OLD_GGML = tr("a GGML file from before GGUF")
 
 _MAGICS = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the model", "Run `git lfs pull` beside it."),
+    (b"version https://git-lfs", tr("a Git LFS pointer, not the model"), tr("Run `git lfs pull` beside it.")),
     (b"PK\x03\x04", _ZIP, _CONVERT),
-    (b"\x80\x02", "a pickled PyTorch checkpoint", _CONVERT),
-    (b"\x89HDF", "a Keras (HDF5) model", _CONVERT),
+    (b"\x80\x02", tr("a pickled PyTorch checkpoint"), _CONVERT),
+    (b"\x89HDF", tr("a Keras (HDF5) model"), _CONVERT),
     (b"lmgg", _OLD_GGML, _CONVERT),
     (b"fmgg", _OLD_GGML, _CONVERT),
     (b"tjgg", _OLD_GGML, _CONVERT),
     (b"algg", _OLD_GGML, _CONVERT),
-    (b"\x1f\x8b", "a gzip archive", _UNPACK),
-    (b"BZh", "a bzip2 archive", _UNPACK),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", _UNPACK),
-    (b"\xfd7zXZ", "an xz archive", _UNPACK),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
-    (b"Rar!", "a rar archive", _UNPACK),
+    (b"\x1f\x8b", tr("a gzip archive"), _UNPACK),
+    (b"BZh", tr("a bzip2 archive"), _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", tr("a 7z archive"), _UNPACK),
+    (b"\xfd7zXZ", tr("an xz archive"), _UNPACK),
+    (b"\x28\xb5\x2f\xfd", tr("a zstd archive"), _UNPACK),
+    (b"Rar!", tr("a rar archive"), _UNPACK),
 )
 
 _TEXTS = (
-    (b"<!doctype html", "a web page", _LINK),
-    (b"<html", "a web page", _LINK),
-    (b"<?xml", "an XML message from a server", _LINK),
-    (b"{", "JSON text", _LINK),
+    (b"<!doctype html", tr("a web page"), _LINK),
+    (b"<html", tr("a web page"), _LINK),
+    (b"<?xml", tr("an XML message from a server"), _LINK),
+    (b"{", tr("JSON text"), _LINK),
 )
 
 
@@ -53,7 +57,7 @@ def guess(start: bytes) -> Guess:
     its JSON header in 8 bytes, then the JSON.
     """
     if start[8:9] == b"{" and start[4:8] == bytes(4):
-        return Guess("a safetensors file", _CONVERT)
+        return Guess(tr("a safetensors file"), _CONVERT)
     for magic, looks_like, todo in _MAGICS:
         if start.startswith(magic):
             return Guess(looks_like, todo)
@@ -62,7 +66,9 @@ def guess(start: bytes) -> Guess:
         if text.startswith(opening):
             return Guess(looks_like, todo)
     if start[257:262] == b"ustar":
-        return Guess("a tar archive", _UNPACK)
+        return Guess(tr("a tar archive"), _UNPACK)
     if not start.strip(b"\0"):
-        return Guess("a download that has only been given room so far", "Wait for it, or fetch it again.")
-    return Guess("", "Choose a .gguf file.")
+        return Guess(
+            tr("a download that has only been given room so far"), tr("Wait for it, or fetch it again.")
+        )
+    return Guess("", tr("Choose a .gguf file."))

@@ -6,31 +6,16 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tunesmith import gguf
-from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated, WorkerEvent
-from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated, WorkerEvent
 from tunesmith.domain.settings import ChangeCost, Settings
-from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, TunesmithError
-from tunesmith.machine.probe import probe_machine
-from tunesmith.tuning.space import baseline_settings
-from tunesmith.worker.handle import Patience, WorkerHandle
+from tunesmith.services.chat_sides import Side
+from tunesmith.worker.handle import WorkerHandle
+from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import Sampling, Turn
 
-CONTEXT_TOKENS = 4096
-"""Room for a conversation; less where the model was trained for less."""
-
-TextEvent = PromptRead | TextGenerated | TextEnded
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One set of settings to talk under."""
-
-    label: str
-    settings: Settings
+TextEvent = ModelLoaded | PromptRead | TextGenerated | TextEnded
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +24,6 @@ class Update:
 
     side: int
     event: TextEvent
-
-
-def chat_sides(model_path: str, profile: TunedProfile | None) -> tuple[Side, ...]:
-    """The defaults, and the profile's settings if there is one, both with room for the same conversation.
-
-    Raises:
-        ModelFileError: the model is missing, unreadable or malformed.
-    """
-    header = gguf.read_header(Path(model_path))
-    room = min(CONTEXT_TOKENS, header.context_length or CONTEXT_TOKENS)
-    machine = probe_machine(devices=(), build=None)
-    default = baseline_settings(machine, Workload(prompt=1, generate=1)).replace(n_ctx=room)
-    sides = [Side("llama.cpp's defaults", default)]
-    if profile is not None:
-        sides.append(Side(profile.name, profile.settings.replace(n_ctx=room, n_seq_max=1)))
-    return tuple(sides)
 
 
 class Answer:
@@ -120,6 +89,8 @@ class Chat:
         self._patience = patience
         self._turns: list[list[Turn]] = [[] for _ in self.sides]
         self._workers: dict[tuple[object, ...], WorkerHandle] = {}
+        self._loaded: set[tuple[object, ...]] = set()
+        self._ending = threading.RLock()
         self._answer: Answer | None = None
         self._stop = threading.Event()
         self._take: Callable[[WorkerEvent], None] = lambda _event: None
@@ -151,7 +122,9 @@ class Chat:
         def take(event: WorkerEvent) -> None:
             if isinstance(event, TextGenerated):
                 pieces.append(event.text)
-            if isinstance(event, PromptRead | TextGenerated | TextEnded):
+            if isinstance(event, ModelLoaded):
+                self._loaded.add(self.sides[side].settings.key(ChangeCost.MODEL))
+            if isinstance(event, ModelLoaded | PromptRead | TextGenerated | TextEnded):
                 tell(Update(side, event))
 
         turns = [*self._turns[side], Turn(role="user", text=text)]
@@ -174,6 +147,7 @@ class Chat:
         if worker is None or not worker.alive:
             if worker is not None:
                 worker.close()
+            self._loaded.discard(key)
             worker = self._workers[key] = WorkerHandle(
                 command=self._command,
                 patience=self._patience,
@@ -182,15 +156,47 @@ class Chat:
             )
         return worker
 
+    def loaded(self, side: int) -> bool:
+        """Whether the model is in memory in the way this side needs it."""
+        key = self.sides[side].settings.key(ChangeCost.MODEL)
+        worker = self._workers.get(key)
+        return key in self._loaded and worker is not None and worker.alive
+
+    def turns(self, side: int) -> tuple[Turn, ...]:
+        """What was said on a side so far."""
+        return tuple(self._turns[side])
+
+    def switch(self, sides: Sequence[Side]) -> None:
+        """Go on with the same conversation under other settings; may take a second or two.
+
+        A side that was there already keeps its history, another one goes on from the last side's. The
+        model stays loaded where the new settings need it in the same way.
+        """
+        with self._ending:
+            self._end_answer()
+            before = {side.label: turns for side, turns in zip(self.sides, self._turns, strict=True)}
+            last = self._turns[-1] if self._turns else []
+            self._turns = [list(before.get(side.label, last)) for side in sides]
+            self.sides = tuple(sides)
+            needed = {side.settings.key(ChangeCost.MODEL) for side in sides}
+            for key in self._workers.keys() - needed:
+                self._loaded.discard(key)
+                self._workers.pop(key).close()
+
     def clear(self) -> None:
         """Forget what was said; the model stays loaded."""
         self._turns = [[] for _ in self.sides]
 
     def close(self) -> None:
         """Stop what is under way and free the model; takes up to a second or two."""
+        with self._ending:
+            self._end_answer()
+            for worker in self._workers.values():
+                worker.close()
+            self._workers.clear()
+            self._loaded.clear()
+
+    def _end_answer(self) -> None:
         if self._answer is not None:
             self._answer.stop()
             self._answer.wait()
-        for worker in self._workers.values():
-            worker.close()
-        self._workers.clear()

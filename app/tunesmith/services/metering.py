@@ -14,6 +14,7 @@ from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerEr
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.meter import Job, TrialFailure
+from tunesmith.wording import tr
 
 TRIES = 3
 """How often a trial is tried whose worker died: what killed it may not have been the settings."""
@@ -116,7 +117,7 @@ class LedgerMeter:
             sample = sample.model_copy(update={"cost_ns": max(cost_ns, sample.cost_ns)})
             return self._accept(job, sample, key=key)
         if error is None:
-            raise Interrupted("The run was interrupted; what was measured is kept.")
+            raise Interrupted(tr("The run was interrupted; what was measured is kept."))
         raise TrialFailure(error.name, error.what) from error
 
     def _accept(self, job: Job, sample: Sample, *, key: str = "", replayed: bool = False) -> Sample:

@@ -13,7 +13,8 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import WorkerError, WorkerOutOfMemory
-from tunesmith.worker.handle import Patience, WorkerHandle
+from tunesmith.worker.handle import WorkerHandle
+from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import NoisePolicy
 
 _LOG = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 from tunesmith.domain.events import Event, Heartbeat
 from tunesmith.errors import Interrupted
+from tunesmith.wording import tr
 
 
 class Recorder(Protocol):
@@ -86,7 +87,7 @@ class Controls:
         """
         self._go.wait()
         if self._stop.is_set():
-            raise Interrupted("The run was interrupted; what was measured is kept.")
+            raise Interrupted(tr("The run was interrupted; what was measured is kept."))
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but not through a cancel.
@@ -95,7 +96,7 @@ class Controls:
             Interrupted: it was cancelled meanwhile.
         """
         if self._stop.wait(seconds):
-            raise Interrupted("The run was interrupted; what was measured is kept.")
+            raise Interrupted(tr("The run was interrupted; what was measured is kept."))
 
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from tunesmith.domain.base import Value
 from tunesmith.errors import UsageError
 from tunesmith.services.model_places import Place
 from tunesmith.settings import write_atomically
+from tunesmith.wording import tr
 
 FILE_NAME = "library.json"
 MAX_FILES = 500
@@ -46,8 +47,9 @@ def load_watched(config: Path) -> Watched:
         return Watched()
     except (OSError, ValidationError) as error:
         raise UsageError(
-            f"The list of watched folders {path} cannot be read.", unharmed="It was left as it is.",
-            todo="Mend it or remove it.", details=str(error),
+            tr("The list of watched folders {path} cannot be read.", path=path),
+            unharmed=tr("It was left as it is."),
+            todo=tr("Mend it or remove it."), details=str(error),
         ) from error  # fmt: skip
 
 

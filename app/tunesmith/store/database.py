@@ -19,6 +19,7 @@ from tunesmith.errors import StoreError, StoreReadOnly
 from tunesmith.store import faults
 from tunesmith.store.migrate import migrate, version_of
 from tunesmith.store.migrations import MIGRATIONS
+from tunesmith.wording import tr
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +44,9 @@ class Database:
         self._idle = threading.Condition()
         if path.exists() and not path.is_file():
             raise StoreError(
-                f"The store {path} is a folder or a device, not a file.",
-                unharmed="Nothing was changed.",
-                todo="Name a file with --store.",
+                tr("The store {path} is a folder or a device, not a file.", path=path),
+                unharmed=tr("Nothing was changed."),
+                todo=tr("Name a file with --store."),
             )
         with faults.translated(path):
             self.read_only = read_only or not _is_writable(path)
@@ -96,7 +97,7 @@ class Database:
     def _session(self, begin: str) -> Iterator[Session]:
         with self._idle:
             if self._closed:
-                raise StoreError(f"The store {self.path} is closed.")
+                raise StoreError(tr("The store {path} is closed.", path=self.path))
             self._sessions += 1
         try:
             with faults.translated(self.path), Session(self._engine, expire_on_commit=False) as session:
@@ -149,9 +150,9 @@ class Database:
         """An address that opens for reading without writing a byte beside the file."""
         if not self.path.exists():
             raise StoreReadOnly(
-                f"There is no store at {self.path}, and none can be made there.",
-                unharmed="Nothing was changed.",
-                todo="Allow writing to the folder, or name another store with --store.",
+                tr("There is no store at {path}, and none can be made there.", path=self.path),
+                unharmed=tr("Nothing was changed."),
+                todo=tr("Allow writing to the folder, or name another store with --store."),
             )
         uri = f"{self.path.as_uri()}?mode=ro"
         try:
@@ -173,9 +174,12 @@ class Database:
             version = version_of(connection, self.path)
         if version < len(MIGRATIONS):
             raise StoreReadOnly(
-                f"The store {self.path} is of an older Tunesmith and cannot be brought up to date.",
-                unharmed="It was left as it is.",
-                todo="Allow writing to the file and its folder once, or name another store with --store.",
+                tr(
+                    "The store {path} is of an older Tunesmith and cannot be brought up to date.",
+                    path=self.path,
+                ),
+                unharmed=tr("It was left as it is."),
+                todo=tr("Allow writing to the file and its folder once, or name another store with --store."),
             )
 
 

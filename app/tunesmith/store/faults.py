@@ -14,17 +14,18 @@ import sqlalchemy.exc
 from pydantic import ValidationError
 
 from tunesmith.errors import StoreError, StoreFull, StoreLocked, StoreReadOnly
+from tunesmith.wording import tr
 
-_ANOTHER = "name another store with --store"
+_ANOTHER = tr("name another store with --store")
 _SMALLEST_USEFUL_BYTES = 2**20
 """A disk with less room than this is full as far as a store is concerned."""
 
 
 def _locked(path: Path, details: str) -> StoreLocked:
     return StoreLocked(
-        f"The store {path} is in use by another process and stayed locked.",
-        unharmed="Nothing was written by this attempt, and what was stored before is safe.",
-        todo=f"Close the other program and try again, or {_ANOTHER}.",
+        tr("The store {path} is in use by another process and stayed locked.", path=path),
+        unharmed=tr("Nothing was written by this attempt, and what was stored before is safe."),
+        todo=tr("Close the other program and try again, or {another}.", another=_ANOTHER),
         details=details,
     )
 
@@ -32,18 +33,18 @@ def _locked(path: Path, details: str) -> StoreLocked:
 def read_only(path: Path, details: str = "") -> StoreReadOnly:
     """The store is there but cannot be written."""
     return StoreReadOnly(
-        f"The store {path} cannot be written.",
-        unharmed="What it holds is safe and can still be read.",
-        todo=f"Allow writing to the file and its folder, or {_ANOTHER}.",
+        tr("The store {path} cannot be written.", path=path),
+        unharmed=tr("What it holds is safe and can still be read."),
+        todo=tr("Allow writing to the file and its folder, or {another}.", another=_ANOTHER),
         details=details,
     )
 
 
 def _full(path: Path, details: str) -> StoreFull:
     return StoreFull(
-        f"The disk that holds the store {path} is full.",
-        unharmed="Everything stored before is safe; a run can be resumed.",
-        todo=f"Free some space and try again, or {_ANOTHER} on another disk.",
+        tr("The disk that holds the store {path} is full.", path=path),
+        unharmed=tr("Everything stored before is safe; a run can be resumed."),
+        todo=tr("Free some space and try again, or {another} on another disk.", another=_ANOTHER),
         details=details,
     )
 
@@ -51,18 +52,20 @@ def _full(path: Path, details: str) -> StoreFull:
 def damaged(path: Path, details: str) -> StoreError:
     """The file is no store, or one that lost its sense."""
     return StoreError(
-        f"The file {path} is damaged or is no Tunesmith store.",
-        unharmed="It was left as it is.",
-        todo=f"Restore it from a backup, move it away to begin a new store, or {_ANOTHER}.",
+        tr("The file {path} is damaged or is no Tunesmith store.", path=path),
+        unharmed=tr("It was left as it is."),
+        todo=tr(
+            "Restore it from a backup, move it away to begin a new store, or {another}.", another=_ANOTHER
+        ),
         details=details,
     )
 
 
 def _failed(path: Path, details: str) -> StoreError:
     return StoreError(
-        f"The store {path} could not be used: {details}.",
-        unharmed="What was stored before is safe.",
-        todo=f"Check the disk and the folder, or {_ANOTHER}.",
+        tr("The store {path} could not be used: {details}.", path=path, details=details),
+        unharmed=tr("What was stored before is safe."),
+        todo=tr("Check the disk and the folder, or {another}.", another=_ANOTHER),
         details=details,
     )
 
@@ -97,9 +100,9 @@ def from_os(error: OSError, path: Path) -> StoreError:
             return _full(path, details)
         case errno.EACCES | errno.EPERM | errno.EROFS:
             return StoreReadOnly(
-                f"No store can be made at {path}: {details}.",
-                unharmed="Nothing was changed.",
-                todo=f"Allow writing to the folder, or {_ANOTHER}.",
+                tr("No store can be made at {path}: {details}.", path=path, details=details),
+                unharmed=tr("Nothing was changed."),
+                todo=tr("Allow writing to the folder, or {another}.", another=_ANOTHER),
                 details=str(error),
             )
         case _:

@@ -19,6 +19,7 @@ from tunesmith.store.faults import damaged
 from tunesmith.store.records import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.store.runs import find_run
 from tunesmith.store.tables import EventTable, RunTable, SampleTable, TrialTable
+from tunesmith.wording import tr
 
 _BATCH = 500
 """Events read at a time."""
@@ -41,7 +42,7 @@ class Ledger(Repository):
         with self._database.writing() as session:
             run = session.get(RunTable, run_id)
             if run is None:
-                raise NotFoundError(f"No run goes by {run_id!r}.")
+                raise NotFoundError(tr("No run goes by {run_id}.", run_id=repr(run_id)))
             run.seen_utc = self._now()
             if trial is not None:
                 _put_trial(session, run_id, trial)
@@ -177,8 +178,8 @@ def _put_events(session: Session, run_id: str, events: Sequence[Event]) -> None:
     ).all()
     if twice := (set(taken) & set(numbers)) or len(set(numbers)) < len(numbers):
         raise StoreError(
-            f"Run {run_id} has an event of the same number already ({twice}).",
-            unharmed="What was stored before is safe; these events were not stored.",
+            tr("Run {run_id} has an event of the same number already ({twice}).", run_id=run_id, twice=twice),
+            unharmed=tr("What was stored before is safe; these events were not stored."),
         )
     rows = [
         {"run_id": run_id, "seq": e.seq, "type": e.type, "mono_ns": e.mono_ns, "body": e.model_dump_json()}
@@ -230,7 +231,10 @@ def _entry(trial: TrialTable, sample: SampleTable | None, database: Database) ->
     try:
         step_ns = steps.unpack(sample.step_ns)
     except ValueError as error:
-        raise damaged(database.path, f"trial {trial.key} of run {trial.run_id}: {error}") from error
+        raise damaged(
+            database.path,
+            tr("trial {key} of run {run_id}: {error}", key=trial.key, run_id=trial.run_id, error=error),
+        ) from error
     values = {
         **sample.model_dump(exclude={"trial_id", "conditions", "memory", "step_ns"}),
         "conditions": Conditions.model_validate_json(sample.conditions),

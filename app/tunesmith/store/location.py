@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 from tunesmith import settings
 from tunesmith.errors import UsageError
+from tunesmith.wording import tr
 
 
 def store_path(location: str | Path | None) -> Path:
@@ -26,15 +27,18 @@ def store_path(location: str | Path | None) -> Path:
         address = urlsplit(text)
         if address.scheme != "sqlite":
             raise UsageError(
-                f"The store cannot be a {address.scheme} database: only SQLite is supported here.",
-                todo="Give a file's path, or sqlite:///path/to/file.sqlite3.",
+                tr(
+                    "The store cannot be a {kind} database: only SQLite is supported here.",
+                    kind=address.scheme,
+                ),
+                todo=tr("Give a file's path, or sqlite:///path/to/file.sqlite3."),
             )
         if address.netloc or address.query or address.fragment:
             raise UsageError(
-                f"The store's address {text!r} has parts that a file has not.",
-                todo="Give sqlite:///path/to/file.sqlite3, with a fourth slash for an absolute path.",
+                tr("The store's address {address} has parts that a file has not.", address=repr(text)),
+                todo=tr("Give sqlite:///path/to/file.sqlite3, with a fourth slash for an absolute path."),
             )
         text = unquote(address.path.removeprefix("/"))
     if not text or text == ":memory:":
-        raise UsageError("The store needs a file.", todo="Give a file's path with --store.")
+        raise UsageError(tr("The store needs a file."), todo=tr("Give a file's path with --store."))
     return Path(text).expanduser().absolute()

@@ -10,6 +10,7 @@ from pathlib import Path
 from tunesmith.errors import StoreError, StoreTooNew
 from tunesmith.store.faults import damaged
 from tunesmith.store.migrations import MIGRATIONS
+from tunesmith.wording import tr
 
 logger = logging.getLogger(__name__)
 
@@ -36,15 +37,21 @@ def version_of(connection: sqlite3.Connection, path: Path, newest: int = len(MIG
         connection.rollback()
     if application != APPLICATION_ID and (application or version or objects):
         raise StoreError(
-            f"The database {path} belongs to another program.",
-            unharmed="It was left as it is.",
-            todo="Name another store with --store.",
+            tr("The database {path} belongs to another program.", path=path),
+            unharmed=tr("It was left as it is."),
+            todo=tr("Name another store with --store."),
         )
     if version > newest:
         raise StoreTooNew(
-            f"A newer Tunesmith wrote the store {path}: its version is {version}, this one knows {newest}.",
-            unharmed="It was left as it is.",
-            todo="Update Tunesmith, or name another store with --store.",
+            tr(
+                "A newer Tunesmith wrote the store {path}: its version is {version}, "
+                "this one knows {newest}.",
+                path=path,
+                version=version,
+                newest=newest,
+            ),
+            unharmed=tr("It was left as it is."),
+            todo=tr("Update Tunesmith, or name another store with --store."),
         )
     return int(version)
 
@@ -76,7 +83,12 @@ def migrate(
                     connection.execute(statement)
                 if orphan := connection.execute("PRAGMA foreign_key_check").fetchone():
                     raise damaged(
-                        path, f"a row of {orphan[0]} refers to a row of {orphan[2]} that is not there"
+                        path,
+                        tr(
+                            "a row of {table} refers to a row of {other} that is not there",
+                            table=orphan[0],
+                            other=orphan[2],
+                        ),
                     )
                 version += 1
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")

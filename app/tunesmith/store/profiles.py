@@ -12,6 +12,7 @@ from tunesmith.errors import NotFoundError, UsageError
 from tunesmith.store.catalog import Repository, model_name, put_machine, put_model, stamp
 from tunesmith.store.records import ProfileRow
 from tunesmith.store.tables import ProfileTable
+from tunesmith.wording import tr
 
 _LIGHT = tuple(ProfileRow.model_fields)
 
@@ -73,7 +74,7 @@ class Profiles(Repository):
         """
         name = name.strip()
         if not name:
-            raise UsageError("A profile needs a name.")
+            raise UsageError(tr("A profile needs a name."))
         return self._change(ref, name=name)
 
     def set_notes(self, ref: str, notes: str) -> TunedProfile:
@@ -108,7 +109,7 @@ class Profiles(Repository):
         with self._database.writing() as session:
             row = session.get(ProfileTable, profile_id)
             if row is None:
-                raise NotFoundError(f"No profile has the id {profile_id!r}.")
+                raise NotFoundError(tr("No profile has the id {profile_id}.", profile_id=repr(profile_id)))
             row.deleted_utc = None
             session.add(row)
 
@@ -131,18 +132,20 @@ def _find(session: Session, ref: str) -> ProfileTable:
         if len(rows) == 1:
             return rows[0]
         if rows:
-            listed = ", ".join(f"{row.id} ({row.name})" for row in rows[:5])
+            listed = ", ".join(f"{row.id} ({row.name})" for row in rows[:5]) + " …" * (len(rows) > 5)
             raise NotFoundError(
-                f"Several profiles go by {ref!r}: {listed}{' …' if len(rows) > 5 else ''}.",
-                todo="Give the id of one of them.",
+                tr("Several profiles go by {ref}: {listed}.", ref=repr(ref), listed=listed),
+                todo=tr("Give the id of one of them."),
             )
     known = session.exec(
         select(ProfileTable.id, ProfileTable.name).where(col(ProfileTable.deleted_utc).is_(None))
     ).all()
     words = {word.casefold(): word for pair in known for word in pair}
     near = [words[word] for word in difflib.get_close_matches(ref.casefold(), words, n=3, cutoff=0.5)]
-    todo = f"The nearest are {', '.join(near)}." if near else "List the profiles to see what there is."
-    raise NotFoundError(f"No profile goes by {ref!r}.", todo=todo)
+    todo = tr("List the profiles to see what there is.")
+    if near:
+        todo = tr("The nearest are {names}.", names=", ".join(near))
+    raise NotFoundError(tr("No profile goes by {ref}.", ref=repr(ref)), todo=todo)
 
 
 def _row(profile: TunedProfile) -> ProfileTable:

@@ -19,6 +19,7 @@ from tunesmith.store.catalog import Repository, machine_class_of, model_of, put_
 from tunesmith.store.owner import Owner, this_process
 from tunesmith.store.records import RunRecord, RunState
 from tunesmith.store.tables import MachineTable, ModelTable, RunTable, TrialTable
+from tunesmith.wording import tr
 
 _NEAR = 200
 """How many of the latest runs are looked through for a near match."""
@@ -92,14 +93,20 @@ class Runs(Repository):
             row = find_run(session, run_id)
             if row.state in ("finished", "failed"):
                 raise UsageError(
-                    f"Run {row.id} is over; there is nothing to resume.", todo="Start a new run."
+                    tr("Run {id} is over; there is nothing to resume.", id=row.id),
+                    todo=tr("Start a new run."),
                 )
             if row.state == "running" and self._owner_lives(row):
-                where = "" if row.owner_host == owner.host else f" on {row.owner_host}"
+                told = tr("Run {id} is still running in process {process}.", id=row.id, process=row.owner_pid)
+                if row.owner_host != owner.host:
+                    told = tr(
+                        "Run {id} is still running in process {process} on {host}.",
+                        id=row.id, process=row.owner_pid, host=row.owner_host,
+                    )  # fmt: skip
                 raise UsageError(
-                    f"Run {row.id} is still running in process {row.owner_pid}{where}.",
-                    unharmed="It was left to go on.",
-                    todo="Wait for it to end, or stop it first.",
+                    told,
+                    unharmed=tr("It was left to go on."),
+                    todo=tr("Wait for it to end, or stop it first."),
                 )
             row.state, row.outcome, row.sentence, row.finished_utc = "running", None, "", None
             row.owner_pid, row.owner_host, row.owner_started = owner.pid, owner.host, owner.started
@@ -196,13 +203,16 @@ def find_run(session: Session, run_id: str) -> RunTable:
     if run_id and len(begun) == 1:
         return session.get_one(RunTable, begun[0])
     if run_id and begun:
+        listed = ", ".join(begun[:5]) + " …" * (len(begun) > 5)
         raise NotFoundError(
-            f"Several runs begin with {run_id!r}: {', '.join(begun[:5])}{' …' if len(begun) > 5 else ''}.",
-            todo="Give more of the run's id.",
+            tr("Several runs begin with {run_id}: {listed}.", run_id=repr(run_id), listed=listed),
+            todo=tr("Give more of the run's id."),
         )
     near = difflib.get_close_matches(run_id, session.exec(ids.limit(_NEAR)).all(), n=3, cutoff=0.5)
-    todo = f"The nearest are {', '.join(near)}." if near else "List the runs to see what there is."
-    raise NotFoundError(f"No run goes by {run_id!r}.", todo=todo)
+    todo = tr("List the runs to see what there is.")
+    if near:
+        todo = tr("The nearest are {names}.", names=", ".join(near))
+    raise NotFoundError(tr("No run goes by {run_id}.", run_id=repr(run_id)), todo=todo)
 
 
 def _new_id(beginning: str, session: Session) -> str:

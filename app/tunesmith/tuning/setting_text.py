@@ -6,11 +6,14 @@ from typing import get_args
 
 from tunesmith.domain.settings import Settings, setting_spec
 from tunesmith.errors import UsageError
+from tunesmith.wording import tr
 
 
 def unknown_setting(name: str) -> UsageError:
     """The error for a name that no setting has."""
-    return UsageError(f"There is no setting called {name!r}.", todo="See `tunesmith tune --help`.")
+    return UsageError(
+        tr("There is no setting called {name}.", name=repr(name)), todo=tr("See `tunesmith tune --help`.")
+    )
 
 
 def parse_setting(name: str, value: str) -> tuple[str, object]:
@@ -29,17 +32,26 @@ def parse_setting(name: str, value: str) -> tuple[str, object]:
         try:
             return spec.name, int(value)
         except ValueError:
-            raise UsageError(f"{spec.name} takes a whole number, not {value!r}.") from None
+            raise UsageError(
+                tr("{name} takes a whole number, not {value}.", name=spec.name, value=repr(value))
+            ) from None
     if kind is bool:
         if lowered in ("on", "true", "yes", "1"):
             return spec.name, True
         if lowered in ("off", "false", "no", "0"):
             return spec.name, False
-        raise UsageError(f"{spec.name} is on or off, not {value!r}.")
+        raise UsageError(tr("{name} is on or off, not {value}.", name=spec.name, value=repr(value)))
     if spec.name == "cpu_affinity":
         return spec.name, parse_cpu_list(value)
     if lowered not in (choices := get_args(kind)):
-        raise UsageError(f"{spec.name} is one of {', '.join(choices)}, not {value!r}.")
+        raise UsageError(
+            tr(
+                "{name} is one of {choices}, not {value}.",
+                name=spec.name,
+                choices=", ".join(choices),
+                value=repr(value),
+            )
+        )
     return spec.name, lowered
 
 
@@ -60,7 +72,9 @@ def parse_cpu_list(text: str) -> tuple[int, ...] | None:
                 raise ValueError
             cpus.update(range(low, high + 1))
     except ValueError:
-        raise UsageError(f"{text!r} is no list of CPUs.", todo="Write it as 0-3,8.") from None
+        raise UsageError(
+            tr("{words} is no list of CPUs.", words=repr(text)), todo=tr("Write it as 0-3,8.")
+        ) from None
     return tuple(sorted(cpus))
 
 

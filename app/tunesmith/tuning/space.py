@@ -25,6 +25,7 @@ from tunesmith.tuning.options import (
     ubatch_options,
 )
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
+from tunesmith.wording import tr
 
 BOTH: frozenset[Part] = frozenset({"prefill", "decode"})
 _PREFILL: frozenset[Part] = frozenset({"prefill"})
@@ -77,9 +78,14 @@ def check_rules(rules: SearchRules) -> None:
         except KeyError:
             raise unknown_setting(name) from None
         if known not in VARIED:
-            raise UsageError(f"{known} is not tuned.", todo=f"Choose from {', '.join(VARIED)}.")
+            raise UsageError(
+                tr("{known} is not tuned.", known=known),
+                todo=tr("Choose from {choices}.", choices=", ".join(VARIED)),
+            )
         if known in fixed:
-            raise UsageError(f"{known} is to be varied and to be fixed.", todo="Drop one of the two.")
+            raise UsageError(
+                tr("{known} is to be varied and to be fixed.", known=known), todo=tr("Drop one of the two.")
+            )
 
 
 def _held(settings: Settings, machine: Machine) -> dict[str, str]:

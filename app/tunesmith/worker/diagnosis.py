@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import signal
 
-from tunesmith.errors import WorkerCrashed, WorkerError, WorkerOutOfMemory
+from tunesmith.domain.events import RequestFailed
+from tunesmith.errors import Interrupted, ModelRefused, WorkerCrashed, WorkerError, WorkerOutOfMemory
+from tunesmith.wording import tr
 
 _ABORT_MARK = "ggml abort: "
 _MEMORY_MARKS = (
@@ -16,18 +18,18 @@ _MEMORY_MARKS = (
     "memoryerror",
     "out of memory",
 )
-UNHARMED = "Other trials and everything stored are unharmed."
+UNHARMED = tr("Other trials and everything stored are unharmed.")
 _FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
 _WINDOWS_STATUS = {
-    0xC0000005: "an access violation",
-    0xC000001D: "an illegal instruction",
-    0xC0000409: "a failed check",
-    0xC00000FD: "a stack overflow",
+    0xC0000005: tr("an access violation"),
+    0xC000001D: tr("an illegal instruction"),
+    0xC0000409: tr("a failed check"),
+    0xC00000FD: tr("a stack overflow"),
 }
 _WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
 _SOURCE_PLACE = re.compile(r"^(?:.*[/\\])?([^/\\]+:\d+): ")
 """``/somewhere/llama-context.cpp:1785: `` before an assertion's text: where the library was built."""
-_AMX_HINT = (
+_AMX_HINT = tr(
     "This llama.cpp was compiled with AMX, which crashes on some machines when compiled by GCC: "
     "rebuild it with CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike."
 )
@@ -37,7 +39,7 @@ def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return tr("signal {number}", number=number)
 
 
 def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ...] = ()) -> WorkerError:
@@ -53,48 +55,79 @@ def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ..
     starved = any(mark in line.lower() for line in lines for mark in _MEMORY_MARKS)
     if starved or returncode in _WINDOWS_NO_MEMORY:
         return WorkerOutOfMemory(
-            "The worker ran out of memory.",
+            tr("The worker ran out of memory."),
             unharmed=UNHARMED,
-            todo="Choose a smaller context, a smaller model or a smaller cache type.",
+            todo=tr("Choose a smaller context, a smaller model or a smaller cache type."),
             details=tail,
         )
     if _ABORT_MARK in output and returncode != -getattr(signal, "SIGKILL", 9):
         text = output.rsplit(_ABORT_MARK, 1)[1].strip().partition("\n")[0]
         text = _SOURCE_PLACE.sub("", text).rstrip(".") + _place(text)
-        return WorkerCrashed(f"llama.cpp gave up: {text}.", unharmed=UNHARMED, details=tail)
+        return WorkerCrashed(tr("llama.cpp gave up: {words}.", words=text), unharmed=UNHARMED, details=tail)
     if returncode in _WINDOWS_STATUS:
         return WorkerCrashed(
-            f"llama.cpp crashed with {_WINDOWS_STATUS[returncode]}.", unharmed=UNHARMED, details=tail
+            tr("llama.cpp crashed with {status}.", status=_WINDOWS_STATUS[returncode]),
+            unharmed=UNHARMED,
+            details=tail,
         )
     if returncode is not None and returncode < 0:
         number = -returncode
         if number == getattr(signal, "SIGKILL", 9):
             return WorkerOutOfMemory(
-                "The system killed the worker, most often for want of memory.",
+                tr("The system killed the worker, most often for want of memory."),
                 unharmed=UNHARMED,
-                todo="Close other programs or choose settings that need less memory.",
+                todo=tr("Close other programs or choose settings that need less memory."),
                 details=tail,
             )
         name = _signal_name(number)
         if name in _FROM_OUTSIDE:
             return WorkerCrashed(
-                f"Something else ended the worker with {name}.", unharmed=UNHARMED, details=tail
+                tr("Something else ended the worker with {name}.", name=name), unharmed=UNHARMED, details=tail
             )
         amx = "amx_int8" in cpu_features and name in ("SIGSEGV", "SIGILL")
         return WorkerCrashed(
-            f"llama.cpp crashed with {name}.",
+            tr("llama.cpp crashed with {name}.", name=name),
             unharmed=UNHARMED,
             todo=_AMX_HINT if amx else "",
             details=tail,
         )
     if returncode is None:
-        return WorkerCrashed("The worker closed its pipe.", unharmed=UNHARMED, details=tail)
-    said = f": {lines[-1][:200].rstrip('.')}" if lines else ""
-    return WorkerCrashed(
-        f"The worker ended with exit code {returncode}{said}.", unharmed=UNHARMED, details=tail
-    )
+        return WorkerCrashed(tr("The worker closed its pipe."), unharmed=UNHARMED, details=tail)
+    told = tr("The worker ended with exit code {code}.", code=returncode)
+    if lines:
+        last = lines[-1][:200].rstrip(".")
+        told = tr("The worker ended with exit code {code}: {words}.", code=returncode, words=last)
+    return WorkerCrashed(told, unharmed=UNHARMED, details=tail)
 
 
 def _place(text: str) -> str:
     found = _SOURCE_PLACE.match(text)
     return f" ({found[1]})" if found else ""
+
+
+def request_error(failed: RequestFailed) -> Exception:
+    """What a worker that lives on says it could not do."""
+    what = failed.message.partition("\n")[0].rstrip(".")
+    match failed.error:
+        case "refused":
+            return ModelRefused(
+                f"{what}.",
+                unharmed=tr("The file and everything stored are unharmed."),
+                todo=tr("Check that the file is complete and that this llama.cpp knows its architecture."),
+                details=failed.message,
+            )
+        case "out_of_memory":
+            return WorkerOutOfMemory(
+                tr("There was not enough memory: {what}.", what=what),
+                unharmed=UNHARMED,
+                todo=tr("Choose a smaller context, a smaller model or a smaller cache type."),
+                details=failed.message,
+            )
+        case "cancelled":
+            return Interrupted(tr("The run was interrupted; what was measured is kept."))
+        case "engine":
+            return ModelRefused(
+                tr("llama.cpp would not run the model with these settings: {what}.", what=what),
+                unharmed=UNHARMED,
+                details=failed.message,
+            )
