@@ -308,6 +308,7 @@ def test_widths_and_order_are_remembered(page: ModelsPage, models: Path, qtbot: 
     shown(page, qtbot)
     page.table.setColumnWidth(INDEX["size"], 133)
     page.table.sortByColumn(INDEX["size"], Qt.SortOrder.DescendingOrder)
+    page.hide()
     ini = str(page.context.folders.config / "window.ini")
     table = ModelsTable(QSettings(ini, QSettings.Format.IniFormat))
     qtbot.addWidget(table)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtCore import QEvent, QPointF, QSettings, Qt
 from PySide6.QtGui import QColor, QMouseEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -214,6 +215,33 @@ def test_the_table_shows_the_newest_question_first_with_reasons(qtbot: QtBot, vi
     changes = [rows.data(rows.index(row, INTERVAL)) for row in range(rows.rowCount())]
     assert "reference" in changes
     assert not table.grab().isNull()
+
+
+def test_widths_of_the_candidates_columns_are_remembered_and_the_usual_ones_fit_the_window(
+    qtbot: QtBot, view: LiveView, tmp_path: Path
+) -> None:
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+
+    def made(width: int) -> CandidatesTable:
+        table = CandidatesTable(LIGHT, settings)
+        qtbot.addWidget(table)
+        table.resize(width, 300)
+        table.show()
+        table.show_run(view.candidates)
+        return table
+
+    first = made(900)
+    assert (first.columnWidth(0), first.columnWidth(INTERVAL)) == (179, 224)
+    first.resize(600, 300)
+    assert (first.columnWidth(0), first.columnWidth(INTERVAL)) == (136, 206)
+    first.hide()
+    assert settings.allKeys() == [], "nobody has changed anything"
+    first.show()
+    first.setColumnWidth(INTERVAL, 251)
+    first.resize(900, 300)
+    assert first.columnWidth(INTERVAL) == 251
+    first.hide()
+    assert made(600).columnWidth(INTERVAL) == 251
 
 
 def test_a_recorded_real_run_can_be_shown(plots: LivePlots) -> None:

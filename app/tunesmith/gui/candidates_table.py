@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont, QResizeEvent
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSettings, Qt
+from PySide6.QtGui import QColor, QFont, QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from tunesmith.gui.columns import RememberedColumns
 from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.candidates import CandidateRow, Candidates, StageRows
+from tunesmith.wording import tr
 
-_COLUMNS = ("Candidate", "Against what held before", "Rounds", "Where it stands")
+_COLUMNS = (tr("Candidate"), tr("Against what held before"), tr("Rounds"), tr("Where it stands"))
 _TIPS = (
-    "An answer to the question above it.",
-    "How much faster (right) or slower (left): the dot is the best estimate, the bar where the truth lies.",
-    "How often it was measured, always in turn with the others.",
-    "Whether it is still measured, and if not, why.",
+    tr("An answer to the question above it."),
+    tr(
+        "How much faster (right) or slower (left): the dot is the best estimate, "
+        "the bar where the truth lies."
+    ),
+    tr("How often it was measured, always in turn with the others."),
+    tr("Whether it is still measured, and if not, why."),
 )
 CANDIDATE, INTERVAL, ROUNDS, STATE = range(4)
 _Index = QModelIndex | QPersistentModelIndex
@@ -50,7 +55,8 @@ class CandidatesModel(QAbstractTableModel):
         if [id(line) if isinstance(line, StageRows) else id(line[1]) for line in lines] == [
             id(line) if isinstance(line, StageRows) else id(line[1]) for line in self.lines
         ]:
-            self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, STATE))
+            if lines:
+                self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, STATE))
             return False
         self.beginResetModel()
         self.lines = lines
@@ -97,7 +103,9 @@ class CandidatesModel(QAbstractTableModel):
         return side | Qt.AlignmentFlag.AlignVCenter
 
     def _of_stage(self, stage: StageRows, column: int, role: int) -> Any:
-        text = stage.title + (f": {stage.sentence}" if stage.sentence else "")
+        text = stage.title
+        if stage.sentence:
+            text = tr("{question}: {answer}", question=stage.title, answer=stage.sentence)
         if column == 0 and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return text
         if role == Qt.ItemDataRole.FontRole:
@@ -138,9 +146,14 @@ class CandidatesModel(QAbstractTableModel):
 class CandidatesTable(QTableView):
     """The table itself."""
 
-    def __init__(self, colours: Colours) -> None:
+    def __init__(self, colours: Colours, settings: QSettings | None = None) -> None:
+        """The table.
+
+        Args:
+            settings: where its columns are remembered; None forgets them.
+        """
         super().__init__()
-        self.setAccessibleName("Candidates")
+        self.setAccessibleName(tr("Candidates"))
         self.rows = CandidatesModel(colours)
         self._delegate = IntervalDelegate(colours)
         self.setModel(self.rows)
@@ -159,6 +172,7 @@ class CandidatesTable(QTableView):
         header.setSectionsClickable(False)
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
         header.setMinimumSectionSize(40)
+        self.columns = RememberedColumns(header, settings, "candidates") if settings is not None else None
 
     def show_run(self, candidates: Candidates) -> None:
         """Show another run's candidates from now on."""
@@ -173,11 +187,24 @@ class CandidatesTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Give the words what the figures leave."""
+        if self.columns is None:
+            self._fit_columns()
+        elif not self.columns.chosen:
+            with self.columns.arranging():
+                self._fit_columns()
+        super().resizeEvent(event)
+
+    def _fit_columns(self) -> None:
         width = self.viewport().width()
         self.setColumnWidth(CANDIDATE, max(136, min(190, width // 5)))
         self.setColumnWidth(INTERVAL, max(206, min(300, width // 4)))
         self.setColumnWidth(ROUNDS, 76)
-        super().resizeEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 (Qt's name)
+        """Keep what was changed last."""
+        if self.columns is not None:
+            self.columns.save()
+        super().hideEvent(event)
 
     def recolour(self, colours: Colours) -> None:
         """Draw in the theme's colours."""

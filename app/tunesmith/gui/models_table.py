@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,14 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QBrush, QColor, QIcon, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QBrush, QColor, QHideEvent, QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from tunesmith.gui.columns import RememberedColumns
 from tunesmith.gui.icons import icon
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.library import COLUMNS, INDEX, Column, Row, search_words
+from tunesmith.wording import tr
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
@@ -32,7 +33,7 @@ _WIDTHS: dict[Column, int] = {
     "context": 80, "bits": 88,
 }  # fmt: skip
 _YIELDING: tuple[Column, ...] = ("bits", "context", "architecture", "parameters", "tuned")
-_SETTING = "models/columns"
+_LEAST_WIDTH, _MOST_WIDTH = 48, 600
 
 
 class LibraryModel(QAbstractTableModel):
@@ -160,13 +161,11 @@ class ModelsTable(QTableView):
 
     def __init__(self, settings: QSettings) -> None:
         super().__init__()
-        self._settings = settings
-        self._arranging = False
         self._widths = dict(_WIDTHS)
         self.library = LibraryModel()
         self.filter = LibraryFilter(self.library)
         self.setModel(self.filter)
-        self.setAccessibleName("Models")
+        self.setAccessibleName(tr("Models"))
         self.setFont(tabular(self.font(), pixels=TABLE_PX))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -182,12 +181,15 @@ class ModelsTable(QTableView):
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(48)
+        header.setMinimumSectionSize(_LEAST_WIDTH)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setSectionResizeMode(INDEX["name"], QHeaderView.ResizeMode.Stretch)
-        self._restore()
+        for key, usual in _WIDTHS.items():
+            self.setColumnWidth(INDEX[key], usual)
+        header.setSortIndicator(0, Qt.SortOrder.AscendingOrder)
+        self.columns = RememberedColumns(header, settings, "models")
+        self._take_widths()
         self.setSortingEnabled(True)
-        header.sortIndicatorChanged.connect(self.remember)
         header.sectionResized.connect(self._resized)
         self.selectionModel().currentRowChanged.connect(self._tell)
         self.doubleClicked.connect(lambda _index: self.opened.emit())
@@ -234,34 +236,24 @@ class ModelsTable(QTableView):
 
     # ------------------------------------------------------------- columns
 
-    def _restore(self) -> None:
-        try:
-            known = json.loads(str(self._settings.value(_SETTING, "{}")))
-        except ValueError:
-            known = {}
-        known = known if isinstance(known, dict) else {}
-        for key, usual in _WIDTHS.items():
-            width = known.get(key)
-            self._widths[key] = width if isinstance(width, int) and 48 <= width <= 600 else usual
-            self.setColumnWidth(INDEX[key], self._widths[key])
-        sorted_by = known.get("sort")
-        column = next((INDEX[key] for key in INDEX if key == sorted_by), 0)
-        order = Qt.SortOrder.DescendingOrder if known.get("descending") else Qt.SortOrder.AscendingOrder
-        self.horizontalHeader().setSortIndicator(column, order)
-
-    def remember(self) -> None:
-        """Keep widths and order for the next start."""
-        header = self.horizontalHeader()
-        known: dict[str, Any] = {str(key): width for key, width in self._widths.items()}
-        known["sort"] = COLUMNS[header.sortIndicatorSection()].key
-        known["descending"] = header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
-        self._settings.setValue(_SETTING, json.dumps(known))
+    def _take_widths(self) -> None:
+        """Know the widths that were remembered, those of columns that were hidden as well."""
+        with self.columns.arranging():
+            for key in self._widths:
+                self.setColumnHidden(INDEX[key], False)  # noqa: FBT003 (Qt's name)
+                width = self.columnWidth(INDEX[key])
+                self._widths[key] = max(_LEAST_WIDTH, min(width, _MOST_WIDTH))
+                self.setColumnWidth(INDEX[key], self._widths[key])
 
     def _resized(self, section: int, before: int, after: int) -> None:
         key = COLUMNS[section].key
-        if not self._arranging and key in self._widths and before and after:
+        if key in self._widths and before and after:
             self._widths[key] = after
-            self.remember()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 (Qt's name)
+        """Keep what was changed last."""
+        self.columns.save()
+        super().hideEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Let less telling columns make room for the name."""
@@ -269,13 +261,12 @@ class ModelsTable(QTableView):
         super().resizeEvent(event)
 
     def _arrange(self, width: int) -> None:
-        self._arranging = True
         room = width - _NAME_WIDTH - sum(self._widths.values())
-        for key in _YIELDING:
-            self.setColumnHidden(INDEX[key], room < 0)
-            if room < 0:
-                room += self._widths[key]
-        self._arranging = False
+        with self.columns.arranging():
+            for key in _YIELDING:
+                self.setColumnHidden(INDEX[key], room < 0)
+                if room < 0:
+                    room += self._widths[key]
 
     # ------------------------------------------------------------- keys
 

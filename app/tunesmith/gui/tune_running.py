@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -32,8 +32,14 @@ class TuneRunning(QWidget):
     replay_moved = Signal(float)
     """The slider of a replay was moved: a share of the run, 0 to 1."""
 
-    def __init__(self, colours: Colours) -> None:
+    def __init__(self, colours: Colours, settings: QSettings | None = None) -> None:
+        """The view of a run.
+
+        Args:
+            settings: where the columns of the candidates are remembered; None forgets them.
+        """
         super().__init__()
+        self._settings = settings
         self._view = LiveView()
         self._frozen = False
         column = QVBoxLayout(self)
@@ -74,7 +80,7 @@ class TuneRunning(QWidget):
         self.plots = LivePlots(colours)
         column.addWidget(self.plots, 1)
         column.addLayout(self._foot())
-        self.table = CandidatesTable(colours)
+        self.table = CandidatesTable(colours, self._settings)
         self.table.setMinimumHeight(96)
         split.addWidget(frame)
         split.addWidget(self.table)
@@ -88,6 +94,7 @@ class TuneRunning(QWidget):
         row.setSpacing(GRID)
         self.reading = label(_HINT, "small")
         self.reading.setMinimumWidth(40)
+        self.reading.setToolTip(_HINT)
         self.freeze = button(tr("Freeze view"), "quiet", tip=tr("Hold the view still; the run goes on."))
         self.freeze.setCheckable(True)
         self.freeze.toggled.connect(self._set_frozen)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tunesmith.domain.events import CandidateStanding, StageFinished, StageStarted, TrialFailed
-from tunesmith.presentation.numbers import DASH, decimals_for
+from tunesmith.presentation.numbers import DASH, decimals_for, number
+from tunesmith.wording import tr
 
 MINUS = "−"
 OUT = frozenset({"lost", "tied", "infeasible", "failed"})
@@ -35,29 +36,32 @@ class CandidateRow:
     def change_text(self) -> str:
         """Such as ``+12.4%``, to as many places as the interval supports; a dash without samples."""
         if self.held:
-            return "reference"
+            return tr("reference")
         if self.ratio is None or self.rounds == 0:
             return DASH
         percent = 100 * (self.ratio - 1)
         if self.low is None or self.high is None:
-            return f"about {percent:+.0f}%".replace("-", MINUS)
+            return tr("about {change}%", change=_signed(percent, places=0))
         places = min(1, decimals_for(50 * (self.high - self.low)))
-        return f"{percent:+.{places}f}%".replace("-", MINUS)
+        return tr("{change}%", change=_signed(percent, places=places))
 
     @property
     def state_text(self) -> str:
         """Where it stands, in words."""
         match self.state:
             case "won":
-                return "holds from now on" if not self.held else "stays"
+                return tr("stays") if self.held else tr("holds from now on")
             case "racing":
-                return "measuring" if self.rounds else "waiting"
+                return tr("measuring") if self.rounds else tr("waiting")
             case "failed":
-                return f"could not be measured: {self.why}" if self.why else "could not be measured"
+                why = self.why
+                return tr("could not be measured: {why}", why=why) if why else tr("could not be measured")
             case "infeasible":
-                return f"breaks a limit: {self.why}" if self.why else "breaks a limit"
+                return tr("breaks a limit: {why}", why=self.why) if self.why else tr("breaks a limit")
+            case "lost":
+                return self.why or tr("slower")
             case _:
-                return self.why or ("slower" if self.state == "lost" else "no better")
+                return self.why or tr("no better")
 
 
 @dataclass(slots=True)
@@ -125,3 +129,8 @@ class Candidates:
     def find(self, name: str) -> StageRows | None:
         """A question by its name."""
         return next((stage for stage in reversed(self.stages) if stage.name == name), None)
+
+
+def _signed(percent: float, *, places: int) -> str:
+    sign = MINUS if percent < 0 else "+"
+    return sign + number(abs(percent), spread=10.0**-places)
