@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -18,6 +19,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.errors import NotFoundError
 from tunesmith.gui.app import page_factories
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.compare import ComparePage
@@ -35,6 +38,11 @@ def page(qtbot: QtBot, tmp_path: Path) -> Iterator[ComparePage]:
         page.choose(["p-0001", "p-0004"])
         qtbot.waitUntil(lambda: compared(page) == 2)
         yield page
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUNESMITH_CONFIG_DIR", str(tmp_path / "config"))
 
 
 def compared(page: ComparePage) -> int:
@@ -157,3 +165,49 @@ def test_a_page_that_was_never_shown_still_hears_what_it_is_asked(
     window.close()
     QThreadPool.globalInstance().waitForDone(5000)
     theme.deleteLater()
+
+
+def test_profiles_that_are_read_slowly_say_so_late(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, read = threading.Event(), Store.profile
+
+    def slowly(store: Store, profile_id: str) -> TunedProfile:
+        go.wait(10)
+        return read(store, profile_id)
+
+    monkeypatch.setattr(Store, "profile", slowly)
+    with shown_page(qtbot, ComparePage, store_at(filled(tmp_path / "store.sqlite3"))) as page:
+        assert page.states.currentWidget() is page.waiting.blank
+        qtbot.waitUntil(lambda: page.states.currentWidget() is page.waiting.loading)
+        go.set()
+        qtbot.waitUntil(lambda: page.states.currentWidget() is page.full)
+        assert compared(page) == 2
+
+
+def test_a_profile_that_cannot_be_read_leaves_others_to_choose(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_store: Store, profile_id: str) -> TunedProfile:
+        raise NotFoundError(f"no profile {profile_id}")
+
+    monkeypatch.setattr(Store, "profile", gone)
+    with shown_page(qtbot, ComparePage, store_at(filled(tmp_path / "store.sqlite3"))) as page:
+        qtbot.waitUntil(page.message.isVisible)
+        assert page.states.currentWidget() is page.full
+
+
+def test_the_width_of_the_names_is_remembered_for_each_number_of_profiles(
+    qtbot: QtBot, page: ComparePage, tmp_path: Path
+) -> None:
+    usual = page.table.columnWidth(0)
+    page.table.setColumnWidth(0, usual + 61)
+    page.only_differences.setChecked(False)
+    assert page.table.columnWidth(0) == usual + 61
+    page.boxes[2].setCurrentIndex(page.boxes[2].findData("p-0006"))
+    qtbot.waitUntil(lambda: compared(page) == 3)
+    assert page.table.columnWidth(0) == usual
+    page.closing()
+    with shown_page(qtbot, ComparePage, store_at(tmp_path / "store.sqlite3")) as again:
+        qtbot.waitUntil(lambda: compared(again) == 2)
+        assert again.table.columnWidth(0) == usual + 61

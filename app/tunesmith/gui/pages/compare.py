@@ -18,35 +18,41 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.errors import TunesmithError
+from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import EmptyState, Page, button, label
 from tunesmith.gui.pages.compare_table import CompareTable
 from tunesmith.gui.theme import GRID, Colours
+from tunesmith.gui.waiting import Waiting
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.bar_chart import BarChart
 from tunesmith.presentation.compare import FEWEST, LETTERS, MOST, Comparison, compare, to_csv, to_markdown
+from tunesmith.wording import tr, trc
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.store import ProfileRow
 
-_NONE = "None"
+_NONE = trc("profile", "None")
 
 
 class ComparePage(Page):
     """Bars, differences, and both to take away."""
 
     name = "compare"
-    title = "Compare"
+    title = tr("Compare")
 
     def __init__(self, context: AppContext) -> None:
         super().__init__(context)
-        self._asker = Asker(self, self.message.show_error)
+        self._asker = Asker(self, self._failed)
         self._wanted: list[str] = []
         self.comparison: Comparison | None = None
-        self.markdown_button = button("Copy as Markdown", tip="The table, for a text or an issue")
-        self.csv_button = button("Copy as CSV", tip="The table, for a spreadsheet")
-        self.save_button = button("Save chart…", "primary", tip="The bars as a PNG picture or an SVG drawing")
+        self.markdown_button = button(tr("Copy as Markdown"), tip=tr("The table, for a text or an issue"))
+        self.csv_button = button(tr("Copy as CSV"), tip=tr("The table, for a spreadsheet"))
+        self.save_button = button(
+            tr("Save chart…"), "primary", tip=tr("The bars as a PNG picture or an SVG drawing")
+        )
         self._takers = (self.markdown_button, self.csv_button, self.save_button)
         for widget in self._takers:
             self.add_action(widget)
@@ -73,11 +79,13 @@ class ComparePage(Page):
         self.warning_text = label("", wrap=True, selectable=True)
         row.addWidget(self.warning_text)
         self.chart = BarChart(self.context.theme.colours)
-        self.only_differences = QCheckBox("Only what differs")
+        self.only_differences = QCheckBox(tr("Only what differs"))
         self.only_differences.setChecked(True)
-        self.table = CompareTable(self.context.theme.colours)
+        self.table = CompareTable(
+            self.context.theme.colours, window_settings(self.context.folders.config, self)
+        )
         heading = QHBoxLayout()
-        heading.addWidget(label("Differences", "section"))
+        heading.addWidget(label(tr("Differences"), "section"))
         heading.addStretch()
         heading.addWidget(self.only_differences)
         self.hint = label("", "secondary", wrap=True)
@@ -92,6 +100,7 @@ class ComparePage(Page):
         column.addStretch()
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setAccessibleName(tr("Comparison"))
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.body)
         full = QWidget()
@@ -102,23 +111,24 @@ class ComparePage(Page):
         outer.addWidget(self.hint)
         outer.addWidget(scroll, 1)
         self.full = self.add_state(full)
-        to_profiles = button("Show profiles", "primary")
+        to_profiles = button(tr("Show profiles"), "primary")
         to_profiles.clicked.connect(lambda: self.context.bus.show_page.emit("profiles"))
         self.empty = self.add_state(
             EmptyState(
-                "Two profiles are needed",
-                "Tune a model twice, for different uses or under different limits, or import a profile "
-                "from another machine. Then set them side by side here.",
+                tr("Two profiles are needed"),
+                tr(
+                    "Tune a model twice, for different uses or under different limits, or import a profile "
+                    "from another machine. Then set them side by side here."
+                ),
                 to_profiles,
             )
         )
-        self.nothing = self.add_state(QWidget())
-        self.show_state(self.nothing)
+        self.waiting = Waiting(self, tr("Reading the profiles"))
         self._show(None)
 
     def _box(self, letter: str) -> QComboBox:
         made = QComboBox()
-        made.setAccessibleName(f"Profile {letter}")
+        made.setAccessibleName(tr("Profile {letter}", letter=letter))
         made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         made.setMinimumContentsLength(8)
         made.currentIndexChanged.connect(self._read_chosen)
@@ -132,11 +142,13 @@ class ComparePage(Page):
 
     def refresh(self) -> None:
         """Read which profiles there are."""
+        self.waiting.begin()
         self._asker.ask(lambda: self.context.store.profiles(), self._offer)
 
     def closing(self) -> None:
-        """Write a chart that was still to be written."""
+        """Write a chart that was still to be written; keep column widths."""
         self._asker.finish()
+        self.table.columns.save()
 
     def choose(self, ids: list[str]) -> None:
         """Compare these profiles."""
@@ -166,29 +178,41 @@ class ComparePage(Page):
             box.setCurrentIndex(box.findData(wanted[number]) if number < len(wanted) else 0)
             box.blockSignals(False)  # noqa: FBT003 (Qt's name)
         enough = len(rows) >= FEWEST
-        self.show_state(self.full if enough else self.empty)
         for widget in self._takers:
             widget.setVisible(enough)
-        self._read_chosen()
+        if enough:
+            self._read_chosen()
+        else:
+            self._show(None)
+            self.show_state(self.empty)
 
     def _read_chosen(self) -> None:
         ids = self.chosen
         if len(ids) < FEWEST:
             self._show(None)
+            self.show_state(self.full)
             return
         self._asker.ask(lambda: [self.context.store.profile(each) for each in ids], self._compare)
 
     def _compare(self, profiles: list[TunedProfile]) -> None:
         if [profile.id for profile in profiles] == self.chosen:
             self._show(compare(profiles))
+            self.show_state(self.full)
+
+    def _failed(self, error: TunesmithError) -> None:
+        self.message.show_error(error)
+        self.waiting.end()
+        if self.waiting.shown and self.boxes[0].count():
+            self.show_state(self.full)  # others can be chosen
 
     # ------------------------------------------------------------- showing
 
     def _show(self, comparison: Comparison | None) -> None:
+        self.waiting.end()
         self.comparison = comparison
         self.body.setVisible(comparison is not None)
         self.hint.setVisible(comparison is None)
-        self.hint.setText("Choose at least two different profiles.")
+        self.hint.setText(tr("Choose at least two different profiles."))
         for widget in self._takers:
             widget.setEnabled(comparison is not None)
         if comparison is None:
@@ -211,24 +235,24 @@ class ComparePage(Page):
     def _copy_markdown(self) -> None:
         if self.comparison is not None:
             text = to_markdown(self.comparison, only_differences=self.only_differences.isChecked())
-            self._to_clipboard(text, "The table is on the clipboard, as Markdown.")
+            self._to_clipboard(text, tr("The table is on the clipboard, as Markdown."))
 
     def _copy_csv(self) -> None:
         if self.comparison is not None:
             text = to_csv(self.comparison, only_differences=self.only_differences.isChecked())
-            self._to_clipboard(text, "The table is on the clipboard, as CSV.")
+            self._to_clipboard(text, tr("The table is on the clipboard, as CSV."))
 
     def _to_clipboard(self, text: str, words: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self.context.bus.message.emit(words)
 
     def _ask_where_to(self) -> None:
-        dialog = QFileDialog(self, "Save chart")
+        dialog = QFileDialog(self, tr("Save chart"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters(["PNG picture (*.png)", "SVG drawing (*.svg)"])
+        dialog.setNameFilters([tr("PNG picture") + " (*.png)", tr("SVG drawing") + " (*.svg)"])
         dialog.setDefaultSuffix("png")
         dialog.filterSelected.connect(
-            lambda chosen: dialog.setDefaultSuffix("svg" if "svg" in chosen else "png")
+            lambda chosen: dialog.setDefaultSuffix("svg" if "*.svg" in chosen else "png")
         )
         dialog.selectFile("comparison.png")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -242,7 +266,7 @@ class ComparePage(Page):
         content = self.chart.to_svg() if path.lower().endswith(".svg") else self.chart.to_png()
         self._asker.ask(
             lambda: write_whole(Path(path), content),
-            lambda _none: self.context.bus.message.emit(f"Saved to {path}."),
+            lambda _none: self.context.bus.message.emit(tr("Saved to {path}.", path=path)),
             change=True,
         )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from tunesmith.gui.columns import RememberedColumns
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.compare import Comparison, Difference, table
 from tunesmith.wording import tr
@@ -17,7 +18,12 @@ _ROW_HEIGHT = 28
 class CompareTable(QTableWidget):
     """A line for each setting and quantity, a column for each profile; as high as its lines."""
 
-    def __init__(self, colours: Colours) -> None:
+    def __init__(self, colours: Colours, settings: QSettings) -> None:
+        """An empty table.
+
+        Args:
+            settings: where the width of the names is remembered.
+        """
         super().__init__()
         self._colours = colours
         self._comparison: Comparison | None = None
@@ -32,6 +38,7 @@ class CompareTable(QTableWidget):
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         self.horizontalHeader().setHighlightSections(False)
+        self.columns = RememberedColumns(self.horizontalHeader(), settings, "differences")
 
     def show_comparison(self, comparison: Comparison, *, only_differences: bool) -> None:
         """Fill with another comparison."""
@@ -50,7 +57,7 @@ class CompareTable(QTableWidget):
         lines = table(comparison, only_differences=self._only_differences)
         self.clear()
         self.clearSpans()
-        self.setColumnCount(1 + len(comparison.names))
+        self._set_columns(1 + len(comparison.names))
         self.setHorizontalHeaderLabels(["", *comparison.headings])
         for column in range(self.columnCount()):
             item = self.horizontalHeaderItem(column)
@@ -67,11 +74,21 @@ class CompareTable(QTableWidget):
                 row += 1
             self._put_line(row, line)
             row += 1
+        height = self.horizontalHeader().sizeHint().height()
+        self.setFixedHeight(height + self.rowCount() * _ROW_HEIGHT + 2)
+
+    def _set_columns(self, count: int) -> None:
+        """Have this many; the profiles share what the names, as wide as the user wants, leave."""
+        if self.columnCount() == count:
+            return
+        self.columns.save()
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
-        header.resizeSection(0, _NAMES_WIDTH)
-        self.setFixedHeight(header.sizeHint().height() + self.rowCount() * _ROW_HEIGHT + 2)
+        with self.columns.arranging():
+            self.setColumnCount(count)
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+            header.resizeSection(0, _NAMES_WIDTH)
+        self.columns.restore()
 
     def _put_section(self, row: int, section: str) -> None:
         item = QTableWidgetItem(section)
