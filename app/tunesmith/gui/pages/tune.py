@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import Interrupted, TunesmithError, UsageError
+from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
 from tunesmith.gui.replay import Replay
@@ -99,7 +100,8 @@ class TunePage(Page):
         if self._running is None:
             from tunesmith.gui.tune_running import TuneRunning
 
-            self._running = TuneRunning(self.context.theme.colours)
+            settings = window_settings(self.context.folders.config, self)
+            self._running = TuneRunning(self.context.theme.colours, settings)
             self._running.replay_moved.connect(self._replay.move)
             self.add_state(self._running)
         return self._running
