@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.theme import GRID
+from tunesmith.wording import tr
 
 
 def label(text: str, role: str = "", *, wrap: bool = False, selectable: bool = False) -> QLabel:
@@ -61,9 +62,9 @@ class Message(QFrame):
         row.setContentsMargins(GRID * 2, GRID, GRID, GRID)
         self._text = label("", wrap=True, selectable=True)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._copy = button("Copy details", "quiet")
+        self._copy = button(tr("Copy details"), "quiet")
         self._copy.clicked.connect(self._copy_details)
-        self._close = button("Dismiss", "quiet")
+        self._close = button(tr("Dismiss"), "quiet")
         self._close.clicked.connect(self.hide)
         for widget in (self._text, self._copy, self._close):
             row.addWidget(widget)
