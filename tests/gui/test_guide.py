@@ -219,6 +219,21 @@ def test_a_question_mark_stands_after_its_box_and_answers_to_the_keyboard(
     assert top_heading(guides(window)[0]) == "load_mode"
 
 
+@pytest.mark.parametrize(("width", "across"), [(560, 2), (294, 1)], ids=["wide", "narrow"])
+def test_the_questions_stand_side_by_side_only_where_all_of_them_is_seen(
+    window: QWidget, qtbot: QtBot, width: int, across: int
+) -> None:
+    choice = ChangesChoice()
+    choice.setFixedWidth(width)
+    put(window, choice)
+    qtbot.waitUntil(lambda: choice.isVisible() and choice.width() == width)
+    QApplication.processEvents()
+    helps = list(choice.helps.values())
+    assert len({help_.x() for help_ in helps}) == across
+    assert all(help_.geometry().right() < width for help_ in helps)
+    assert choice.minimumSizeHint().width() <= 294, "what the form has in the smallest window"
+
+
 def _middle(widget: QWidget, window: QWidget) -> int:
     return QRect(widget.mapTo(window, QPoint(0, 0)), widget.size()).center().y()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, QSize, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QRadioButton, QVBoxLayout, QWidget
 
 from tunesmith.domain.request import SearchRules
@@ -34,8 +35,6 @@ _CONSENTS: tuple[tuple[CacheType, str, str], ...] = (
         tr("Past tokens are kept in 4 bits instead of 16: answers may get worse."),
     ),
 )
-_BOX_AND_HELP = 2
-"""Columns that a question takes."""
 
 
 class WorkloadFields(QWidget):
@@ -126,29 +125,55 @@ class ChangesChoice(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 6, 0, 2)
-        grid.setHorizontalSpacing(GRID)
-        grid.setVerticalSpacing(6)
-        grid.setColumnMinimumWidth(_BOX_AND_HELP, GRID * 2)
-        grid.setColumnStretch(2 * _BOX_AND_HELP + 1, 1)
+        self._across = 0
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 6, 0, 2)
+        column.setSpacing(6)
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(GRID)
+        self._grid.setVerticalSpacing(6)
+        self._grid.setColumnStretch(5, 1)
+        column.addLayout(self._grid)
         self.boxes: dict[str, QCheckBox] = {}
         self.helps: dict[str, HelpButton] = {}
+        for question in QUESTIONS:
+            self.boxes[question.title] = self._box(question.title, question.explanation, checked=True)
+            self.helps[question.title] = _help(question)
+        self._arrange(across=2)
         self.consents: dict[CacheType, QCheckBox] = {}
         consents = self._consents()
-        for place, question in enumerate(QUESTIONS):
-            box = self._box(question.title, question.explanation, checked=True)
+        for question in QUESTIONS:
             if "type_k" in question.settings:
-                box.toggled.connect(consents.setEnabled)
-            self.boxes[question.title] = box
-            self.helps[question.title] = _help(question)
-            row, column = place // 2, (place % 2) * (_BOX_AND_HELP + 1)
-            grid.addWidget(box, row, column)
-            grid.addWidget(self.helps[question.title], row, column + 1)
-        below, wide = -(-len(QUESTIONS) // 2), 2 * _BOX_AND_HELP + 2
-        grid.addWidget(consents, below, 0, 1, wide)
-        note = label(tr("All checked: Tunesmith asks the most telling questions first."), "small", wrap=True)
-        grid.addWidget(note, below + 1, 0, 1, wide)
+                self.boxes[question.title].toggled.connect(consents.setEnabled)
+        column.addWidget(consents)
+        note = tr("All checked: Tunesmith asks the most telling questions first.")
+        column.addWidget(label(note, "small", wrap=True))
+
+    def _arrange(self, *, across: int) -> None:
+        """Put the questions side by side, or one under the other."""
+        if across == self._across:
+            return
+        self._across = across
+        self._grid.setColumnMinimumWidth(2, GRID * 2 if across > 1 else 0)
+        for place, title in enumerate(self.boxes):
+            row, column = place // across, place % across * 3
+            self._grid.addWidget(self.boxes[title], row, column)
+            self._grid.addWidget(self.helps[title], row, column + 1)
+
+    def _width(self, *, across: int) -> int:
+        """What the questions need, in pixels."""
+        boxes, helps = list(self.boxes.values()), list(self.helps.values())
+        widest = [max(box.sizeHint().width() for box in boxes[first::across]) for first in range(across)]
+        return sum(widest) + across * (GRID + helps[0].sizeHint().width()) + (across - 1) * GRID * 4
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Side by side where there is room."""
+        super().resizeEvent(event)
+        self._arrange(across=2 if self._width(across=2) <= self.width() else 1)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """No wider than the questions one under the other."""
+        return QSize(self._width(across=1), super().minimumSizeHint().height())
 
     def _consents(self) -> QWidget:
         """The cache types one has to accept."""

@@ -79,7 +79,8 @@ class TuneResultView(QScrollArea):
         if view.changes:
             self._proof.addWidget(_frame(tr("What changed"), _changes(view.changes)), 2)
         title = tr("Measured side by side") if view.improved else tr("Measured")
-        self._proof.addWidget(_frame(title, _quantities(view.quantities, both=view.improved)), 3)
+        table = _quantities(view.quantities, both=view.improved)
+        self._proof.addWidget(_frame(title, table, _about_intervals()), 3)
         self._turn()
         column.addLayout(self._proof)
         column.addWidget(label("\n".join(view.notes), "small", wrap=True))
@@ -131,13 +132,18 @@ def _low(made: QLabel) -> QLabel:
     return made
 
 
-def _frame(title: str, content: QGridLayout) -> QFrame:
+def _about_intervals() -> HelpButton:
+    sentence = tr("The two numbers beside a measured one say how sure it is.")
+    return HelpButton(tr("intervals"), sentence, WORD_ANCHORS["Interval"])
+
+
+def _frame(title: str, content: QGridLayout, help_: HelpButton | None = None) -> QFrame:
     frame = QFrame()
     frame.setProperty("role", "surface")
     column = QVBoxLayout(frame)
     column.setContentsMargins(GRID * 3, GRID * 2, GRID * 2, GRID * 2)
     column.setSpacing(GRID)
-    column.addWidget(label(title, "section"))
+    column.addWidget(_explained(label(title, "section"), help_))
     column.addLayout(content)
     column.addStretch()
     return frame
