@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from tunesmith.domain.digits import fixed, memory_scale, percent
 from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
@@ -14,8 +15,9 @@ from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Constraints
 from tunesmith.tuning.forecast import FEWEST_STARTS, MIN_PAIRS, Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
-from tunesmith.tuning.objective import Scorer
+from tunesmith.tuning.objective import Scorer, breach_text
 from tunesmith.tuning.retake import Retaker
+from tunesmith.wording import tr
 
 FEWEST = 2
 """So many samples of each make an interval; they are taken whatever the budget says."""
@@ -45,13 +47,14 @@ class Confirmation:
 def broken_constraints(measured: Measurement, constraints: Constraints) -> list[str]:
     """What the measured medians break, in words; empty if nothing."""
     broken = []
+    memory_unit, mib = memory_scale("mega")
     for what, value, limit, unit, scale in (
-        ("memory", measured.peak_memory_bytes, constraints.max_memory_bytes, "MiB", 2**20),
+        (tr("memory"), measured.peak_memory_bytes, constraints.max_memory_bytes, memory_unit, mib),
         ("TTFT", measured.ttft_ms, constraints.max_ttft_ms, "ms", 1),
         ("ITL", measured.itl_ms, constraints.max_itl_ms, "ms", 1),
     ):
         if value is not None and limit is not None and value.median > limit:
-            broken.append(f"{what} {value.median / scale:.4g} {unit} is above {limit / scale:.4g} {unit}")
+            broken.append(breach_text(what, value.median / scale, limit / scale, unit))
     return broken
 
 
@@ -81,7 +84,7 @@ class Confirmer:
         samples: list[Sample] = []
         while len(samples) < pairs and not (len(samples) >= FEWEST and self._out_of_time):
             start = len(samples) * starts // pairs
-            self._forecast.confirming("measuring the defaults", pairs - len(samples), starts - start)
+            self._forecast.confirming(tr("measuring the defaults"), pairs - len(samples), starts - start)
             samples.append(self._sample("baseline", baseline, len(samples), start))
         return self._summarize(samples, baseline)
 
@@ -107,7 +110,7 @@ class Confirmer:
                 if min(len(first), len(second)) >= FEWEST and self._out_of_time:
                     return self._judge(baseline, tuned, first, second, starts=start, cut_short=True)
                 left = 2 * pairs - len(first) - len(second)
-                self._forecast.confirming("confirming in fresh processes", left, 2 * (starts - start))
+                self._forecast.confirming(tr("confirming in fresh processes"), left, 2 * (starts - start))
                 try:
                     into.append(self._sample(role, settings, number, start))
                 except TrialFailure as failure:
@@ -119,7 +122,7 @@ class Confirmer:
     def _sample(self, role: str, settings: Settings, number: int, start: int) -> Sample:
         return self._retaker.sample(
             Job(
-                stage="confirm", candidate="llama.cpp's defaults" if role == "baseline" else "tuned",
+                stage="confirm", candidate=tr("llama.cpp's defaults") if role == "baseline" else tr("tuned"),
                 round=number, attempt=0, position=0, settings=settings, workload=self._request.workload,
                 group=f"confirm-{start}/{role}",
             )
@@ -151,14 +154,14 @@ class Confirmer:
             unseen_variance=unseen,
         )  # fmt: skip
         if cut_short and self._retaker.mostly_disturbed:
-            why = "others used the machine until the budget ran out"
+            why = tr("others used the machine until the budget ran out")
             return Confirmation(before, before, speedup, "too_noisy", why)
         if not pairs:
-            return Confirmation(before, before, speedup, "out_of_time", "the budget ran out")
+            return Confirmation(before, before, speedup, "out_of_time", tr("the budget ran out"))
         after = self._summarize(second, tuned)
         verdict, why = self._verdict(before, after, speedup)
         if cut_short and verdict in ("not_better", "too_noisy"):
-            verdict, why = "out_of_time", f"the budget ran out after {len(pairs)} pairs"
+            verdict, why = "out_of_time", tr("the budget ran out after {pairs} pairs", pairs=len(pairs))
         return Confirmation(before, after, speedup, verdict, why)
 
     def _verdict(self, before: Measurement, after: Measurement, speedup: Quantity) -> tuple[Verdict, str]:
@@ -166,22 +169,34 @@ class Confirmer:
         if broken:
             return "breaks_constraints", "; ".join(broken)
         if broken_constraints(before, self._request.constraints):
-            return "better", "the defaults break a constraint and these settings do not"
+            return "better", tr("the defaults break a constraint and these settings do not")
         low, high = speedup.low or 0.0, speedup.high or math.inf
         if self._request.objective.name == "memory":
             return self._judge_memory(before, after, low)
         if low > 1:
-            return "better", f"proven faster at {self._request.confidence:.0%} confidence"
+            return "better", tr(
+                "proven faster at {share} confidence", share=percent(self._request.confidence)
+            )
         if low <= 1 <= high and math.log(high / max(low, 1e-9)) > WIDE_SPREAD:
-            busy = "others used the machine" if speedup.noisy else "the speed varied much"
-            return "too_noisy", f"{busy} and the ratio lies anywhere in {low:.2f}–{high:.2f}"
-        return "not_better", f"the gain did not show again: {low:.3f}–{high:.3f}"
+            ends = {"low": fixed(low, 2), "high": fixed(high, 2)}
+            if speedup.noisy:
+                why = tr("others used the machine and the ratio lies anywhere in {low}–{high}", **ends)
+            else:
+                why = tr("the speed varied much and the ratio lies anywhere in {low}–{high}", **ends)
+            return "too_noisy", why
+        ends = {"low": fixed(low, 3), "high": fixed(high, 3)}
+        return "not_better", tr("the gain did not show again: {low}–{high}", **ends)
 
     def _judge_memory(self, before: Measurement, after: Measurement, low: float) -> tuple[Verdict, str]:
         if before.peak_memory_bytes is None or after.peak_memory_bytes is None:
-            return "not_better", "memory cannot be read on this system"
+            return "not_better", tr("memory cannot be read on this system")
         saved = 1 - after.peak_memory_bytes.median / before.peak_memory_bytes.median
         allowed = self._request.objective.max_slowdown
         if saved > 0.01 and low >= 1 / (1 + allowed):
-            return "better", f"{saved:.0%} less memory at no more than {allowed:.0%} slower"
-        return "not_better", f"{saved:.1%} less memory, speed ratio at least {low:.2f}"
+            return "better", tr(
+                "{saved} less memory at no more than {allowed} slower",
+                saved=percent(saved), allowed=percent(allowed),
+            )  # fmt: skip
+        return "not_better", tr(
+            "{saved} less memory, speed ratio at least {ratio}", saved=percent(saved, 1), ratio=fixed(low, 2)
+        )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from statistics import fmean
 
+from tunesmith.domain.digits import percent
 from tunesmith.domain.events import CandidateStanding, Event, Part
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
@@ -60,7 +61,7 @@ def answer_sentence(
     if scorer.objective.name == "memory" and before and after:
         return tr(
             "{label} needs {saved} less memory and {speed}",
-            label=winner.label, saved=f"{1 - after / before:.0%}", speed=speed,
+            label=winner.label, saved=percent(1 - after / before), speed=speed,
         )  # fmt: skip
     return f"{winner.label} {speed}"
 
@@ -75,20 +76,24 @@ def assurance_sentence(bound: float, *, margin: float, candidates: int) -> str:
     """
     if bound <= math.log1p(margin):
         return tr(
-            "within {margin} of the best of {count} candidates", margin=f"{margin:.1%}", count=candidates
+            "within {margin} of the best of {count} candidates", margin=percent(margin, 1), count=candidates
         )
     if not math.isfinite(bound) or bound > 1:
         return tr("the time ran out before this could be told")
     return tr(
         "the time ran out: another of {count} candidates may be up to {bound} better",
-        bound=f"{math.expm1(bound):.1%}", count=candidates,
+        bound=percent(math.expm1(bound), 1), count=candidates,
     )  # fmt: skip
 
 
 def _speed(race: Race, winner: Arm, parts: frozenset[Part]) -> str:
-    low, high = (100 * math.expm1(bound) for bound in race.gain_interval(winner))
-    gain = 100 * math.expm1(fmean(a - b for a, b in zip(winner.gains, race.arms[0].gains, strict=False)))
-    values = {"gain": f"{abs(gain):.1f}%", "low": f"{low:+.1f}%", "high": f"{high:+.1f}%"}
+    low, high = (math.expm1(bound) for bound in race.gain_interval(winner))
+    gain = math.expm1(fmean(a - b for a, b in zip(winner.gains, race.arms[0].gains, strict=False)))
+    values = {
+        "gain": percent(abs(gain), 1),
+        "low": percent(low, 1, sign=True),
+        "high": percent(high, 1, sign=True),
+    }
     if parts == {"prefill"}:
         return (
             tr("prefills {gain} faster ({low} to {high})", **values)

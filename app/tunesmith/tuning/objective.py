@@ -5,15 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from tunesmith.domain.digits import figures, memory_scale
 from tunesmith.domain.events import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.summary import itl_ms
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.wording import tr
 
 BREACH = 5.0
 """What breaking any constraint costs, as a logarithm: more than settings can gain (148 times)."""
 PENALTY = 10.0
 """What each e-fold beyond a limit costs besides: among those that break it, the nearer is better."""
+
+
+def breach_text(what: str, value: float, limit: float, unit: str) -> str:
+    """What breaks a constraint, such as ``memory 812.4 MiB is above 512 MiB``."""
+    return tr(
+        "{what} {value} {unit} is above {limit} {unit}",
+        what=what, value=figures(value, 4), limit=figures(limit, 4), unit=unit,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +89,14 @@ class Scorer:
 
     def _breaches(self, sample: Sample, memory_bytes: int | None) -> list[tuple[str, float, float, str]]:
         """What the sample breaks: name, value, limit and unit."""
-        limits, mib = self.constraints, 2**20
+        limits = self.constraints
+        memory_unit, mib = memory_scale("mega")
         memory = None if memory_bytes is None else memory_bytes / mib
         most = None if limits.max_memory_bytes is None else limits.max_memory_bytes / mib
         return [
             (name, value, limit, unit)
             for name, value, limit, unit in (
-                ("memory", memory, most, "MiB"),
+                (tr("memory"), memory, most, memory_unit),
                 ("TTFT", self.prefill_ms(sample), limits.max_ttft_ms, "ms"),
                 ("ITL", itl_ms(sample), limits.max_itl_ms, "ms"),
             )
@@ -95,7 +106,7 @@ class Scorer:
     def broken(self, sample: Sample, memory_bytes: int | None) -> str:
         """Which constraints the sample breaks, in words; empty if none."""
         return "; ".join(
-            f"{name} {value:.4g} {unit} is above {limit:.4g} {unit}"
+            breach_text(name, value, limit, unit)
             for name, value, limit, unit in self._breaches(sample, memory_bytes)
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType, Settings
 from tunesmith.domain.workload import Workload
+from tunesmith.wording import tr, trn
 
 UBATCH_LADDER = (64, 128, 256, 512, 1024, 2048, 4096)
 UNQUANTIZED: tuple[CacheType, ...] = ("f32", "bf16", "f16")
@@ -31,7 +32,27 @@ class Option:
 
 def thread_label(count: int) -> str:
     """``1 thread``, ``8 threads``."""
-    return f"{count} thread{'s' * (count > 1)}"
+    return trn("{count} thread", "{count} threads", count)
+
+
+def ubatch_label(size: int) -> str:
+    """``ubatch 512``."""
+    return tr("ubatch {size}", size=size)
+
+
+def flash_attention_label(value: str) -> str:
+    """``flash attention off``."""
+    return tr("flash attention {value}", value=value)
+
+
+def cache_label(types: str) -> str:
+    """``q8_0 cache``."""
+    return tr("{types} cache", types=types)
+
+
+def repacking_label(*, on: bool) -> str:
+    """``repacking on``."""
+    return tr("repacking on") if on else tr("repacking off")
 
 
 def coarse_thread_counts(machine: Machine, bound: tuple[int, ...] | None) -> list[int]:
@@ -93,15 +114,15 @@ def ubatch_options(workload: Workload, settings: Settings) -> Iterable[Option]:
         changes: list[tuple[str, object]] = [("n_ubatch", size)]
         if size > settings.n_batch:
             changes.append(("n_batch", size))
-        yield Option(f"ubatch {size}", tuple(changes))
+        yield Option(ubatch_label(size), tuple(changes))
 
 
 def flash_attention_options(settings: Settings) -> Iterable[Option]:
     """``auto`` means on wherever llama.cpp supports it, so only ``off`` is another candidate."""
     if settings.flash_attn == "off":
-        yield Option("flash attention on", (("flash_attn", "on"),))
+        yield Option(flash_attention_label("on"), (("flash_attn", "on"),))
     elif settings.type_v in UNQUANTIZED:
-        yield Option("flash attention off", (("flash_attn", "off"),))
+        yield Option(flash_attention_label("off"), (("flash_attn", "off"),))
 
 
 def cache_type_options(allowed: Sequence[CacheType], settings: Settings) -> Iterable[Option]:
@@ -112,7 +133,7 @@ def cache_type_options(allowed: Sequence[CacheType], settings: Settings) -> Iter
         changes: list[tuple[str, object]] = [("type_k", cache), ("type_v", cache)]
         if settings.flash_attn == "off" and cache not in UNQUANTIZED:
             changes.append(("flash_attn", "on"))
-        yield Option(f"{cache} cache", tuple(changes))
+        yield Option(cache_label(cache), tuple(changes))
 
 
 def affinity_options(machine: Machine, settings: Settings) -> Iterable[Option]:
@@ -125,12 +146,14 @@ def affinity_options(machine: Machine, settings: Settings) -> Iterable[Option]:
     choices: dict[str, list[int]] = {}
     fast = [core for core in cores if core.kind == "performance"]
     if 0 < len(fast) < len(cores):
-        choices["performance cores only"] = [cpu for core in fast for cpu in core.cpus]
+        choices[tr("performance cores only")] = [cpu for core in fast for cpu in core.cpus]
     if len({core.socket for core in cores}) > 1:
         first = min(core.socket for core in cores)
-        choices["first socket only"] = [cpu for core in cores if core.socket == first for cpu in core.cpus]
+        choices[tr("first socket only")] = [
+            cpu for core in cores if core.socket == first for cpu in core.cpus
+        ]
     if any(len(allowed & set(core.cpus)) > 1 for core in cores):
-        choices["one CPU a core"] = [min(allowed & set(core.cpus)) for core in cores]
+        choices[tr("one CPU a core")] = [min(allowed & set(core.cpus)) for core in cores]
     seen = {tuple(sorted(allowed)), settings.cpu_affinity}
     for label, cpus in choices.items():
         bound = tuple(sorted(set(cpus) & allowed))
@@ -146,13 +169,13 @@ def affinity_options(machine: Machine, settings: Settings) -> Iterable[Option]:
 def gpu_layer_options(machine: Machine, settings: Settings) -> Iterable[Option]:
     """All layers on the GPU is llama.cpp's default; none is worth asking about on an integrated one."""
     if any(device.type in ("gpu", "igpu") for device in machine.devices) and settings.n_gpu_layers != 0:
-        yield Option("no layers on the GPU", (("n_gpu_layers", 0),))
+        yield Option(tr("no layers on the GPU"), (("n_gpu_layers", 0),))
 
 
 def repack_options(settings: Settings) -> Iterable[Option]:
     """The other way of laying weights out."""
     yield Option(
-        f"repacking {'off' if settings.use_extra_bufts else 'on'}",
+        repacking_label(on=not settings.use_extra_bufts),
         (("use_extra_bufts", not settings.use_extra_bufts),),
     )
 
@@ -161,4 +184,4 @@ def load_mode_options(machine: Machine, settings: Settings) -> Iterable[Option]:
     """Mapped is the default where the system can; read is the other."""
     build = machine.build
     if (build is None or build.supports_mmap) and settings.load_mode != "none":
-        yield Option("read instead of mapped", (("load_mode", "none"),))
+        yield Option(tr("read instead of mapped"), (("load_mode", "none"),))

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
+from tunesmith.domain.digits import percent
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import anytime_interval, proof_in_sight
+from tunesmith.wording import tr
 
 State = Literal["racing", "lost", "tied", "won", "infeasible", "failed"]
 
@@ -39,8 +41,8 @@ class Race:
 
     * an arm proven worse than the leader, or than what holds, has *lost*;
     * an arm that is, proven, at most the margin better than what holds is *tied* and leaves, even if it is
-      proven a little better, and so does one for which no proof is in sight within the rounds there are:
-      ties go to the simpler;
+      proven a little better, and so does, unless the race is to settle all, one for which no proof is in
+      sight within the rounds there are: ties go to the simpler;
     * the first arm is only replaced by one proven better than it. What holds is the first arm while it
       races; then the simplest arm that is proven better than it.
 
@@ -54,9 +56,8 @@ class Race:
     """
 
     def __init__(
-        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower",
-        settle: bool = False,
-    ) -> None:  # fmt: skip
+        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower"
+    ) -> None:
         """Line up.
 
         Args:
@@ -65,8 +66,6 @@ class Race:
             margin: ratio below which a difference does not matter; 0.02 is 2%.
             max_rounds: rounds after which the race ends undecided; at least 3.
             worse: what a lower score means, in a word.
-            settle: go on until every arm is proven to be at most the margin better than what holds, also
-                where no proof that it is better is in sight.
 
         Raises:
             ValueError: there are no arms, or two of one label.
@@ -80,7 +79,9 @@ class Race:
         self._margin = math.log1p(margin)
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
-        self._settle = settle
+        self.settle = True
+        """Go on until every arm is proven to be at most the margin better than what holds, also where no
+        proof that it is better is in sight; may be changed at any time."""
 
     @property
     def racing(self) -> list[Arm]:
@@ -165,23 +166,36 @@ class Race:
         for better in (leader, holding):
             if better is not None and better is not arm and self._proven(better, arm):
                 low = self.interval(better, arm)[0]
-                behind = f"at least {-100 * math.expm1(-low):.1f}% {self._worse} than {better.label}"
+                behind = self._behind(-math.expm1(-low), better)
                 arm.state, arm.why = ("infeasible", arm.broken) if arm.broken else ("lost", behind)
                 return True
         return False
+
+    def _behind(self, share: float, better: Arm) -> str:
+        """Why an arm has lost: by so much of the speed, or of what counts as well, to another."""
+        values = {"share": percent(share, 1), "label": better.label}
+        if self._worse == "worse":
+            return tr("at least {share} worse than {label}", **values)
+        return tr("at least {share} slower than {label}", **values)
 
     def _tie(self, arm: Arm, holding: Arm) -> str:
         """Why an arm need not be raced against a simpler one any longer; empty if it must."""
         differences = self.differences(arm, holding)
         change, most = (
-            f"{100 * math.expm1(value):+.1f}%"
+            percent(math.expm1(value), 1, sign=True)
             for value in (fmean(differences), min(700.0, self.interval(arm, holding)[1]))
         )
         if self.interval(arm, holding)[1] <= self._margin:
-            return f"no gain worth a change from {holding.label}: {change}, at most {most}"
-        in_sight = self._settle or proof_in_sight(differences, self._alpha, horizon=self._horizon)
+            return tr(
+                "no gain worth a change from {label}: {change}, at most {most}",
+                label=holding.label, change=change, most=most,
+            )  # fmt: skip
+        in_sight = self.settle or proof_in_sight(differences, self._alpha, horizon=self._horizon)
         if not in_sight and self.rounds < self._horizon:
-            return f"no gain over {holding.label} in sight: {change} after {len(differences)} rounds"
+            return tr(
+                "no gain over {label} in sight: {change} after {rounds} rounds",
+                label=holding.label, change=change, rounds=len(differences),
+            )  # fmt: skip
         return ""
 
     def winner(self) -> Arm:
@@ -195,7 +209,9 @@ class Race:
         for arm in self.racing:
             if arm is not best:
                 arm.state = "tied"
-                arm.why = arm.why or f"not proven better than {best.label} in {self.rounds} rounds"
+                arm.why = arm.why or tr(
+                    "not proven better than {label} in {rounds} rounds", label=best.label, rounds=self.rounds
+                )
         if best.state != "failed":
             best.state, best.why = "won", ""
         return best

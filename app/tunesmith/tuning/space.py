@@ -14,14 +14,18 @@ from tunesmith.errors import UsageError
 from tunesmith.tuning.options import (
     Option,
     affinity_options,
+    cache_label,
     cache_type_options,
+    flash_attention_label,
     flash_attention_options,
     gpu_layer_options,
     has_fine_counts,
     load_mode_options,
     repack_options,
+    repacking_label,
     thread_label,
     thread_options,
+    ubatch_label,
     ubatch_options,
 )
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
@@ -91,21 +95,23 @@ def check_rules(rules: SearchRules) -> None:
 def _held(settings: Settings, machine: Machine) -> dict[str, str]:
     """How what holds is called in each question, by stage."""
     bound = settings.cpu_affinity
-    kinds = dict.fromkeys((settings.type_k, settings.type_v))
-    layers = "all" if settings.n_gpu_layers < 0 else str(settings.n_gpu_layers)
+    kinds = tuple(dict.fromkeys((settings.type_k, settings.type_v)))
+    layers = tr("all layers on the GPU")
+    if settings.n_gpu_layers >= 0:
+        layers = tr("{number} layers on the GPU", number=settings.n_gpu_layers)
     mapped = settings.load_mode in ("auto", "mmap", "mmap+mlock") and (
         machine.build is None or machine.build.supports_mmap
     )
     return {
-        "gpu_layers": f"{layers} layers on the GPU",
-        "flash_attn": f"flash attention {settings.flash_attn}",
+        "gpu_layers": layers,
+        "flash_attn": flash_attention_label(settings.flash_attn),
         "threads": thread_label(settings.threads),
         "threads_batch": thread_label(settings.threads_batch),
-        "affinity": "all CPUs" if bound is None else f"CPUs {format_cpu_list(bound)}",
-        "ubatch": f"ubatch {settings.n_ubatch}",
-        "repack": f"repacking {'on' if settings.use_extra_bufts else 'off'}",
-        "cache_types": f"{' and '.join(kinds)} cache",
-        "load_mode": "mapped" if mapped else "read",
+        "affinity": tr("all CPUs") if bound is None else tr("CPUs {list}", list=format_cpu_list(bound)),
+        "ubatch": ubatch_label(settings.n_ubatch),
+        "repack": repacking_label(on=settings.use_extra_bufts),
+        "cache_types": cache_label(tr("{k} and {v}", k=kinds[0], v=kinds[1]) if len(kinds) > 1 else kinds[0]),
+        "load_mode": tr("mapped") if mapped else tr("read"),
     }
 
 
@@ -122,8 +128,8 @@ def _all_questions(
             nearer = tuple(thread_options(name, machine, settings, fine=True))
             found.append(
                 Question(
-                    f"{name}_fine", f"{title}, nearer", (name,), part, held[name], nearer,
-                    moves_memory=False, may_have_options=True,
+                    f"{name}_fine", tr("{question}, nearer", question=title), (name,), part, held[name],
+                    nearer, moves_memory=False, may_have_options=True,
                 )
             )  # fmt: skip
         return found
@@ -131,13 +137,13 @@ def _all_questions(
     gpu, ubatch = gpu_layer_options(machine, settings), ubatch_options(workload, settings)
     affinity, caches = affinity_options(machine, settings), cache_type_options(rules.cache_types, settings)
     found: list[tuple[str, str, tuple[str, ...], frozenset[Part], Iterable[Option]]] = [
-        ("gpu_layers", "GPU offload", ("n_gpu_layers",), BOTH, gpu),
-        ("flash_attn", "Flash attention", ("flash_attn",), BOTH, flash_attention_options(settings)),
-        ("affinity", "CPU affinity", ("cpu_affinity",), BOTH, affinity),
-        ("ubatch", "Physical batch size", ("n_ubatch", "n_batch"), _PREFILL, ubatch),
-        ("repack", "Weight repacking", ("use_extra_bufts",), BOTH, repack_options(settings)),
-        ("cache_types", "Cache types", ("type_k", "type_v"), BOTH, caches),
-        ("load_mode", "Load mode", ("load_mode",), BOTH, load_mode_options(machine, settings)),
+        ("gpu_layers", tr("GPU offload"), ("n_gpu_layers",), BOTH, gpu),
+        ("flash_attn", tr("Flash attention"), ("flash_attn",), BOTH, flash_attention_options(settings)),
+        ("affinity", tr("CPU affinity"), ("cpu_affinity",), BOTH, affinity),
+        ("ubatch", tr("Physical batch size"), ("n_ubatch", "n_batch"), _PREFILL, ubatch),
+        ("repack", tr("Weight repacking"), ("use_extra_bufts",), BOTH, repack_options(settings)),
+        ("cache_types", tr("Cache types"), ("type_k", "type_v"), BOTH, caches),
+        ("load_mode", tr("Load mode"), ("load_mode",), BOTH, load_mode_options(machine, settings)),
     ]
     others = [
         Question(
@@ -148,8 +154,8 @@ def _all_questions(
     ]  # fmt: skip
     return [
         *others[:2],
-        *threads("threads", "Threads to decode", _DECODE),
-        *threads("threads_batch", "Threads to prefill", _PREFILL),
+        *threads("threads", tr("Threads to decode"), _DECODE),
+        *threads("threads_batch", tr("Threads to prefill"), _PREFILL),
         *others[2:],
     ]
 

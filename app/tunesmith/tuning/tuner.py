@@ -26,8 +26,9 @@ from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
 from tunesmith.tuning.space import Question, questions
+from tunesmith.wording import tr
 
-BASELINE_LABEL = "llama.cpp's defaults"
+BASELINE_LABEL = tr("llama.cpp's defaults")
 ASSURANCE_SHARE = 0.25
 """Part of the error probability kept for the final statement about all candidates."""
 BLIND_SPREAD = math.log(1.25)

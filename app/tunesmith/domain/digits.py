@@ -1,0 +1,46 @@
+"""Own how digits are written: the decimal mark of the language, and the units of memory."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tunesmith.wording import Units, decimal_mark, tr, units
+
+MemoryUnit = Literal["mega", "giga"]
+_MEMORY: dict[Units, tuple[int, tuple[str, ...]]] = {
+    "binary": (1024, ("B", "KiB", "MiB", "GiB", "TiB")),
+    "decimal": (1000, ("B", "kB", "MB", "GB", "TB")),
+}
+
+
+def fixed(value: float, places: int, *, sign: bool = False) -> str:
+    """A number to so many decimal places; with a ``+`` too if ``sign`` is set."""
+    return f"{value:{'+' if sign else ''}.{places}f}".replace(".", decimal_mark())
+
+
+def percent(ratio: float, places: int = 0, *, sign: bool = False) -> str:
+    """A ratio in percent: 0.084 is ``8%``; ``+8.4%`` with one place and ``sign``."""
+    return tr("{number}%", number=fixed(100 * ratio, places, sign=sign))
+
+
+def figures(value: float, most: int) -> str:
+    """A number to at most so many significant figures, without closing zeros."""
+    return f"{value:.{most}g}".replace(".", decimal_mark())
+
+
+def memory_text(size_bytes: float) -> str:
+    """Such as ``93.8 MiB``, or ``98.4 MB`` where the user prefers powers of 1000."""
+    step, names = _MEMORY[units()]
+    value = float(size_bytes)
+    for name in names[:-1]:
+        if abs(value) < step:
+            return f"{fixed(value, 0 if name == 'B' else 1)} {name}"
+        value /= step
+    return f"{fixed(value, 1)} {names[-1]}"
+
+
+def memory_scale(unit: MemoryUnit) -> tuple[str, int]:
+    """Name and bytes of the user's unit of about a megabyte or a gigabyte: to write several sizes alike."""
+    step, names = _MEMORY[units()]
+    power = 2 if unit == "mega" else 3
+    return names[power], step**power
