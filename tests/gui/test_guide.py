@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, Qt, QUrl
+from PySide6.QtCore import QPoint, QRect, QSettings, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QTextCursor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QWidget
@@ -13,10 +14,12 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.simulated_run import laptop_truth, simulated
 from tunesmith import assets
+from tunesmith.gui.context import AppContext
 from tunesmith.gui.guide import Guide, HelpButton, heading_anchor, open_guide
 from tunesmith.gui.theme import DARK, LIGHT, ThemeManager
 from tunesmith.gui.tune_choices import ChangesChoice
 from tunesmith.gui.tune_result import TuneResultView
+from tunesmith.gui.window import MainWindow
 from tunesmith.presentation.setting_help import SETTING_HELP, SETTINGS_PAGE, WORD_ANCHORS
 from tunesmith.presentation.tune_result_view import result_view
 from tunesmith.presentation.tune_setup_text import QUESTIONS
@@ -186,6 +189,20 @@ def test_it_goes_with_its_window(window: QWidget, qtbot: QtBot) -> None:
 
 
 # ---------------------------------------------------------------- where it is opened from
+
+
+def test_f1_opens_it_over_any_page(app_context: AppContext, tmp_path: Path, qtbot: QtBot) -> None:
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(app_context, {}, settings)
+    qtbot.addWidget(window)
+    with qtbot.waitActive(window):
+        window.show()
+        window.activateWindow()
+    QTest.keyClick(window, Qt.Key.Key_F1)
+    (guide,) = guides(window)
+    qtbot.waitExposed(guide)
+    assert top_heading(guide) == "Settings guide"
+    window.close()
 
 
 def test_every_question_of_the_form_opens_the_guide(window: QWidget, qtbot: QtBot) -> None:

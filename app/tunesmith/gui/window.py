@@ -28,6 +28,7 @@ from PySide6.QtWidgets import (
 from tunesmith import __version__
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.guide import open_guide
 from tunesmith.gui.icons import application_icon, icon
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
 from tunesmith.gui.page import Page, label
@@ -218,6 +219,7 @@ class MainWindow(QMainWindow):
         view.addSeparator()
         self._action(view, tr("Settings"), "Ctrl+,", lambda: self.show_page("settings"))
         help_menu = self.menuBar().addMenu(tr("&Help"))
+        self._action(help_menu, tr("Settings &guide"), "F1", lambda: open_guide(self))
         about = QAction(f"Tunesmith {__version__}", self)
         about.setEnabled(False)
         help_menu.addAction(about)
