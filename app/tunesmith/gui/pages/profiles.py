@@ -20,6 +20,7 @@ from tunesmith.gui.pages.profiles_list import ProfilesList
 from tunesmith.gui.theme import GRID, Colours
 from tunesmith.gui.waiting import Waiting
 from tunesmith.gui.widgets.asking import Asker
+from tunesmith.gui.widgets.titles import retitle
 from tunesmith.gui.widgets.undo_bar import UndoBar
 from tunesmith.wording import tr, trn
 
@@ -187,7 +188,7 @@ class ProfilesPage(Page):
     def _offer_comparison(self, count: int) -> None:
         possible = comparable(count)
         self.compare_button.setEnabled(possible)
-        self.compare_button.setText(tr("Compare {count}", count=count) if possible else tr("Compare"))
+        retitle(self.compare_button, tr("Compare {count}", count=count) if possible else tr("Compare"))
         self.compare_button.setToolTip(
             tr("Set the chosen profiles side by side")
             if possible

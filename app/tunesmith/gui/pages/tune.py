@@ -18,6 +18,7 @@ from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
+from tunesmith.gui.widgets.titles import retitle
 from tunesmith.presentation.live import MIB, LiveView
 from tunesmith.presentation.stopped import stopped_words
 from tunesmith.services.presets import DEFAULT_PRESET, load_preset, load_presets
@@ -137,7 +138,7 @@ class TunePage(Page):
         self.tune_button.setEnabled(self.setup.ready and not self.run.busy)
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
         self.pause_button.setVisible(going)
-        self.pause_button.setText(tr("Resume") if self.run.paused else tr("Pause"))
+        retitle(self.pause_button, tr("Resume") if self.run.paused else tr("Pause"))
         self.stop_button.setVisible(going)
         self.back_button.setVisible(self.state == "replay")
 
