@@ -206,7 +206,7 @@ def _dress_block(block: QTextBlock, colours: QPalette) -> None:
     in_table = cursor.currentTable() is not None
     shape.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
     shape.setTopMargin(GRID * 3 if level > 1 else 0)
-    shape.setBottomMargin(0 if in_table else GRID // 2 if block.textList() else GRID)
+    shape.setBottomMargin(0 if in_table else GRID // 2 if cursor.currentList() is not None else GRID)
     cursor.mergeBlockFormat(shape)
     cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
     if level:
