@@ -9,16 +9,18 @@ from typing import Literal
 
 from tunesmith import assets
 from tunesmith.domain.base import Value
+from tunesmith.domain.digits import fixed, memory_text
 from tunesmith.domain.machine import Machine
 from tunesmith.errors import TunesmithError
 from tunesmith.machine.quiet import quiet_state
 from tunesmith.services.context import Surroundings, survey_machine
 from tunesmith.settings import store_location
+from tunesmith.wording import tr
 
 BUSY_CORES = 0.2
 """Foreign load above which measurements are disturbed, in cores."""
 
-WITHOUT_AMX = "CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike"
+WITHOUT_AMX = tr("CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike")
 
 
 class Check(Value):
@@ -37,10 +39,10 @@ def examine(store: str | None) -> list[Check]:
     try:
         found = survey_machine()
         build = found.machine.build
-        label = build.label if build is not None else "unknown"
-        checks.append(Check(name="engine", status="ok", what=f"{label} starts in a worker"))
+        label = build.label if build is not None else tr("unknown")
+        checks.append(Check(name="engine", status="ok", what=tr("{label} starts in a worker", label=label)))
     except TunesmithError as error:
-        todo = error.todo or "Reinstall llama-cpp-python with a C and C++ compiler at hand."
+        todo = error.todo or tr("Reinstall llama-cpp-python with a C and C++ compiler at hand.")
         checks.append(Check(name="engine", status="failed", what=error.what, todo=todo))
     if found is not None:
         checks += _machine_checks(found.machine)
@@ -52,40 +54,48 @@ def examine(store: str | None) -> list[Check]:
 
 def _machine_checks(machine: Machine) -> Iterator[Check]:
     cpu, build = machine.cpu, machine.build
-    cores = f"{cpu.usable_cores} of {cpu.physical_cores or 'an unknown number of'} cores usable"
+    of = cpu.physical_cores or tr("an unknown number of")
+    cores = tr("{usable} of {number} cores usable", usable=cpu.usable_cores, number=of)
     yield Check(name="cpu", status="ok", what=f"{cpu.model}, {cores}")
     if cpu.llama_default_threads > cpu.usable_cpus:
         yield Check(
             name="threads", status="warning",
-            what=f"llama.cpp starts {cpu.llama_default_threads} threads on {cpu.usable_cpus} usable CPUs",
-            todo="Tune: the thread count matters much here.",
+            what=tr(
+                "llama.cpp starts {threads} threads on {cpus} usable CPUs",
+                threads=cpu.llama_default_threads, cpus=cpu.usable_cpus,
+            ),
+            todo=tr("Tune: the thread count matters much here."),
         )  # fmt: skip
     if build is not None:
         yield _features(machine)
         if "amx_int8" in build.cpu_features:
             yield Check(
-                name="amx", status="warning", what="llama.cpp was built with AMX and may crash",
-                todo=f"If it does, rebuild with {WITHOUT_AMX}.",
+                name="amx", status="warning", what=tr("llama.cpp was built with AMX and may crash"),
+                todo=tr("If it does, rebuild with {flags}.", flags=WITHOUT_AMX),
             )  # fmt: skip
         devices = [device.description for device in machine.devices if device.type in ("gpu", "igpu")]
-        yield Check(name="devices", status="ok", what=", ".join(devices) or "no GPU that this build can use")
+        yield Check(
+            name="devices", status="ok", what=", ".join(devices) or tr("no GPU that this build can use")
+        )
     power = machine.power
     if power.on_mains is False:
         yield Check(
-            name="power", status="warning", what="running on battery", todo="Plug in before measuring."
+            name="power",
+            status="warning",
+            what=tr("running on battery"),
+            todo=tr("Plug in before measuring."),
         )
     if power.governor == "powersave":
         yield Check(
-            name="governor", status="warning", what="the CPU frequency governor is powersave",
-            todo="Choose `performance` for steadier numbers.",
+            name="governor", status="warning", what=tr("the CPU frequency governor is powersave"),
+            todo=tr("Choose `performance` for steadier numbers."),
         )  # fmt: skip
     if machine.memory.swap_used_bytes > 2**30:
-        used = machine.memory.swap_used_bytes / 2**30
         yield Check(
             name="swap",
             status="warning",
-            what=f"{used:.1f} GiB are swapped out",
-            todo="Close other programs.",
+            what=tr("{used} are swapped out", used=memory_text(machine.memory.swap_used_bytes)),
+            todo=tr("Close other programs."),
         )
 
 
@@ -99,24 +109,26 @@ def _features(machine: Machine) -> Check:
     ]
     if missing:
         return Check(
-            name="build", status="warning", what=f"llama.cpp was built without {', '.join(missing)}",
-            todo="Rebuild llama-cpp-python on this machine with CMAKE_ARGS='-DGGML_NATIVE=ON'.",
+            name="build", status="warning",
+            what=tr("llama.cpp was built without {features}", features=", ".join(missing)),
+            todo=tr("Rebuild llama-cpp-python on this machine with CMAKE_ARGS='-DGGML_NATIVE=ON'."),
         )  # fmt: skip
-    return Check(name="build", status="ok", what="llama.cpp uses this processor's vector instructions")
+    return Check(name="build", status="ok", what=tr("llama.cpp uses this processor's vector instructions"))
 
 
 def _quiet() -> Check:
     state = quiet_state(0.5)
     busy = state.foreign_cores
     if busy is None:
-        return Check(name="quiet", status="warning", what="how busy the machine is cannot be read")
+        return Check(name="quiet", status="warning", what=tr("how busy the machine is cannot be read"))
     if busy > BUSY_CORES:
-        names = ", ".join(f"{process.name} {process.cores:.1f}" for process in state.top)
+        names = ", ".join(f"{process.name} {fixed(process.cores, 1)}" for process in state.top)
         return Check(
-            name="quiet", status="warning", what=f"other programs use {busy:.1f} cores ({names})",
-            todo="Close them before measuring.",
+            name="quiet", status="warning",
+            what=tr("other programs use {busy} cores ({names})", busy=fixed(busy, 1), names=names),
+            todo=tr("Close them before measuring."),
         )  # fmt: skip
-    return Check(name="quiet", status="ok", what=f"other programs use {busy:.2f} cores")
+    return Check(name="quiet", status="ok", what=tr("other programs use {busy} cores", busy=fixed(busy, 2)))
 
 
 def _store(location: str | None) -> Check:
@@ -125,8 +137,13 @@ def _store(location: str | None) -> Check:
     try:
         with Store.open(store_location(location)) as store:
             if store.read_only:
-                todo = "Choose another with --store."
-                return Check(name="store", status="warning", what=f"{store.path} can only be read", todo=todo)
+                todo = tr("Choose another with --store.")
+                return Check(
+                    name="store",
+                    status="warning",
+                    what=tr("{path} can only be read", path=store.path),
+                    todo=todo,
+                )
             return Check(name="store", status="ok", what=str(store.path))
     except TunesmithError as error:
         return Check(name="store", status="failed", what=error.what, todo=error.todo or None)
@@ -136,10 +153,13 @@ def _assets() -> Check:
     try:
         folder = assets.profiles_dir()
     except (TunesmithError, OSError) as error:
-        return Check(name="files", status="failed", what=str(error), todo="Reinstall Tunesmith.")
+        return Check(name="files", status="failed", what=str(error), todo=tr("Reinstall Tunesmith."))
     complete = any(Path(folder, "presets").glob("*.toml")) and os.access(folder, os.R_OK)
     if not complete:
         return Check(
-            name="files", status="failed", what=f"{folder} has no presets", todo="Reinstall Tunesmith."
+            name="files",
+            status="failed",
+            what=tr("{folder} has no presets", folder=folder),
+            todo=tr("Reinstall Tunesmith."),
         )
     return Check(name="files", status="ok", what=str(folder))

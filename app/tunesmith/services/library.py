@@ -17,6 +17,7 @@ from tunesmith.errors import ModelFileError, ModelMalformed, TunesmithError
 from tunesmith.services.library_cache import LibraryCache, Remembered
 from tunesmith.services.model_files import Candidate, Walk
 from tunesmith.services.model_places import Place
+from tunesmith.wording import language, tr
 
 if TYPE_CHECKING:
     from tunesmith.store import Store
@@ -140,7 +141,9 @@ def _read(candidate: Candidate) -> tuple[Remembered, bool]:
         return Remembered(files=candidate.files, header=gguf.read_header(Path(candidate.path))), True
     except ModelFileError as error:
         lasting = isinstance(error, ModelMalformed)
-        return Remembered(files=candidate.files, problem=_reason(error, candidate)), lasting
+        return Remembered(
+            files=candidate.files, problem=_reason(error, candidate), language=language()
+        ), lasting
 
 
 def _reason(error: TunesmithError, candidate: Candidate) -> str:
@@ -148,7 +151,7 @@ def _reason(error: TunesmithError, candidate: Candidate) -> str:
     what = error.what
     for file in candidate.files:
         if what.startswith(f"{file.path} "):
-            what = f"This file {what.removeprefix(f'{file.path} ')}"
+            what = tr("This file {does}", does=what.removeprefix(f"{file.path} "))
     return f"{what} {error.todo}".strip()
 
 

@@ -17,6 +17,7 @@ from tunesmith.services.metering import StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.store import MeasuredTrial
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.domain.model import ModelIdentity
@@ -82,22 +83,19 @@ def _samples(
             controls.wait_if_paused()
             done = number / request.repetitions
             eta = (time.monotonic() - begun) * (1 - done) / done if number else None
-            stream.emit(
-                Progress(
-                    step=f"repetition {number + 1} of {request.repetitions}", fraction=done, eta_seconds=eta
-                )
-            )
+            step = tr("repetition {number} of {total}", number=number + 1, total=request.repetitions)
+            stream.emit(Progress(step=step, fraction=done, eta_seconds=eta))
             sample = rig.sample(settings, request.workload)
             samples.append(sample)
             stream.emit(
                 TrialMeasured(
-                    stage="measure", candidate="these settings", digest=settings.digest, round=number,
+                    stage="measure", candidate=tr("these settings"), digest=settings.digest, round=number,
                     sample=sample,
                 )
             )  # fmt: skip
             recorder.write(
                 MeasuredTrial(
-                    key=f"measure/{number}", stage="measure", candidate="these settings", round=number,
+                    key=f"measure/{number}", stage="measure", candidate=tr("these settings"), round=number,
                     settings=settings, sample=sample,
                 )
             )  # fmt: skip
@@ -105,9 +103,9 @@ def _samples(
 
 
 def _end(store: Store, stream: Stream, recorder: StoreRecorder, run_id: str, state: str) -> None:
-    sentence = {"finished": "measured", "interrupted": "interrupted; what was measured is kept"}.get(
-        state, "failed"
-    )
+    sentence = {
+        "finished": tr("measured"), "interrupted": tr("interrupted; what was measured is kept"),
+    }.get(state, tr("failed"))  # fmt: skip
     outcome = "measured" if state == "finished" else state
     stream.emit(RunFinished.model_validate({"outcome": outcome, "profile_id": None, "sentence": sentence}))
     recorder.flush()

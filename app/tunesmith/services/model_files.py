@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tunesmith.services.library_cache import FileFacts
 from tunesmith.services.model_places import Place, is_ollama_folder, ollama_blobs
+from tunesmith.wording import tr
 
 MAX_DEPTH = 8
 """Folders below a watched one; Hugging Face's cache needs four."""
@@ -106,7 +107,7 @@ class Walk:
                     below, files = self._split(entries)
             except FileNotFoundError:
                 if depth == 0:
-                    self.problems.append(f"The folder {folder} is not there.")
+                    self.problems.append(tr("The folder {folder} is not there.", folder=folder))
                 continue
             except OSError as error:
                 self._refused(folder, error)
@@ -118,7 +119,8 @@ class Walk:
                 if facts:
                     yield from self._new(place, facts)
             if self.seen >= MAX_SEEN:
-                self.problems.append(f"{place.path} holds too many files; the rest of it was left out.")
+                told = tr("{folder} holds too many files; the rest of it was left out.", folder=place.path)
+                self.problems.append(told)
                 return
 
     def _split(self, entries: Iterable[os.DirEntry[str]]) -> tuple[list[str], list[str]]:
@@ -158,7 +160,10 @@ class Walk:
         return True
 
     def _refused(self, folder: Path, error: OSError) -> None:
-        self.problems.append(f"The folder {folder} could not be read: {error.strerror or error}.")
+        reason = error.strerror or error
+        self.problems.append(
+            tr("The folder {folder} could not be read: {reason}.", folder=folder, reason=reason)
+        )
 
 
 def file_facts(path: Path) -> FileFacts | None:

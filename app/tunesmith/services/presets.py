@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from tunesmith import assets, settings
 from tunesmith.domain.workload import Preset
 from tunesmith.errors import NotFoundError, UsageError
+from tunesmith.wording import tr
 
 DEFAULT_PRESET = "chat"
 
@@ -44,7 +45,9 @@ def load_preset(name: str, user_dir: Path | None = None) -> Preset:
     if path := files.get(name):
         return _read(path)
     near = difflib.get_close_matches(name, files, n=2, cutoff=0.5) or sorted(files)
-    raise NotFoundError(f"No preset goes by {name!r}.", todo=f"Try {', '.join(near)}.")
+    raise NotFoundError(
+        tr("No preset goes by {name}.", name=repr(name)), todo=tr("Try {names}.", names=", ".join(near))
+    )
 
 
 def preset_schema() -> str:
@@ -66,42 +69,65 @@ def _files(user_dir: Path | None) -> dict[str, Path]:
 
 def _read(path: Path) -> Preset:
     if not path.is_file():
-        raise _bad(path, "is no file")
+        raise _bad(tr("The preset file {path} is no file.", path=path))
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _bad(path, f"cannot be read: {error.strerror}") from error
+        raise _bad(
+            tr("The preset file {path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        ) from error
     if len(raw) > MAX_BYTES:
-        raise _bad(path, f"is larger than {MAX_BYTES // 1024} KiB")
+        raise _bad(
+            tr("The preset file {path} is larger than {limit} KiB.", path=path, limit=MAX_BYTES // 1024)
+        )
     try:
         values = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _bad(path, f"is not valid TOML: {error}") from error
+        raise _bad(
+            tr("The preset file {path} is not valid TOML: {reason}.", path=path, reason=error)
+        ) from error
     if values.setdefault("name", path.stem) != path.stem:
-        raise _bad(path, f"has name = {values['name']!r}, but must be named as its file: {path.stem!r}")
+        raise _bad(
+            tr(
+                "The preset file {path} has name = {name}, but must be named as its file: {stem}.",
+                path=path,
+                name=repr(values["name"]),
+                stem=repr(path.stem),
+            )
+        )
     try:
         return Preset.model_validate(values)
     except ValidationError as error:
-        raise _bad(path, "; ".join(_explain(problem) for problem in error.errors())) from error
+        faults = "; ".join(_explain(problem) for problem in error.errors())
+        raise _bad(tr("The preset file {path} {faults}.", path=path, faults=faults)) from error
 
 
 def _explain(problem: Any) -> str:
-    """One sentence part for one of pydantic's findings: the key, what is wrong, what is allowed."""
+    """One of pydantic's findings: the key, what is wrong, what is allowed.
+
+    It is how a sentence goes on that begins with the file.
+    """
     where = tuple(str(part) for part in problem["loc"])
     key = ".".join(where)
     match problem["type"]:
         case "extra_forbidden":
-            return f"has an unknown key {key!r}; allowed are {', '.join(_keys(where[:-1]))}"
+            return tr(
+                "has an unknown key {key}; allowed are {allowed}",
+                key=repr(key), allowed=", ".join(_keys(where[:-1])),
+            )  # fmt: skip
         case "missing":
-            return f"lacks the key {key!r}"
+            return tr("lacks the key {key}", key=repr(key))
         case "value_error":
-            return f"has a {key} that cannot be: {problem['ctx']['error']}"
+            return tr("has a {key} that cannot be: {reason}", key=key, reason=problem["ctx"]["error"])
         case "model_type" | "dict_type":
-            wanted = f"a table of {', '.join(_keys(where))}"
+            wanted = tr("a table of {keys}", keys=", ".join(_keys(where)))
         case _:
             wanted = problem["msg"].removeprefix("Input should be ")
-    return f"has {key} = {reprlib.repr(problem['input'])}, but it must be {wanted}"
+    return tr(
+        "has {key} = {value}, but it must be {wanted}",
+        key=key, value=reprlib.repr(problem["input"]), wanted=wanted,
+    )  # fmt: skip
 
 
 def _keys(where: tuple[str, ...]) -> list[str]:
@@ -114,5 +140,5 @@ def _keys(where: tuple[str, ...]) -> list[str]:
     return list(model.model_fields)
 
 
-def _bad(path: Path, why: str) -> UsageError:
-    return UsageError(f"The preset file {path} {why}.", todo="Mend the file or remove it.")
+def _bad(what: str) -> UsageError:
+    return UsageError(what, todo=tr("Mend the file or remove it."))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.errors import UsageError
 from tunesmith.services.files import write_whole
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.store import Store
@@ -25,7 +25,7 @@ MAX_BYTES = 4 * 2**20
 
 _MAX_NAME = 200
 _MAX_ID = 100
-_UNHARMED = "The file was left as it is, and no profile was changed."
+_UNHARMED = tr("The file was left as it is, and no profile was changed.")
 
 
 class ProfileFile(Value):
@@ -56,7 +56,7 @@ def write_profile(profile: TunedProfile, path: Path) -> None:
         StoreError: the file cannot be written.
     """
     text = ProfileFile(profile=profile).model_dump_json(indent=2) + "\n"
-    write_whole(path, text.encode(), unharmed="The profile is unharmed.")
+    write_whole(path, text.encode(), unharmed=tr("The profile is unharmed."))
 
 
 def read_profile(path: Path) -> TunedProfile:
@@ -70,20 +70,20 @@ def read_profile(path: Path) -> TunedProfile:
             raw = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"The file {path} cannot be read: {_reason(error)}.",
-            unharmed="No profile was changed.",
-            todo="Check the name and whether you may read it.",
+            tr("The file {path} cannot be read: {reason}.", path=path, reason=_reason(error)),
+            unharmed=tr("No profile was changed."),
+            todo=tr("Check the name and whether you may read it."),
             details=str(error),
         ) from error
     if len(raw) > MAX_BYTES:
-        raise _bad(path, f"is larger than {MAX_BYTES // 2**20} MiB")
+        raise _bad(tr("The file {path} is larger than {limit} MiB.", path=path, limit=MAX_BYTES // 2**20))
     try:
         profile = ProfileFile.model_validate_json(raw).profile
     except ValidationError as error:
-        raise _bad(path, _first_fault(error), str(error)) from error
+        raise _bad(_first_fault(path, error), str(error)) from error
     fault = _nonsense(profile)
     if fault:
-        raise _bad(path, fault)
+        raise _bad(tr("The file {path} {fault}.", path=path, fault=fault))
     return profile
 
 
@@ -113,7 +113,7 @@ def duplicate_profile(store: Store, profile_id: str) -> TunedProfile:
         StoreError: or one of its kin.
     """
     profile = store.profile(profile_id)
-    name = f"copy of {profile.name}"[:_MAX_NAME]
+    name = tr("copy of {name}", name=profile.name)[:_MAX_NAME]
     copy = profile.model_copy(update={"id": _new_id(store), "name": name})
     store.save_profile(copy)
     return copy
@@ -136,28 +136,32 @@ def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).rstrip(".")
 
 
-def _first_fault(error: ValidationError) -> str:
+def _first_fault(path: Path, error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if first["type"] == "json_invalid":
-        return "is no JSON document"
+        return tr("The file {path} is no JSON document.", path=path)
     place = ".".join(str(part) for part in first["loc"])[:120]
     words = first["msg"][:1].lower() + first["msg"][1:200]
-    return f"is no tuned profile: {place + ': ' if place else ''}{words}"
+    reason = f"{place}: {words}" if place else words
+    return tr("The file {path} is no tuned profile: {reason}.", path=path, reason=reason)
 
 
 def _nonsense(profile: TunedProfile) -> str:
-    """What is wrong with a profile whose types are right; empty if nothing."""
+    """What is wrong with a profile whose types are right, as the sentence goes on after its file's name.
+
+    Empty if nothing is.
+    """
     if not profile.name.strip() or len(profile.name) > _MAX_NAME:
-        return f"has no name of 1 to {_MAX_NAME} characters"
+        return tr("has no name of 1 to {limit} characters", limit=_MAX_NAME)
     known = all(c.isascii() and (c.isalnum() or c in "-_.") for c in profile.id)
     if not known or not 0 < len(profile.id) <= _MAX_ID:
-        return "has an id that is none of ours"
+        return tr("has an id that is none of ours")
     try:
         datetime.fromisoformat(profile.created_utc)
     except ValueError:
-        return "does not say when it was made"
+        return tr("does not say when it was made")
     if not _finite(profile.model_dump()):
-        return "holds a number that is none, or is out of all proportion"
+        return tr("holds a number that is none, or is out of all proportion")
     return ""
 
 
@@ -176,10 +180,10 @@ def _finite(value: Any) -> bool:
             return all(_finite(item) for item in value)
 
 
-def _bad(path: Path, why: str, details: str = "") -> UsageError:
+def _bad(what: str, details: str = "") -> UsageError:
     return UsageError(
-        f"The file {os.fspath(path)} {why}.",
+        what,
         unharmed=_UNHARMED,
-        todo="Export the profile again where it was made, or choose another file.",
+        todo=tr("Export the profile again where it was made, or choose another file."),
         details=details[:4000],
     )

@@ -28,9 +28,11 @@ from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
 from tunesmith.tuning.confirm import Confirmer, broken_constraints
 from tunesmith.tuning.meter import TrialFailure
+from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.setting_text import parse_setting
 from tunesmith.tuning.space import baseline_settings, check_rules
-from tunesmith.tuning.tuner import SearchResult, Tuner
+from tunesmith.tuning.tuner import Tuner
+from tunesmith.wording import tr
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
@@ -102,9 +104,11 @@ class _Tune:
             self._close_run(run_id, "failed", str(failure))
             if isinstance(failure.__cause__, TunesmithError):
                 raise failure.__cause__ from None
-            raise NoisyMachineError(f"The defaults could not be measured: {failure.message}.") from failure
+            raise NoisyMachineError(
+                tr("The defaults could not be measured: {reason}.", reason=failure.message)
+            ) from failure
         except Interrupted:
-            self._close_run(run_id, "interrupted", "interrupted; what was measured is kept")
+            self._close_run(run_id, "interrupted", tr("interrupted; what was measured is kept"))
             raise
         except BaseException as error:
             self._close_run(run_id, "failed", str(error))
@@ -140,21 +144,27 @@ class _Tune:
             latest = self._store.latest_resumable(model.sha256)
             if latest is None:
                 raise UsageError(
-                    "There is no interrupted run of this model to resume.",
-                    todo="Start a new one without --resume.",
+                    tr("There is no interrupted run of this model to resume."),
+                    todo=tr("Start a new one without --resume."),
                 )
             resume = latest.id
         record = self._store.run(resume)
         if record.model_sha256 != model.sha256:
-            raise UsageError(f"Run {record.id} was of another model, {record.model_name}.")
+            raise UsageError(
+                tr("Run {run} was of another model, {model}.", run=record.id, model=record.model_name)
+            )
         if record.machine_fingerprint != found.machine_class.fingerprint:
             raise UsageError(
-                f"Run {record.id} was made on another machine class, {record.machine_label}.",
-                unharmed="Its samples are kept.",
-                todo="Start a new run without --resume.",
+                tr(
+                    "Run {run} was made on another machine class, {machine}.",
+                    run=record.id,
+                    machine=record.machine_label,
+                ),
+                unharmed=tr("Its samples are kept."),
+                todo=tr("Start a new run without --resume."),
             )
         if not isinstance(record.request, TuneRequest):
-            raise UsageError(f"Run {record.id} is no tune.")
+            raise UsageError(tr("Run {run} is no tune.", run=record.id))
         self._store.claim_run(record.id)
         self._request = record.request.model_copy(update={"model_path": self._request.model_path})
         self._stream.count_on_from(self._store.last_seq(record.id))
@@ -213,15 +223,19 @@ class _Tune:
                 outcome = "budget_spent" if result.budget_spent else "improved"
                 sentence = improvement_sentence(speedup, self._request)
                 if result.budget_spent:
-                    sentence += "; the budget ran out before everything was tried"
+                    sentence = tr(
+                        "{sentence}; the budget ran out before everything was tried", sentence=sentence
+                    )
             else:
                 after, speedup, changes = before, _SAME, ()
                 result.budget_spent |= confirmed.verdict == "out_of_time"
                 outcome, sentence = self._nothing_gained(run_id, before, result)
                 if outcome == "infeasible" and confirmed.verdict == "breaks_constraints":
-                    sentence = f"Nothing satisfies the constraints: {confirmed.why}"
+                    sentence = tr("Nothing satisfies the constraints: {why}", why=confirmed.why)
                 elif outcome == "defaults_are_best":
-                    sentence = f"llama.cpp's defaults are best here: other settings won, but {confirmed.why}"
+                    sentence = tr(
+                        "llama.cpp's defaults are best here: other settings won, but {why}", why=confirmed.why
+                    )
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
             tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds,
@@ -239,13 +253,17 @@ class _Tune:
         """
         broken = broken_constraints(baseline, self._request.constraints)
         if broken:
-            return "infeasible", f"Nothing satisfies the constraints: {'; '.join(broken)}"
+            return "infeasible", tr("Nothing satisfies the constraints: {why}", why="; ".join(broken))
         if result.blind:
-            raise _too_noisy(run_id, f"no answer for {', '.join(result.blind)}")
+            raise _too_noisy(run_id, tr("no answer for {questions}", questions=", ".join(result.blind)))
         if result.budget_spent:
-            return "budget_spent", "The budget ran out before anything better than the defaults was proven"
-        many = f"none of {result.candidates} candidates was proven better"
-        return "defaults_are_best", f"llama.cpp's defaults are best here: {many}"
+            return "budget_spent", tr(
+                "The budget ran out before anything better than the defaults was proven"
+            )
+        return "defaults_are_best", tr(
+            "llama.cpp's defaults are best here: none of {candidates} candidates was proven better",
+            candidates=result.candidates,
+        )
 
     # ------------------------------------------------------------- the end
 
@@ -293,9 +311,9 @@ class _Tune:
 
 def _too_noisy(run_id: str, why: str) -> NoisyMachineError:
     return NoisyMachineError(
-        f"The machine was too noisy to tell: {why}.",
-        unharmed=f"All samples are kept in run {run_id}.",
-        todo="Close other programs and tune again.",
+        tr("The machine was too noisy to tell: {why}.", why=why),
+        unharmed=tr("All samples are kept in run {run}.", run=run_id),
+        todo=tr("Close other programs and tune again."),
     )
 
 
@@ -312,7 +330,7 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     try:
         return baseline.replace(**shared), baseline.replace(**fixed)
     except ValueError as error:
-        raise UsageError(f"The fixed settings make no sense: {error}.") from None
+        raise UsageError(tr("The fixed settings make no sense: {reason}.", reason=error)) from None
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:
