@@ -13,7 +13,9 @@ exit codes:
   4 nothing feasible under the constraints   5 the machine was too noisy to tell
   6 store, disk or permission   7 drifted, or a bad signature   130 interrupted"""
 
-COMMANDS: Final = ("tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "completion")
+COMMANDS: Final = (
+    "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "completion",
+)  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
 CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
@@ -66,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_measure(commands, everywhere)
     _add_facts(commands, everywhere)
     _add_profiles(commands, everywhere)
+    _add_survey(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -167,3 +170,27 @@ def _add_profiles(
     rename.add_argument("name", metavar="NAME")
     taken = _add(actions, "import", "keep a profile from a JSON file", [everywhere])
     taken.add_argument("file", metavar="FILE", help="what `tunesmith profiles show ID --json` printed")
+
+
+def _add_survey(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    survey = _add(
+        commands, "survey", "measure a whole grid of settings and keep the raw samples", [everywhere]
+    )
+    survey.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
+    what = survey.add_argument_group("what of")
+    what.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or one of your own; chat")
+    what.add_argument("--workload", metavar="SPEC", help="such as prompt=512,generate=128,depth=0,parallel=1")
+    what.add_argument("--vary", metavar="NAMES", help="only these settings; else what a tune would vary")
+    what.add_argument("--axis", metavar="NAME=V1,V2", action="append", default=[],
+                      help="the values of a setting, beside the default's; repeatable")  # fmt: skip
+    how = survey.add_argument_group("how")
+    how.add_argument("--rounds", type=int, default=6, metavar="N", help="samples of each cell; 6")
+    how.add_argument("--pace", metavar="TIME", help="about how long a sample takes; as in a standard tune")
+    how.add_argument("--affinity", metavar="LIST", help="use these CPUs only, such as 0-3,8")
+    how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
+    kept = survey.add_argument_group("what is written")
+    kept.add_argument("--output", metavar="FILE", help="MODEL-PRESET.surface.json.gz")
+    kept.add_argument("--title", metavar="TEXT", help="model, workload and conditions if left out")
+    kept.add_argument("--conditions", metavar="TEXT", help="what else went on; what was seen if left out")

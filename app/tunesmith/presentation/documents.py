@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from tunesmith import __version__
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
@@ -13,18 +13,12 @@ from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.profile import Change, Outcome, TunedProfile
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.presentation.document import Document as _Document
+from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
 from tunesmith.services.tune_result import TuneResult
 from tunesmith.store import ProfileRow
-
-
-class _Document(BaseModel):
-    """Written by field name or alias, read strictly by programs."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
-    )
 
 
 class ModelFacts(_Document):
@@ -200,6 +194,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "doctor": DoctorDocument,
     "profiles": ProfilesDocument,
     "profile": ProfileDocument,
+    "survey-summary": SurveySummaryDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""

@@ -10,6 +10,7 @@ from tunesmith.domain.events import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.surface import PartCell, Surface, part_settings
+from tunesmith.domain.workload import ObjectiveName
 from tunesmith.tuning.meter import Job, TrialFailure
 
 MEAN_BLOCK_ROUNDS = 3
@@ -144,3 +145,26 @@ def true_speed(surface: Surface, settings: Settings) -> dict[Part, float]:
     for part in sorted({cell.part for cell in surface.cells}):
         found[part] = cells[part, part_settings(settings, part, parallel=parallel).digest].true_ns
     return found
+
+
+def best_settings(surface: Surface, objective: ObjectiveName) -> tuple[Settings, float] | None:
+    """The fastest of all settings by what counts as the truth, and the ratio of its speed to the baseline's.
+
+    Of equals the first of the grid, the baseline first. None if the workload has not the objective's part.
+    """
+    wanted = {
+        part for part in ("prefill", "decode") if objective not in ("prefill", "decode") or part == objective
+    }
+    workload, cells = surface.workload, surface.by_part()
+    tokens = {"prefill": workload.prompt * workload.parallel, "decode": workload.generate}
+    parts = [part for part in sorted({cell.part for cell in surface.cells}) if part in wanted]
+    truth = {key: cell.true_ns for key, cell in cells.items() if cell.samples and not cell.failure}
+
+    def request_ns(settings: Settings) -> float:
+        found = ((part, part_settings(settings, part, parallel=workload.parallel).digest) for part in parts)
+        return sum(tokens[part] * truth[part, digest] for part, digest in found)
+
+    if not parts:
+        return None
+    best = min(surface.grid(), key=request_ns)
+    return best, request_ns(surface.baseline) / request_ns(best)
