@@ -7,6 +7,7 @@ from dataclasses import replace
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.tuning.changes import differing
+from tunesmith.tuning.considered import Candidate
 from tunesmith.tuning.forecast import Forecast
 from tunesmith.tuning.heats import Heats
 from tunesmith.tuning.meter import TrialFailure
@@ -50,8 +51,10 @@ def assure(
             return
         alpha /= 2
         holding = Arm(tr("what was chosen"), result.settings)
-        arms = [holding, *(Arm(difference_text(c.settings, result.settings), c.settings) for c in still)]
-        race = heats.line_up(arms, alpha=alpha, max_rounds=2 * request.budget.max_rounds, settle=True)
+        arms = [holding, *(_arm(candidate, result.settings) for candidate in still)]
+        holding.scores = [0.0] * max(len(arm.scores) for arm in arms)
+        holding.gains = list(holding.scores)
+        race = heats.line_up(arms, alpha=alpha, max_rounds=2 * request.budget.max_rounds)
         heats.begin(course.stage, TITLE, race)
         try:
             heats.run(race, course, TITLE)
@@ -68,6 +71,19 @@ def assure(
             return
         heats.adopt(result, race, winner)
         course = replace(course, stage=f"{course.stage}-again")
+
+
+def _arm(candidate: Candidate, holding: Settings) -> Arm:
+    """An arm that goes on from what was measured of it beside the same settings.
+
+    An interval at a count of values holds with the probability it has by itself, whatever was decided by
+    the same values before; only the error probability is spent anew.
+    """
+    arm = Arm(difference_text(candidate.settings, holding), candidate.settings)
+    if candidate.against == holding.digest:
+        arm.scores = list(candidate.leads)
+        arm.gains = list(candidate.leads)
+    return arm
 
 
 def difference_text(settings: Settings, holding: Settings) -> str:

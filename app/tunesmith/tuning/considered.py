@@ -17,6 +17,10 @@ class Candidate:
     settings: Settings
     bound: float
     """Logarithm of a ratio, at least 0; infinite where too little was measured."""
+    against: str = ""
+    """Digest of the settings it was raced against over all that the objective is about, if it was."""
+    leads: tuple[float, ...] = ()
+    """Its log-ratios over those, by round."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,11 @@ class Considered:
     def __len__(self) -> int:
         return len(self._found)
 
+    @property
+    def settings(self) -> tuple[Settings, ...]:
+        """All candidates, what holds among them."""
+        return tuple(candidate.settings for candidate in self._found.values())
+
     def take(self, race: Race, winner: Arm, *, whole: bool) -> None:
         """Take in a finished race.
 
@@ -61,7 +70,10 @@ class Considered:
             elif arm.state == "failed" or arm.broken:
                 self._found.pop(arm.settings.digest, None)
             elif arm.scores:
-                self._put(arm, max(0.0, race.interval(arm, winner)[1]))
+                candidate = self._put(arm, max(0.0, race.interval(arm, winner)[1]))
+                if whole:
+                    candidate.against = first.settings.digest
+                    candidate.leads = tuple(race.differences(arm, first))
 
     def take_back(self, lost: Settings) -> None:
         """What held can no longer be measured: what held before holds again, and nothing is proven of it."""
@@ -84,9 +96,8 @@ class Considered:
         """The most by which any candidate may be better than what holds, as a logarithm."""
         return max((candidate.bound for candidate in self._found.values()), default=0.0)
 
-    def _put(self, arm: Arm, bound: float) -> None:
+    def _put(self, arm: Arm, bound: float) -> Candidate:
         """Keep the tighter of two bounds: both are proven."""
-        digest = arm.settings.digest
-        known = self._found.get(digest)
-        if known is None or bound < known.bound:
-            self._found[digest] = Candidate(known.label if known else arm.label, arm.settings, bound)
+        known = self._found.setdefault(arm.settings.digest, Candidate(arm.label, arm.settings, bound))
+        known.bound = min(known.bound, bound)
+        return known

@@ -30,11 +30,11 @@ class Heats:
         self._forecast = forecast
         self._emit = emit
 
-    def line_up(self, arms: list[Arm], *, alpha: float, max_rounds: int, settle: bool = False) -> Race:
+    def line_up(self, arms: list[Arm], *, alpha: float, max_rounds: int) -> Race:
         """A race under the request's rules; see :class:`~tunesmith.tuning.race.Race`."""
         worse = "worse" if self._request.objective.name == "memory" else "slower"
         return Race(
-            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=settle
+            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True
         )
 
     def begin(self, stage: str, title: str, race: Race, ahead: Sequence[Question] = ()) -> None:
@@ -46,13 +46,18 @@ class Heats:
     def run(self, race: Race, course: Course, title: str, ahead: Sequence[Question] = ()) -> None:
         """Race until it is decided or the time runs out.
 
+        Of the time that is left each question still to come keeps as much as this one: beyond its own
+        share, a race only goes on where a proof that something is better is in sight.
+
         Raises:
             TrialFailure: what holds can no longer be measured.
         """
+        kept = self._forecast.search_left * len(ahead) / (len(ahead) + 1)
         while not race.finished and (decided := self._rounds.run(race, course)) is not None:
             for arm in (*decided, *race.racing):
                 tell_standing(self._emit, course.stage, race, arm)
             self._forecast.searching(title, len(race.racing), race.rounds, ahead)
+            race.settle = self._forecast.search_left > kept
 
     def end(self, stage: str, race: Race, winner: Arm, sentence: str) -> None:
         """Tell how a race ended."""

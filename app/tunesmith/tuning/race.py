@@ -56,8 +56,9 @@ class Race:
     """
 
     def __init__(
-        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower"
-    ) -> None:
+        self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower",
+        settle: bool = False,
+    ) -> None:  # fmt: skip
         """Line up.
 
         Args:
@@ -66,6 +67,8 @@ class Race:
             margin: ratio below which a difference does not matter; 0.02 is 2%.
             max_rounds: rounds after which the race ends undecided; at least 3.
             worse: what a lower score means, in a word.
+            settle: go on until every arm is proven to be at most the margin better than what holds, also
+                where no proof that it is better is in sight.
 
         Raises:
             ValueError: there are no arms, or two of one label.
@@ -79,9 +82,8 @@ class Race:
         self._margin = math.log1p(margin)
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
-        self.settle = True
-        """Go on until every arm is proven to be at most the margin better than what holds, also where no
-        proof that it is better is in sight; may be changed at any time."""
+        self.settle = settle
+        """As given; may be changed at any time."""
 
     @property
     def racing(self) -> list[Arm]:
@@ -94,9 +96,10 @@ class Race:
         return len(self.racing) <= 1 or self.rounds >= self._horizon
 
     @property
-    def undecided(self) -> bool:
-        """Whether several arms are still in it."""
-        return len(self.racing) > 1
+    def in_doubt(self) -> bool:
+        """Whether an arm that is still in it may yet be proven better than what holds."""
+        holding = self._holding or self.arms[0]
+        return any(self._in_sight(arm, holding) for arm in self.racing if arm is not holding)
 
     def fail(self, arm: Arm, why: str) -> None:
         """Take an arm out that could not be measured."""
@@ -190,13 +193,15 @@ class Race:
                 "no gain worth a change from {label}: {change}, at most {most}",
                 label=holding.label, change=change, most=most,
             )  # fmt: skip
-        in_sight = self.settle or proof_in_sight(differences, self._alpha, horizon=self._horizon)
-        if not in_sight and self.rounds < self._horizon:
+        if not self.settle and not self._in_sight(arm, holding) and self.rounds < self._horizon:
             return tr(
                 "no gain over {label} in sight: {change} after {rounds} rounds",
                 label=holding.label, change=change, rounds=len(differences),
             )  # fmt: skip
         return ""
+
+    def _in_sight(self, arm: Arm, holding: Arm) -> bool:
+        return proof_in_sight(self.differences(arm, holding), self._alpha, horizon=self._horizon)
 
     def winner(self) -> Arm:
         """Who holds from now on: the first arm, unless another is proven better than it."""

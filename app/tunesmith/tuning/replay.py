@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
 from tunesmith.domain.events import Part
@@ -34,6 +34,11 @@ class ReplayMeter:
     stationary bootstrap"). The surface's :attr:`~tunesmith.domain.surface.PartCell.true_ns` are then the
     true values of what is drawn.
 
+    A cell that is asked for again in the same round, as an anchor's is, or one that candidates share since
+    they differ only in what it does not depend on, is answered from the recorded rounds that follow: the
+    same sample twice would be free of noise against itself, which no two measurements are. Of the steps
+    recorded, those from a random one on are given, the first after the last, so that none counts more.
+
     Time is charged as it was recorded: processes, loads of the model, contexts with their depth, samples.
     """
 
@@ -44,7 +49,7 @@ class ReplayMeter:
         self._rounds = max((len(cell.samples) for cell in surface.cells), default=0)
         self._random = random.Random(seed)  # noqa: S311 (a simulation, not a secret)
         self._at = self._random.randrange(max(1, self._rounds))
-        self._asked: set[tuple[str, str]] = set()
+        self._asked: Counter[tuple[Part, str]] = Counter()
         self._place: tuple[object, ...] = ()
         self._processes: OrderedDict[tuple[object, ...], _Process] = OrderedDict()
         self.spent_seconds = 0.0
@@ -60,21 +65,22 @@ class ReplayMeter:
         """Answer a job from the record; see :class:`~tunesmith.tuning.meter.Meter`."""
         workload = job.workload
         begun = self.spent_seconds
-        cells = {}
-        for part, wanted in (("prefill", workload.prompt), ("decode", workload.generate)):
-            if wanted:
-                cells[part] = self._cell(job, part)  # type: ignore[arg-type]
-        recorded = self._round(job)
-        prefill = self._pick(cells.get("prefill"), recorded)
-        decode = self._pick(cells.get("decode"), recorded)
+        parts: list[Part] = []
+        if workload.prompt:
+            parts.append("prefill")
+        if workload.generate:
+            parts.append("decode")
+        cells = [self._cell(job, part) for part in parts]
+        self._go_to(job)
+        found = {cell.part: self._pick(cell) for cell in cells}
+        prefill, decode = found.get("prefill"), found.get("decode")
         prefill_ns, tokens = None, 0
         if prefill is not None and prefill.prefill_ns_per_token is not None:
             tokens = workload.prompt * workload.parallel
             prefill_ns = round(prefill.prefill_ns_per_token * tokens)
         steps: tuple[int, ...] = ()
         if decode is not None:
-            times = -(-workload.generate // len(decode.step_ns))
-            steps = (decode.step_ns * times)[: workload.generate]
+            steps = self._steps(decode, workload.generate)
         self.samples += 1
         self._charge(job)
         self.spent_seconds += self._surface.costs.sample + ((prefill_ns or 0) + sum(steps)) / 1e9
@@ -102,20 +108,27 @@ class ReplayMeter:
             raise TrialFailure("failed", cell.failure)
         return cell
 
-    def _round(self, job: Job) -> int:
-        """The recorded round that answers: the same for all of a round, another for who asks twice."""
+    def _go_to(self, job: Job) -> None:
+        """Draw a recorded round for a new round; stay where the job belongs to the same one."""
         place = (job.stage, job.round, job.attempt, job.group)
-        mark = (job.settings.digest, str(job.retake))
-        if place != self._place or mark in self._asked:
-            self._place, self._asked = place, set()
-            go_on = self._random.random() > 1 / MEAN_BLOCK_ROUNDS
-            self._at = self._at + 1 if go_on else self._random.randrange(max(1, self._rounds))
-        self._asked.add(mark)
-        return self._at
+        if place == self._place:
+            return
+        self._place = place
+        self._asked.clear()
+        go_on = self._random.random() > 1 / MEAN_BLOCK_ROUNDS
+        self._at = self._at + 1 if go_on else self._random.randrange(max(1, self._rounds))
 
-    @staticmethod
-    def _pick(cell: PartCell | None, recorded: int) -> Sample | None:
-        return None if cell is None else cell.samples[recorded % len(cell.samples)]
+    def _pick(self, cell: PartCell) -> Sample:
+        key = (cell.part, cell.settings.digest)
+        recorded = self._at + self._asked[key]
+        self._asked[key] += 1
+        return cell.samples[recorded % len(cell.samples)]
+
+    def _steps(self, sample: Sample, count: int) -> tuple[int, ...]:
+        """So many of the recorded steps, in order, from a random one on."""
+        recorded = sample.step_ns
+        first = self._random.randrange(len(recorded))
+        return tuple(recorded[(first + place) % len(recorded)] for place in range(count))
 
     def _charge(self, job: Job) -> None:
         """Pay for what these settings need and no live process has."""

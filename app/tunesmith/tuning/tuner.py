@@ -161,7 +161,7 @@ class Tuner:
         self._heats.begin(stage, question.title, race, ahead)
         self._learn_memory(stage, race, question)
         self._heats.run(race, course, question.title, ahead)
-        cut_short = race.undecided and self._out_of_time
+        cut_short = race.in_doubt and self._out_of_time
         result.budget_spent |= cut_short
         winner = race.winner()
         self._note(result, race, question)
