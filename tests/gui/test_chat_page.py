@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,14 +16,17 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import shown_page, store_at
+from tests.gui.sample_models import fake_model
 from tests.store.values import SETTINGS, profile
-from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated
+from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.errors import ModelNotFound, TunesmithError, WorkerCrashed
+from tunesmith.gguf import identify
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.chat import ChatPage
-from tunesmith.services.chat import Answer, Chat, Side, Update
-from tunesmith.worker.protocol import Sampling
+from tunesmith.services.chat import Answer, Chat, Update
+from tunesmith.services.chat_sides import Side
+from tunesmith.worker.protocol import Sampling, Turn
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
 MODEL = "/models/s.gguf"
@@ -62,6 +66,12 @@ class FakeChat(Chat):
         self.asked.append(text)
         self.answers.append(FakeAnswer())
         return self.answers[-1]
+
+    def said(self, question: str, answer: str) -> None:
+        """Remember an exchange on every side."""
+        self._turns = [[Turn(role="user", text=question), Turn(role="assistant", text=answer)]] * len(
+            self.sides
+        )
 
     def clear(self) -> None:
         self.cleared = True
@@ -178,6 +188,130 @@ def test_a_profile_alone_is_tried_under_its_own_settings(qtbot: QtBot, page: Cha
     assert [side.label for side in chat.sides] == ["SmolLM2 on bench-1"]
 
 
+def test_every_profile_of_the_model_is_offered_the_newest_first(qtbot: QtBot, tmp_path: Path) -> None:
+    model = fake_model(tmp_path / "m.gguf", "M", "Q8_0", 1.0)
+    store = store_at(tmp_path / "store.sqlite3")
+    path, identity_of = str(model), identify(model)
+    with store() as filled:
+        for day in ("03", "05", "04"):
+            made = profile(
+                f"p-{day}", name=f"day {day}", created_utc=f"2026-11-{day}T10:00:00+00:00", model=identity_of
+            )
+            filled.save_profile(made)
+        filled.save_profile(profile("p-other", name="of another model"))
+    FakeChat.made = []
+    with shown_page(qtbot, make, store) as page:
+        page.open(path, None)
+        box = page.settings_box
+        qtbot.waitUntil(lambda: box.count() > 1, timeout=20_000)
+        names = [box.itemText(place) for place in range(box.count())]
+        assert names == ["llama.cpp's defaults", "day 05", "day 04", "day 03"]
+        assert box.currentIndex() == 0, "what was chosen stays chosen"
+        assert page.beside.isVisible()
+        assert not page.beside.isEnabled()
+        tip = box.itemData(1, Qt.ItemDataRole.ToolTipRole)
+        assert tip.startswith("day 05, tuned on 2026-11-05")
+        assert tip.endswith("for response time: 1.21 times as fast as the defaults")
+
+
+def test_other_settings_go_on_with_the_conversation(qtbot: QtBot, page: ChatPage) -> None:
+    chat = opened(qtbot, page, profile())
+    chat.said("Who are you?", "A small model.")
+    page.settings_box.setCurrentIndex(0)
+    assert not page.send_button.isEnabled()
+    qtbot.waitUntil(lambda: [t.heading.text() for t in page.transcripts] == ["llama.cpp's defaults"])
+    assert page.chat is chat
+    assert not chat.closed
+    assert page.transcripts[0].text.toPlainText() == "Who are you?\nA small model."
+    assert page.send_button.isEnabled()
+    page.settings_box.setCurrentIndex(1)
+    page.beside.setChecked(True)
+    qtbot.waitUntil(lambda: len(page.transcripts) == 2)
+    assert {t.text.toPlainText() for t in page.transcripts} == {"Who are you?\nA small model."}
+    assert len(FakeChat.made) == 1
+
+
+def test_settings_that_cannot_be_had_leave_the_conversation_as_it_is(
+    qtbot: QtBot, page: ChatPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = opened(qtbot, page, profile())
+    before = page.transcripts
+
+    def gone(path: str, chosen: TunedProfile | None) -> tuple[Side, ...]:
+        raise ModelNotFound("The file is gone.")
+
+    monkeypatch.setattr(page, "_find_sides", gone)
+    page.settings_box.setCurrentIndex(0)
+    qtbot.waitUntil(page.message.isVisible)
+    assert page.chat is chat
+    assert page.transcripts is before
+    assert page.states.currentWidget() is page.talk
+
+
+def test_loading_is_told_after_a_moment_and_before_reading(qtbot: QtBot, page: ChatPage) -> None:
+    opened(qtbot, page)
+    answer = say(page, "Hello")
+    (transcript,) = page.transcripts
+    assert transcript.state.text() == ""
+    assert not transcript.bar.isVisible()
+    qtbot.waitUntil(transcript.bar.isVisible)
+    assert transcript.state.text() == "Loading the model…"
+    answer.coming = [Update(0, ModelLoaded(load_ns=10**9))]
+    qtbot.waitUntil(lambda: transcript.state.text() == "Reading…")
+    answer.coming = [Update(0, READ)]
+    qtbot.waitUntil(lambda: not transcript.bar.isVisible())
+    assert transcript.state.text() == "Read 13 tokens in 0.20 s."
+
+
+def test_what_is_quick_is_not_spoken_of(qtbot: QtBot, page: ChatPage) -> None:
+    opened(qtbot, page)
+    answer = say(page, "Hello")
+    answer.coming = [Update(0, ModelLoaded(load_ns=10**6)), Update(0, READ)]
+    (transcript,) = page.transcripts
+    page._tick()
+    qtbot.wait(250)
+    assert not transcript.bar.isVisible()
+
+
+def test_the_second_side_waits_until_the_first_is_done(qtbot: QtBot, page: ChatPage) -> None:
+    page.beside.setChecked(True)
+    opened(qtbot, page, profile())
+    answer = say(page, "Hello")
+    first, second = page.transcripts
+    qtbot.waitUntil(first.bar.isVisible)
+    assert second.state.text() == "Answers after the other."
+    answer.coming = [Update(0, READ), Update(0, TextEnded(reason="end", tokens=3, elapsed_ns=10**9))]
+    qtbot.waitUntil(second.bar.isVisible)
+    assert second.state.text() == "Loading the model…"
+
+
+def test_opening_a_model_that_takes_long_is_told(
+    qtbot: QtBot, page: ChatPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def slow(path: str, chosen: TunedProfile | None) -> tuple[Side, ...]:
+        assert go.wait(20)
+        return fake_sides(path, chosen)
+
+    monkeypatch.setattr(page, "_find_sides", slow)
+    page.open(MODEL, None)
+    assert page.states.currentWidget() is page.waiting.blank
+    qtbot.waitUntil(lambda: page.states.currentWidget() is page.waiting.loading)
+    assert page.waiting.loading.text.text() == "Opening s.gguf"
+    go.set()
+    qtbot.waitUntil(lambda: page.states.currentWidget() is page.talk)
+
+
+def test_of_two_models_opened_at_once_the_last_is_talked_with(qtbot: QtBot, page: ChatPage) -> None:
+    page.open("/models/gone.gguf", None)
+    page.open(MODEL, None)
+    qtbot.waitUntil(lambda: page.chat is not None)
+    qtbot.wait(50)
+    assert [chat.model_path for chat in FakeChat.made] == [MODEL]
+    assert not page.message.isVisible()
+
+
 def test_another_model_ends_the_answer_and_frees_the_first(qtbot: QtBot, page: ChatPage) -> None:
     first = opened(qtbot, page)
     answer = say(page, "Hello")
@@ -201,6 +335,7 @@ def test_a_dead_worker_is_told_in_place(qtbot: QtBot, page: ChatPage) -> None:
 def test_a_missing_model_is_told_in_place(qtbot: QtBot, page: ChatPage) -> None:
     page.open("/models/gone.gguf", None)
     qtbot.waitUntil(page.message.isVisible)
+    assert page.states.currentWidget() is page.empty
 
 
 def test_a_full_context_and_an_unknown_template_are_said(qtbot: QtBot, page: ChatPage) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated
+from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import ModelFileError
-from tunesmith.services.chat import Answer, Chat, Side, Update, chat_sides
+from tunesmith.services.chat import Answer, Chat, Update
+from tunesmith.services.chat_sides import Side
 from tunesmith.worker.protocol import Sampling
 
 SETTINGS = Settings(threads=2, threads_batch=2, n_ctx=512)
@@ -48,8 +49,9 @@ def test_text_comes_in_pieces_while_it_is_written(chat: Chat) -> None:
     pieces = [u.event for u in updates if isinstance(u.event, TextGenerated)]
     assert len(pieces) > 1
     assert [piece.tokens for piece in pieces] == sorted({piece.tokens for piece in pieces})
-    assert isinstance(updates[0].event, PromptRead)
-    assert updates[0].event.templated
+    assert isinstance(updates[0].event, ModelLoaded)
+    assert isinstance(updates[1].event, PromptRead)
+    assert updates[1].event.templated
     assert isinstance(updates[-1].event, TextEnded)
     assert updates[-1].event.reason == "limit"
 
@@ -125,7 +127,39 @@ def test_a_model_that_is_gone_is_an_error_of_the_answer(tmp_path: Path) -> None:
         chat.close()
 
 
-def test_the_defaults_are_those_of_llama_cpp_with_room_for_a_conversation(smollm2_path: Path) -> None:
-    (default,) = chat_sides(str(smollm2_path), None)
-    assert default.settings.n_ctx == 4096
-    assert default.settings.n_ubatch == 512
+def test_a_switch_keeps_the_conversation_and_the_model(chat: Chat) -> None:
+    assert not chat.loaded(0)
+    finish(chat.ask("My name is Ada.", sampling=GREEDY, max_tokens=12))
+    assert chat.loaded(0)
+    said = chat.turns(0)
+    assert [turn.role for turn in said] == ["user", "assistant"]
+    chat.switch([Side("others", SETTINGS.replace(n_ubatch=64))])
+    assert chat.turns(0) == said
+    assert chat.loaded(0), "these settings need it loaded in the same way"
+    read, *_ = finish(chat.ask("What is my name?", sampling=GREEDY, max_tokens=4))
+    assert isinstance(read.event, PromptRead)
+    assert read.event.tokens > 30, "what was said is part of what is read"
+    assert len(chat.turns(0)) == 4
+
+
+def test_a_switch_to_settings_that_load_otherwise_frees_the_model(chat: Chat) -> None:
+    finish(chat.ask("Hello.", sampling=GREEDY, max_tokens=4))
+    (worker,) = chat._workers.values()
+    chat.switch([Side("others", SETTINGS.replace(use_extra_bufts=False))])
+    assert not worker.alive
+    assert not chat.loaded(0)
+    loaded, *_ = finish(chat.ask("And?", sampling=GREEDY, max_tokens=4))
+    assert isinstance(loaded.event, ModelLoaded)
+
+
+def test_a_switch_stops_the_answer_and_keeps_what_was_written(chat: Chat) -> None:
+    answer = chat.ask(STORY, sampling=Sampling(seed=3), max_tokens=400)
+    deadline = time.monotonic() + 60
+    while not any(isinstance(update.event, TextGenerated) for update in answer.drain()[0]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    chat.switch([Side("a", SETTINGS), Side("these", SETTINGS.replace(n_ubatch=64))])
+    assert answer.wait(0)
+    assert answer.error is None
+    assert chat.turns(0) == chat.turns(1)
+    assert chat.turns(0)[1].text

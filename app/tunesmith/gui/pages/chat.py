@@ -3,238 +3,237 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QPlainTextEdit,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from tunesmith.domain.events import TextEnded
+from tunesmith.errors import TunesmithError
+from tunesmith.gui.chat_choices import ChatChoices
+from tunesmith.gui.chat_input import ChatInput
+from tunesmith.gui.chat_opening import ChatOpening, FindSides, MakeChat, find_sides, new_chat
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.open_dialogs import ask_for_models
 from tunesmith.gui.page import EmptyState, Page, button, label
 from tunesmith.gui.pages.chat_transcript import Transcript
 from tunesmith.gui.theme import GRID
+from tunesmith.gui.waiting import Waiting
 from tunesmith.gui.widgets.asking import Asker
-from tunesmith.presentation.chat import ALTERNATION, NOT_STORED
+from tunesmith.presentation.chat import (
+    ALTERNATION,
+    LATER,
+    LOADING,
+    NOT_STORED,
+    READING,
+    SWITCHING,
+    opening_words,
+)
+from tunesmith.wording import tr
 from tunesmith.worker.protocol import Sampling
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
-    from tunesmith.services.chat import Answer, Chat, Side
+    from tunesmith.services.chat import Answer, Chat, Update
+    from tunesmith.services.chat_sides import Side
 
 _TICK_MS = 100
-_DEFAULTS = "llama.cpp's defaults"
-MakeChat = Callable[[str, "Sequence[Side]"], "Chat"]
-FindSides = Callable[[str, "TunedProfile | None"], "tuple[Side, ...]"]
-
-
-def _make_chat(path: str, sides: Sequence[Side]) -> Chat:
-    from tunesmith.services.chat import Chat
-
-    return Chat(path, sides)
-
-
-def _find_sides(path: str, profile: TunedProfile | None) -> tuple[Side, ...]:
-    from tunesmith.services.chat import chat_sides
-
-    return chat_sides(path, profile)
 
 
 class ChatPage(Page):
     """A small chat; nothing of it is stored."""
 
     name = "chat"
-    title = "Try it"
+    title = tr("Try it")
 
     def __init__(
-        self, context: AppContext, *, make_chat: MakeChat = _make_chat, find_sides: FindSides = _find_sides
+        self, context: AppContext, *, make_chat: MakeChat = new_chat, find_sides: FindSides = find_sides
     ) -> None:
         super().__init__(context)
         self._make_chat = make_chat
         self._find_sides = find_sides
         self._asker = Asker(self, self.message.show_error)
-        self._path = ""
-        self._profile: TunedProfile | None = None
+        self._opening = ChatOpening(
+            context,
+            self._asker,
+            make=lambda path, sides: self._make_chat(path, sides),
+            find=lambda path, profile: self._find_sides(path, profile),
+        )
         self._busy = False
         self._stopped = False
-        self.chat: Chat | None = None
         self.answer: Answer | None = None
         self.transcripts: list[Transcript] = []
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._tick)
         self._build()
+        self._opening.opened.connect(self._begin)
+        self._opening.changed.connect(self._show_sides)
+        self._opening.failed.connect(self._show_failure)
+        self._opening.profiles_found.connect(self.choices.offer)
         context.bus.try_model.connect(self.open)
         context.bus.busy_changed.connect(self._set_busy)
 
+    # ------------------------------------------------------------- building
+
     def _build(self) -> None:
-        self.choose_button = button("Choose model…", tip="Talk with another GGUF file")
-        self.clear_button = button("Clear", tip="Forget what was said; the model stays loaded")
-        self.add_action(self.clear_button)
-        self.add_action(self.choose_button)
+        self.choose_button = button(tr("Choose model…"), tip=tr("Talk with another GGUF file"))
+        self.clear_button = button(tr("Clear"), tip=tr("Forget what was said; the model stays loaded"))
+        for action, call in ((self.clear_button, self.clear), (self.choose_button, self._ask_for_model)):
+            self.add_action(action)
+            action.clicked.connect(lambda _checked=False, call=call: call())
+            action.hide()
+        self.waiting = Waiting(self, "")
+        self.talk = self.add_state(self._talk())
+        self.empty = self.add_state(self._empty())
+        self.show_state(self.empty)
+
+    def _talk(self) -> QWidget:
         self.model_label = label("", "secondary")
-        self.settings_box = QComboBox()
-        self.settings_box.setAccessibleName("Settings")
-        self.settings_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        self.settings_box.setMinimumContentsLength(22)
-        self.beside = QCheckBox("Beside the defaults")
-        self.beside.setToolTip(ALTERNATION)
-        self.words_box = QComboBox()
-        self.words_box.setAccessibleName("Choice of words")
-        self.words_box.addItem("Varied words", 0.8)
-        self.words_box.addItem("Likeliest words", 0.0)
-        self.words_box.setToolTip(
-            "Varied: temperature 0.8, top-k 40, top-p 0.95. Likeliest: always the first."
-        )
-        row = QHBoxLayout()
-        row.setSpacing(GRID * 2)
-        for choice in (self.settings_box, self.beside, self.words_box):
-            row.addWidget(choice)
-        row.addStretch()
+        self.choices = ChatChoices()
+        self.settings_box, self.beside = self.choices.settings_box, self.choices.beside
+        self.choices.changed.connect(self._change_settings)
         self._sides_row = QHBoxLayout()
         self._sides_row.setSpacing(GRID * 2)
         self.note = label(NOT_STORED, "small", wrap=True)
-        self.input = QPlainTextEdit()
-        self.input.setAccessibleName("What to say")
-        self.input.setPlaceholderText("Say something. Return sends it, Shift+Return begins a new line.")
-        self.input.setFixedHeight(60)
-        self.input.setTabChangesFocus(True)
-        self.input.installEventFilter(self)
-        self.send_button = button("Send", "primary")
-        self.stop_button = button("Stop", tip="Stop answering and keep what was written (Esc)")
-        self.stop_button.setShortcut("Esc")
-        bottom = QHBoxLayout()
-        bottom.setSpacing(GRID)
-        bottom.addWidget(self.input, 1)
-        bottom.addWidget(self.send_button)
-        bottom.addWidget(self.stop_button)
-        talk = QWidget()
-        column = QVBoxLayout(talk)
+        self.field = ChatInput()
+        self.input = self.field.text
+        self.send_button, self.stop_button = self.field.send_button, self.field.stop_button
+        self.field.sent.connect(self.send)
+        self.field.stopped.connect(self.stop)
+        made = QWidget()
+        column = QVBoxLayout(made)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         column.addWidget(self.model_label)
-        column.addLayout(row)
+        column.addWidget(self.choices)
         column.addLayout(self._sides_row, 1)
         column.addWidget(self.note)
-        column.addLayout(bottom)
-        self.talk = self.add_state(talk)
-        take = button("Choose model…", "primary")
-        to_models = button("Show models")
+        column.addWidget(self.field)
+        return made
+
+    def _empty(self) -> QWidget:
+        take = button(tr("Choose model…"), "primary")
+        to_models = button(tr("Show models"))
         take.clicked.connect(self._ask_for_model)
         to_models.clicked.connect(lambda: self.context.bus.show_page.emit("models"))
-        self.empty = self.add_state(
-            EmptyState(
-                "No model to talk with yet",
+        return EmptyState(
+            tr("No model to talk with yet"),
+            tr(
                 "Choose a model to see how it answers and how fast, under llama.cpp's defaults or under a "
-                "tuned profile's settings. Nothing that is said is stored.",
-                take,
-                to_models,
-            )
+                "tuned profile's settings. Nothing that is said is stored."
+            ),
+            take,
+            to_models,
         )
-        self.show_state(self.empty)
-        for widget in (self.clear_button, self.choose_button):
-            widget.hide()
-        self.choose_button.clicked.connect(self._ask_for_model)
-        self.clear_button.clicked.connect(self.clear)
-        self.send_button.clicked.connect(self.send)
-        self.stop_button.clicked.connect(self.stop)
-        self.settings_box.currentIndexChanged.connect(self._choose_settings)
-        self.beside.toggled.connect(self._choose_settings)
-        self._show_buttons()
 
     # ------------------------------------------------------------- choosing
 
+    @property
+    def chat(self) -> Chat | None:
+        """The conversation under way."""
+        return self._opening.chat
+
     def open(self, path: str, profile: TunedProfile | None) -> None:
-        """Talk with a model, under a profile's settings beside the defaults if one is given."""
-        self._path, self._profile = path, profile
-        self.settings_box.blockSignals(True)  # noqa: FBT003 (Qt's name)
-        self.settings_box.clear()
-        self.settings_box.addItem(_DEFAULTS, None)
-        if profile is not None:
-            self.settings_box.addItem(profile.name, profile)
-            self.settings_box.setCurrentIndex(1)
-        self.settings_box.blockSignals(False)  # noqa: FBT003 (Qt's name)
+        """Begin a conversation with a model, under a profile's settings if one is given."""
+        self._end_answer()
+        self.message.hide()
+        self.choices.begin(profile)
         self.model_label.setText(Path(path).name)
         self.model_label.setToolTip(path)
-        self._choose_settings()
+        self.show_state(self.waiting.blank)
+        self.waiting.loading.say(opening_words(path))
+        self.waiting.begin()
+        self._opening.open(path, profile, both=self.choices.both)
+        self._show_buttons()
 
-    def _choose_settings(self) -> None:
-        """Begin a conversation under what is chosen now."""
-        profile: TunedProfile | None = self.settings_box.currentData()
-        self.beside.setVisible(self._profile is not None)
-        self.beside.setEnabled(profile is not None)
-        both, path, old = self.beside.isChecked(), self._path, self.chat
-        self.chat = None
+    def shown(self) -> None:
+        """Offer the profiles that came while the page was not seen."""
+        if self.chat is not None:
+            self._opening.look_for_profiles()
+
+    def _change_settings(self) -> None:
+        """Go on with the conversation under what is chosen now."""
+        self._end_answer()
+        for transcript in self.transcripts:
+            transcript.wait(SWITCHING)
+        self._opening.change(self.choices.profile, both=self.choices.both)
+        self._show_buttons()
+
+    def _end_answer(self) -> None:
         if self.answer is not None:
             self.answer.stop()
             self.answer = None
             self._timer.stop()
+
+    def _show_failure(self, error: TunesmithError) -> None:
+        self.message.show_error(error)
+        for transcript in self.transcripts:
+            transcript.rest("")
+        self.waiting.end()
+        if self.chat is None:
+            self.show_state(self.empty)
+            self._show_actions(on=False)
         self._show_buttons()
 
-        def find() -> tuple[Side, ...]:
-            if old is not None:
-                old.close()  # takes a moment, and frees the memory first
-            sides = self._find_sides(path, profile)
-            return sides if both else sides[-1:]
+    def _begin(self, sides: tuple[Side, ...]) -> None:
+        self._show_sides(sides)
+        self.waiting.end()
+        self.show_state(self.talk)
+        self._show_actions(on=True)
+        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
 
-        self._asker.ask(find, lambda sides: self._begin(path, sides), change=old is not None)
+    def _show_actions(self, *, on: bool) -> None:
+        for widget in (self.clear_button, self.choose_button):
+            widget.setVisible(on)
 
-    def _begin(self, path: str, sides: tuple[Side, ...]) -> None:
-        if path != self._path:
-            return
-        if self.chat is not None:
-            self._asker.ask(self.chat.close, change=True)
-        self.chat = self._make_chat(path, sides)
+    def _show_sides(self, sides: tuple[Side, ...]) -> None:
+        """Show what was said on each side so far."""
         for transcript in self.transcripts:
             self._sides_row.removeWidget(transcript)
             transcript.hide()
             transcript.deleteLater()
         self.transcripts = [Transcript(side) for side in sides]
-        for transcript in self.transcripts:
+        for number, transcript in enumerate(self.transcripts):
             self._sides_row.addWidget(transcript, 1)
+            if self.chat is not None:
+                transcript.recall(self.chat.turns(number))
         self.note.setText(f"{ALTERNATION} {NOT_STORED}" if len(sides) > 1 else NOT_STORED)
-        self.show_state(self.talk)
-        for widget in (self.clear_button, self.choose_button):
-            widget.show()
         self._show_buttons()
-        self.input.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _ask_for_model(self) -> None:
-        dialog = QFileDialog(self, "Choose model")
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(["GGUF models (*.gguf)", "All files (*)"])
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.open(path, None))
-        dialog.open()
+        ask_for_models(self, lambda paths: self.open(paths[0], None))
 
     # ------------------------------------------------------------- talking
 
     def send(self) -> None:
         """Say what is written and have it answered."""
         words = self.input.toPlainText().strip()
-        if not words or self.chat is None or self.answer is not None or self._busy:
+        if (
+            not words
+            or self.chat is None
+            or self.answer is not None
+            or self._busy
+            or not self._opening.settled
+        ):
             return
         self.message.hide()
         self._stopped = False
-        choice = Sampling(temperature=self.words_box.currentData(), seed=secrets.randbelow(2**31))
+        choice = Sampling(temperature=self.choices.temperature, seed=secrets.randbelow(2**31))
         self.answer = self.chat.ask(words, sampling=choice)
         self.input.clear()
-        for number, transcript in enumerate(self.transcripts):
+        for transcript in self.transcripts:
             transcript.say(words)
-            transcript.wait("Reading…" if number == 0 else "Answers after the other.")
+            transcript.rest(LATER)
+        self._wait_for(0)
         self._timer.start()
         self._show_buttons()
+
+    def _wait_for(self, side: int) -> None:
+        if self.chat is not None and side < len(self.transcripts):
+            self.transcripts[side].rest("")
+            self.transcripts[side].wait(READING if self.chat.loaded(side) else LOADING)
 
     def stop(self) -> None:
         """Stop answering."""
@@ -245,7 +244,7 @@ class ChatPage(Page):
 
     def clear(self) -> None:
         """Forget what was said."""
-        if self.chat is not None and self.answer is None:
+        if self.chat is not None and self.answer is None and self._opening.settled:
             self.chat.clear()
             for transcript in self.transcripts:
                 transcript.clear()
@@ -256,10 +255,15 @@ class ChatPage(Page):
             return
         updates, over = self.answer.drain()
         for update in updates:
-            if update.side < len(self.transcripts):
-                self.transcripts[update.side].take(update.event)
+            self._take(update)
         if over:
             self._over(self.answer)
+
+    def _take(self, update: Update) -> None:
+        if update.side < len(self.transcripts):
+            self.transcripts[update.side].take(update.event)
+            if isinstance(update.event, TextEnded):
+                self._wait_for(update.side + 1)
 
     def _over(self, answer: Answer) -> None:
         self._timer.stop()
@@ -268,35 +272,26 @@ class ChatPage(Page):
             self.message.show_error(answer.error)
         for transcript in self.transcripts:
             if self._stopped or answer.error is not None:
-                transcript.end_early("Stopped." if self._stopped else "No answer came.")
+                transcript.end_early(tr("Stopped.") if self._stopped else tr("No answer came."))
         self._show_buttons()
 
     def _set_busy(self, busy: bool) -> None:  # noqa: FBT001 (a signal's argument)
         self._busy = busy
         self._show_buttons()
 
+    @property
+    def _ready(self) -> bool:
+        """Whether something could be sent, but for an answer that comes."""
+        return self.chat is not None and self._opening.settled and not self._busy
+
     def _show_buttons(self) -> None:
         answering = self.answer is not None
-        self.send_button.setVisible(not answering)
-        self.stop_button.setVisible(answering)
-        self.stop_button.setEnabled(answering)
-        self.send_button.setEnabled(self.chat is not None and not self._busy)
-        self.send_button.setToolTip("A tune is under way; an answer would disturb it" if self._busy else "")
-        self.clear_button.setEnabled(not answering)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
-        """Return sends."""
-        if watched is self.input and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            plain = not event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-            if plain and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.send()
-                return True
-        return super().eventFilter(watched, event)
+        why = tr("A tune is under way; an answer would disturb it") if self._busy else ""
+        self.field.show_state(answering=answering, ready=self._ready, why=why)
+        self.clear_button.setEnabled(not answering and self._opening.settled)
 
     def closing(self) -> None:
         """End the answer and free the model."""
         self._timer.stop()
         self._asker.finish()
-        if self.chat is not None:
-            self.chat.close()
-            self.chat = None
+        self._opening.close()
