@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.wording import tr
-from tunesmith.wording import tr
 
 LOADING_MS = 150
 """What takes less than this shows no loading state."""
