@@ -24,7 +24,8 @@ from tunesmith.gui.pages.compare import ComparePage
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.window import MainWindow
-from tunesmith.services.chat import Answer, Chat, Side, Update
+from tunesmith.services.chat import Answer, Chat, Update
+from tunesmith.services.chat_sides import Side
 from tunesmith.store import Store
 from tunesmith.worker.protocol import Sampling
 
