@@ -14,19 +14,21 @@ from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import SearchRules
-from tunesmith.domain.settings import ChangeCost, Settings
+from tunesmith.domain.settings import ChangeCost, Settings, setting_spec
 from tunesmith.domain.surface import AxisValue, part_settings
 from tunesmith.domain.workload import BUDGETS, Workload
 from tunesmith.errors import UsageError
 from tunesmith.tuning.forecast import CONFIRM_SHARE, TYPICAL_ROUNDS
 from tunesmith.tuning.options import Option
 from tunesmith.tuning.pace import MIN_PROMPT, MIN_STEPS, Pace, choose_pace
-from tunesmith.tuning.setting_text import parse_setting
+from tunesmith.tuning.setting_text import parse_setting, unknown_setting
 from tunesmith.tuning.space import check_rules, questions
 
 MAX_COMBINATIONS = 200_000
 """A grid of more settings than this is a mistake: nobody can wait for it."""
 _OF_THE_WORKLOAD = ("n_ctx", "n_seq_max")
+_BEARS_ANYTHING = Settings(threads=1, threads_batch=1, n_ctx=1, n_batch=2**20, n_ubatch=1)
+"""Any value of any one setting makes sense beside these."""
 _STEPS = 2
 """What the tuner may come to in so many steps from the baseline is in the grid."""
 
@@ -54,11 +56,24 @@ def parse_axis(text: str) -> tuple[str, tuple[AxisValue, ...]]:
     name, sign, values = text.partition("=")
     if not sign or not values.strip():
         raise UsageError(f"{text!r} is no axis.", todo="Write it as --axis threads=1,2,4.")
-    name = parse_setting(name, values.split(",", 1)[0])[0]
+    try:
+        name = setting_spec(name).name
+    except KeyError:
+        raise unknown_setting(name) from None
     if name in _OF_THE_WORKLOAD:
         raise UsageError(f"{name} belongs to the workload.", todo="Set it with --workload.")
     pieces = values.split(";" if name == "cpu_affinity" else ",")
-    return name, tuple(dict.fromkeys(cast("AxisValue", parse_setting(name, piece)[1]) for piece in pieces))
+    return name, tuple(dict.fromkeys(_axis_value(name, piece) for piece in pieces))
+
+
+def _axis_value(name: str, text: str) -> AxisValue:
+    value = parse_setting(name, text)[1]
+    try:
+        _BEARS_ANYTHING.replace(**{name: value})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]["msg"]
+        raise UsageError(f"{name} cannot be {text.strip()}: {problem[:1].lower()}{problem[1:]}.") from None
+    return cast("AxisValue", value)
 
 
 def survey_axes(

@@ -109,8 +109,11 @@ class ReplayMeter:
         return cell
 
     def _go_to(self, job: Job) -> None:
-        """Draw a recorded round for a new round; stay where the job belongs to the same one."""
-        place = (job.stage, job.round, job.attempt, job.group)
+        """Draw a recorded round for a new round; stay where the job belongs to the same one.
+
+        A confirmation's pair is a round too, although each of the two has a process of its own.
+        """
+        place = (job.stage, job.round, job.attempt)
         if place == self._place:
             return
         self._place = place
