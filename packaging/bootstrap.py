@@ -44,6 +44,17 @@ PACKAGES = {  # by apt-get, dnf and pacman
     "libfontconfig.so.1": ("libfontconfig1", "fontconfig", "fontconfig"),
     "libglib-2.0.so.0": ("libglib2.0-0", "glib2", "glib2"),
 }
+WINDOW_TESTS = {  # what tests/e2e/test_window.py drives a real window with: apt-get's names alone, as in CI
+    "Xvfb": "xvfb",
+    "openbox": "openbox",
+    "xdotool": "xdotool",
+    "dbus-daemon": "dbus-daemon",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+}
 QT_LIBRARIES = tuple(name for name in PACKAGES if ".so" in name)
 WINGET_BUILD_TOOLS = (
     'winget install Microsoft.VisualStudio.2022.BuildTools --override "--wait --passive --add'
@@ -130,15 +141,24 @@ def missing_compilers() -> list[str]:
     return [] if shutil.which("cl") or _output([vswhere, *query]) else ["a C++ compiler"]
 
 
+def loads(library: str) -> bool:
+    """Whether the system's loader finds a shared library."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
 def missing_libraries() -> list[str]:
     """Which of Qt's shared libraries the system's loader does not find."""
-    missing = []
-    for name in QT_LIBRARIES if sys.platform == "linux" else ():
-        try:
-            ctypes.CDLL(name)
-        except OSError:
-            missing.append(name)
-    return missing
+    return [name for name in QT_LIBRARIES if not loads(name)] if sys.platform == "linux" else []
+
+
+def missing_for_window_tests() -> list[str]:
+    """Packages that the tests of a real window lack; without them they are skipped."""
+    there = {name: loads(name) if ".so" in name else shutil.which(name) for name in WINDOW_TESTS}
+    return [package for name, package in WINDOW_TESTS.items() if not there[name]]
 
 
 def has_amx(cpuinfo: str) -> bool:
@@ -215,15 +235,16 @@ def _download_pip(folder: Path) -> Path:
     return path
 
 
-def prepare(*, install: bool) -> None:
+def prepare(*, install: bool, tests: bool) -> None:
     """Say what this system lacks, or ``install`` it; raise SetupError if that is needed to go on."""
     lacks_pip = importlib.util.find_spec("ensurepip") is None
     compilers, libraries = missing_compilers(), missing_libraries()
-    if install and (compilers or libraries or lacks_pip) and IS_ROOT and shutil.which("apt-get"):
+    more = missing_for_window_tests() if install and tests else []
+    if install and (compilers or libraries or lacks_pip or more) and IS_ROOT and shutil.which("apt-get"):
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         run(["apt-get", "update", "-q"], must=True)
         wanted = packages([*["pip"] * lacks_pip, *compilers, *libraries], manager=0)
-        run([*COMMANDS[0].split(), "-q", *wanted], must=True)
+        run([*COMMANDS[0].split(), "-q", *wanted, *more], must=True)
         compilers, libraries = missing_compilers(), missing_libraries()
     if compilers:
         what = f"llama.cpp is compiled for this machine, which needs {' and '.join(compilers)}."
@@ -301,7 +322,7 @@ def main(arguments: list[str]) -> int:
     known, rest = parser.parse_known_args(arguments)
     try:
         check_python(sys.version_info[:3], arguments)
-        prepare(install=known.install_system_packages)
+        prepare(install=known.install_system_packages, tests=known.command == "test")
         return commands[known.command](rest)
     except SetupError as error:
         say(f"\n{error}")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.e2e.reader import until
-from tunesmith.gui.requirements import missing_libraries
+from tunesmith.gui.requirements import _DEBIAN, missing_libraries
 
 PROGRAMS = {"Xvfb": "xvfb", "openbox": "openbox", "xdotool": "xdotool", "dbus-daemon": "dbus-daemon"}
 WIDTH, HEIGHT = 1280, 900
@@ -23,11 +23,10 @@ def obstacle() -> str:
     if not sys.platform.startswith("linux"):
         return "an X server of one's own is a matter of Linux"
     packages = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    libraries = missing_libraries({"DISPLAY": ":0"})
-    wanted = [*packages, *libraries]
+    wanted = [*packages, *(_DEBIAN[name] for name in missing_libraries({"DISPLAY": ":0"}))]
     if not wanted:
         return ""
-    return f"needs {', '.join(wanted)}: packaging/bootstrap.py test --install-system-packages"
+    return f"needs the packages {', '.join(wanted)}; bootstrap.py test --install-system-packages gets them"
 
 
 class Screen:

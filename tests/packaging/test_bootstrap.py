@@ -144,6 +144,37 @@ def test_a_command_it_does_not_know_is_wrong_usage() -> None:
     assert run_script("tset").returncode == 2
 
 
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What is run on a Debian, as root, that has compilers and Qt's libraries and no X server."""
+    found: list[list[str]] = []
+    monkeypatch.setattr(bootstrap, "IS_ROOT", True)
+    monkeypatch.setattr(bootstrap, "missing_compilers", list)
+    monkeypatch.setattr(bootstrap, "missing_libraries", list)
+    monkeypatch.setattr(bootstrap, "loads", lambda name: name != "libxcb-cursor.so.0")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None if name == "Xvfb" else f"/bin/{name}")
+    monkeypatch.setattr(bootstrap.importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(bootstrap, "run", lambda command, must: found.append(command))
+    monkeypatch.setenv("DEBIAN_FRONTEND", "noninteractive")
+    return found
+
+
+def test_what_a_real_window_is_tested_with_is_installed_for_tests_alone(commands: list[list[str]]) -> None:
+    bootstrap.prepare(install=True, tests=False)
+    bootstrap.prepare(install=False, tests=True)
+    assert commands == []
+    bootstrap.prepare(install=True, tests=True)
+    assert commands[-1][-2:] == ["xvfb", "libxcb-cursor0"]
+
+
+def test_a_window_test_that_lacks_something_names_packages_that_are_installed_here() -> None:
+    from tests.e2e import x11
+    from tunesmith.gui.requirements import X11
+
+    assert {*x11.PROGRAMS, *X11} == set(bootstrap.WINDOW_TESTS)
+    assert x11.PROGRAMS.items() <= bootstrap.WINDOW_TESTS.items()
+
+
 def test_every_check_is_run_pytest_last_and_the_first_failure_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
