@@ -1,0 +1,42 @@
+"""Claims about the search as a whole, replayed: it stays near the best, and says no more than is so.
+
+The seeds are fixed, so these never fail by chance; the full comparison is
+``python -m tests.benchmarks.search_policies``.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+
+from tests.benchmarks.policies.ours import Ours
+from tests.benchmarks.search_policies import Outcome, replay
+from tests.benchmarks.worlds import World, recorded_worlds, world_named
+from tests.tuning.worlds import contract_worlds
+
+SEEDS = range(7)
+WORLDS: tuple[World, ...] = (
+    contract_worlds()["two-cores"],
+    contract_worlds()["recorded"],
+    world_named("two-socket-server-small"),
+    *sorted(recorded_worlds(), key=lambda world: len(world.settings()))[:1],
+)
+
+
+@pytest.fixture(scope="module", params=WORLDS, ids=lambda world: world.name)
+def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
+    return [replay(request.param, Ours("standard"), seed) for seed in SEEDS]
+
+
+def test_the_median_regret_is_at_most_a_hundredth(outcomes: list[Outcome]) -> None:
+    assert median(outcome.regret for outcome in outcomes) <= 0.01
+
+
+def test_what_is_stated_is_true(outcomes: list[Outcome]) -> None:
+    assert any(outcome.bound is not None for outcome in outcomes)
+    assert all(outcome.true for outcome in outcomes if outcome.bound is not None)
+
+
+def test_the_choice_is_of_the_grid(outcomes: list[Outcome]) -> None:
+    assert not any(outcome.left for outcome in outcomes)
