@@ -19,7 +19,6 @@ from tunesmith.wording import (
     base_language,
     decimal_mark,
     language,
-    memory_unit,
     speak,
     speak_as_told,
     tell_workers,
@@ -109,12 +108,6 @@ def test_a_shipped_files_texts_are_told_too_and_nothing_stays_nothing(german: No
     assert translated("Tune") == "Abstimmen"
     assert translated("My own {title}") == "My own {title}"
     assert translated("") == ""
-
-
-def test_memory_is_asked_for_in_the_unit_that_is_told() -> None:
-    assert memory_unit() == ("GiB", 2**30)
-    speak("en", "decimal")
-    assert memory_unit() == ("GB", 10**9)
 
 
 def test_workers_are_told_the_language_and_nobody_else_listens(german: None) -> None:

@@ -71,11 +71,6 @@ def units() -> Units:
     return _speech.units
 
 
-def memory_unit() -> tuple[str, int]:
-    """The unit that memory is asked for in, and its bytes."""
-    return ("GB", 1000**3) if _speech.units == "decimal" else ("GiB", 1024**3)
-
-
 def decimal_mark() -> str:
     """What stands before the decimals."""
     return "," if _speech.language in _DECIMAL_COMMA else "."

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.domain.digits import memory_scale
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, ObjectiveName, Preset, Workload
@@ -26,7 +27,7 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
-from tunesmith.wording import memory_unit, tr, translated
+from tunesmith.wording import tr, translated
 
 _CUSTOM = "custom"
 
@@ -110,7 +111,7 @@ class TuneSetup(QWidget):
         section.add(tr("Goal"), self.objective)
         self.objective_text = label("", "small", wrap=True)
         section.add_under(self.objective_text)
-        unit, self._unit_bytes = memory_unit()
+        unit, self._unit_bytes = memory_scale("giga")
         self.memory = limit(4096, unit=unit, step=0.5, decimals=2)
         self.ttft = limit(3_600_000, unit="ms", step=50, decimals=0)
         self.itl = limit(600_000, unit="ms", step=5, decimals=0)
