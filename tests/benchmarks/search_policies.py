@@ -101,8 +101,8 @@ def run(
 
 
 HEADINGS = (
-    "policy", "replays", "regret, median", "regret, 95th percentile", "seconds, median", "samples",
-    "of the grid's cost", "by part", "candidates", "states a bound", "median bound", "bound true",
+    "policy", "replays", "regret, median", "regret, 95th percentile", "regret up to 2%", "seconds, median",
+    "samples", "of the grid's cost", "by part", "candidates", "states a bound", "median bound", "bound true",
     "states 2%", "2% true",
 )  # fmt: skip
 
@@ -116,6 +116,7 @@ def _row(world: World, policy: Policy, outcomes: Sequence[Outcome]) -> tuple[str
         str(len(outcomes)),
         f"{median(regrets):.1%}",
         f"{percentile(regrets, 0.95):.1%}",
+        f"{sum(regret <= EPSILON for regret in regrets) / len(regrets):.0%}",
         f"{seconds:,.0f}",
         f"{median(outcome.samples for outcome in outcomes):.0f}",
         f"{seconds / world.exhaustive_seconds:.2%}",
