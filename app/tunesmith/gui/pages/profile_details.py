@@ -84,8 +84,12 @@ class ProfileDetails(QFrame):
         number.addWidget(self.ratio)
         number.addWidget(self.interval, 1, Qt.AlignmentFlag.AlignBottom)
         self.interval.setContentsMargins(0, 0, 0, 6)
-        self.try_button = button(tr("Try it"), "primary", tip=tr("Chat with the model under these settings"))
-        self.tune_button = button(tr("Tune again"), tip=tr("Start from this model, workload and objective"))
+        self.try_button = button(
+            trc("short", "Try it"), "primary", tip=tr("Chat with the model under these settings")
+        )
+        self.tune_button = button(
+            trc("short", "Tune again"), tip=tr("Start from this model, workload and objective")
+        )
         self.more_button = button(tr("More"), tip=tr("Rename, duplicate, export, delete and the rest"))
         self.more_button.setMenu(more)
         self.history_button = button(tr("Show how it was found"), "quiet", tip=tr("Replay the stored run"))

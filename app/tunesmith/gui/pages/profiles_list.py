@@ -17,6 +17,8 @@ from tunesmith.wording import tr
 if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
 
+_LEAST_CHOICE = GRID * 13
+
 
 class ProfilesList(QWidget):
     """The table, two filters and the count; the search field is for the page to place."""
@@ -115,6 +117,7 @@ def _choice(name: str) -> QComboBox:
     made.setAccessibleName(name)
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     made.setMinimumContentsLength(12)
+    made.setMinimumWidth(_LEAST_CHOICE)  # in the smallest window
     return made
 
 
