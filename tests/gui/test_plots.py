@@ -118,7 +118,7 @@ def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePl
     assert decode._limit.pen.style() == Qt.PenStyle.DotLine
     assert decode._limit_label.toPlainText() == "limit 152 tok/s"
     assert decode.getPlotItem().viewRange()[1][1] >= 152
-    plots.move(view)
+    plots.show_at(view)
     assert decode._limit.isVisible(), "a replay keeps it"
     plots.show_run(view)
     assert not decode._limit.isVisible()
@@ -160,6 +160,21 @@ def test_the_state_of_the_machine_is_read_out_over_the_plots_in_a_replay_too(
     assert row.value("load").text() == "quiet machine"
     assert row.height() == height
     assert running.slider.value() == running.slider.maximum()
+
+
+def test_memory_is_drawn_and_read_in_the_units_preferred(
+    qtbot: QtBot, view: LiveView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tunesmith.gui.plots.memory_scale", lambda _unit: ("MB", 10**6))
+    made = LivePlots(LIGHT)
+    qtbot.addWidget(made)
+    made.resize(900, 420)
+    made.show()
+    made.show_run(view, memory_limit_mib=500)
+    assert view.memory_mib.latest is not None
+    assert made.readings[2].value.text() == f"{view.memory_mib.latest * 1.048576:.0f}"
+    assert made.memory.curve.yData[-1] == pytest.approx(view.memory_mib.latest * 1.048576)
+    assert made.memory._limit.value() == pytest.approx(524.288)
 
 
 def test_numbers_of_an_axis_have_the_marks_of_the_language(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         item = self.getPlotItem()
         item.hideButtons()
         item.setMenuEnabled(False)
+        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # else it outlives the plot
         item.getViewBox().setMouseEnabled(x=False, y=False)
         item.getViewBox().setDefaultPadding(0)
         item.disableAutoRange()
@@ -146,6 +147,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         baseline: float | None,
         unit: str,
         reach: float | None = None,
+        scale: float = 1.0,
     ) -> None:
         """Draw what is new of a line, if anything is.
 
@@ -154,20 +156,21 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
             baseline: where the dashed line lies; None for none.
             unit: of all values.
             reach: a value that has to be on the axis as well, such as a limit; None for none.
+            scale: what the line's values are multiplied with to be in that unit; the others are already.
         """
         if series.added != self._drawn:
             self._drawn = series.added
-            self._highest = max(self._highest, series.highest, baseline or 0.0, reach or 0.0)
-            self._set_line(series, seconds)
+            self._highest = max(self._highest, series.highest * scale, baseline or 0.0, reach or 0.0)
+            self._set_line(series, seconds, scale)
         self.step_axes(seconds, self._highest)
         self._set_baseline(baseline, unit)
 
-    def _set_line(self, series: Series, seconds: float) -> None:
+    def _set_line(self, series: Series, seconds: float, scale: float) -> None:
         """Draw the line, with gaps where for long nothing of its kind was measured."""
         times = np.array(series.seconds)
         joined = np.ones(len(times), dtype=np.int32)
         joined[:-1] = np.diff(times) < max(5.0, x_end(seconds) / 20)
-        self.curve.setData(times, np.array(series.values), connect=joined)
+        self.curve.setData(times, np.array(series.values) * scale, connect=joined)
 
     def _reach_up(self) -> None:
         """Leave room for half of the uppermost label."""
@@ -231,7 +234,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _pixels(self, distance: float) -> float:
         """How far two values lie apart on the screen."""
-        return abs(distance) / self._top * max(1, self.height() - self._bottom.height())
+        return float(abs(distance) / self._top * max(1, self.height() - self._bottom.height()))
 
     def draw_ticks(self, ticks: Ticks) -> None:
         """Short marks at the foot where the candidate changed, and names where there is room for them."""

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from tunesmith.gui.line_plot import LinePlot, clock_text, x_end, y_end
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID, Colours, tabular
-from tunesmith.presentation.live import LiveView
+from tunesmith.presentation.live import MIB, LiveView
+from tunesmith.presentation.numbers import memory_scale
 from tunesmith.presentation.tune_result_view import spoken_number
 from tunesmith.wording import tr, trc
 
@@ -71,10 +72,16 @@ class LivePlots(QWidget):
         column.setSpacing(4)
         self.decode = LinePlot(tr("Decode, tokens per second over time"), named=True)
         self.prefill = LinePlot(tr("Prefill, tokens per second over time"))
-        self.memory = LinePlot(tr("Memory of the process over time, MiB"), show_times=True)
+        self._mega, mega_bytes = memory_scale("mega")
+        self._memory_scale = MIB / mega_bytes
+        self.memory = LinePlot(
+            tr("Memory of the process over time, {unit}", unit=self._mega), show_times=True
+        )
         self.readings = [
-            Reading(tr("Decode"), "tok/s"), Reading(tr("Prefill"), "tok/s"), Reading(tr("Memory"), "MiB"),
-        ]  # fmt: skip
+            Reading(tr("Decode"), "tok/s"),
+            Reading(tr("Prefill"), "tok/s"),
+            Reading(tr("Memory"), self._mega),
+        ]
         for plot, reading, share in zip(self.plots, self.readings, (4, 4, 3), strict=True):
             row = QHBoxLayout()
             row.setSpacing(0)
@@ -107,9 +114,9 @@ class LivePlots(QWidget):
             decode_limit: tokens/s that this machine cannot surpass with this model; None if unknown.
         """
         self._memory_limit_mib, self._decode_limit = memory_limit_mib, decode_limit
-        self.move(view)
+        self.show_at(view)
 
-    def move(self, view: LiveView) -> None:
+    def show_at(self, view: LiveView) -> None:
         """Show the same run at another time."""
         self._view = view
         for plot in self.plots:
@@ -127,19 +134,24 @@ class LivePlots(QWidget):
             view.decode, seconds=seconds, baseline=baselines["decode"], unit="tok/s", reach=decode_limit
         )
         self.prefill.draw(view.prefill, seconds=seconds, baseline=baselines["prefill"], unit="tok/s")
-        self.memory.draw(view.memory_mib, seconds=seconds, baseline=None, unit="MiB")
+        self.memory.draw(
+            view.memory_mib, seconds=seconds, baseline=None, unit=self._mega, scale=self._memory_scale
+        )
         self.decode.set_limit(decode_limit, _limit_text(decode_limit))
         self.memory.set_limit(self._memory_limit_in_reach(), tr("your limit"))
         for plot in self.plots:
             plot.draw_ticks(view.ticks)
         lines = (view.decode, view.prefill, view.memory_mib)
-        for reading, line in zip(self.readings, lines, strict=True):
-            reading.show_value(line.latest)
+        scales = (1.0, 1.0, self._memory_scale)
+        for reading, line, scale in zip(self.readings, lines, scales, strict=True):
+            reading.show_value(None if line.latest is None else line.latest * scale)
 
     def _memory_limit_in_reach(self) -> float | None:
         """The memory limit, unless it lies far above everything measured."""
-        limit = self._memory_limit_mib
-        return limit if limit is not None and limit <= y_end(self._view.memory_mib.highest) else None
+        if self._memory_limit_mib is None:
+            return None
+        limit = self._memory_limit_mib * self._memory_scale
+        return limit if limit <= y_end(self._view.memory_mib.highest * self._memory_scale) else None
 
     def _decode_limit_in_reach(self) -> float | None:
         """The physical limit, unless the line would lie flat at the foot under it."""
@@ -169,14 +181,14 @@ class LivePlots(QWidget):
             plot.point_at(seconds)
         within = max(1.0, x_end(self._view.seconds) / 100)
         pieces = [clock_text(seconds), self._view.ticks.at(seconds)]
-        for name, line, unit in (
-            (trc("reading", "decode"), self._view.decode, "tok/s"),
-            (trc("reading", "prefill"), self._view.prefill, "tok/s"),
-            (trc("reading", "memory"), self._view.memory_mib, "MiB"),
+        for name, line, unit, scale in (
+            (trc("reading", "decode"), self._view.decode, "tok/s", 1.0),
+            (trc("reading", "prefill"), self._view.prefill, "tok/s", 1.0),
+            (trc("reading", "memory"), self._view.memory_mib, self._mega, self._memory_scale),
         ):
             value = line.near(seconds, within=within)
             if value is not None:
-                pieces.append(f"{name} {spoken_number(value)} {unit}")
+                pieces.append(f"{name} {spoken_number(value * scale)} {unit}")
         self.pointed.emit(" · ".join(piece for piece in pieces if piece))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)

@@ -142,7 +142,7 @@ class TuneRunning(QWidget):
     def move_replay(self, view: LiveView) -> None:
         """Show the same run at another time."""
         self._view = view
-        self.plots.move(view)
+        self.plots.show_at(view)
         self.table.show_run(view.candidates)
         self._tell()
 

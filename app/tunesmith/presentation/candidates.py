@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tunesmith.domain.events import CandidateStanding, StageFinished, StageStarted, TrialFailed
-from tunesmith.presentation.numbers import DASH, decimals_for, number
+from tunesmith.presentation.numbers import DASH, decimals_for
+from tunesmith.presentation.numbers import change_text as change_to
 from tunesmith.wording import tr
 
-MINUS = "−"
 OUT = frozenset({"lost", "tied", "infeasible", "failed"})
 """States of candidates that are not measured any longer."""
 
@@ -39,11 +39,9 @@ class CandidateRow:
             return tr("reference")
         if self.ratio is None or self.rounds == 0:
             return DASH
-        percent = 100 * (self.ratio - 1)
         if self.low is None or self.high is None:
-            return tr("about {change}%", change=_signed(percent, places=0))
-        places = min(1, decimals_for(50 * (self.high - self.low)))
-        return tr("{change}%", change=_signed(percent, places=places))
+            return tr("about {change}", change=change_to(self.ratio, 0))
+        return change_to(self.ratio, min(1, decimals_for(50 * (self.high - self.low))))
 
     @property
     def state_text(self) -> str:
@@ -129,8 +127,3 @@ class Candidates:
     def find(self, name: str) -> StageRows | None:
         """A question by its name."""
         return next((stage for stage in reversed(self.stages) if stage.name == name), None)
-
-
-def _signed(percent: float, *, places: int) -> str:
-    sign = MINUS if percent < 0 else "+"
-    return sign + number(abs(percent), spread=10.0**-places)

@@ -36,7 +36,7 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.measurement import Conditions, Sample
 from tunesmith.presentation.candidates import OUT, Candidates
-from tunesmith.presentation.numbers import duration_text
+from tunesmith.presentation.numbers import duration_text, percent
 from tunesmith.presentation.read_outs import BUSY_CORES, ReadOut, newest, read_outs
 from tunesmith.presentation.series import Series, Ticks
 from tunesmith.wording import tr
@@ -130,9 +130,9 @@ class LiveView:
                 self.candidates.fail(event)
                 self._say(tr("{candidate} could not be measured: {why}", candidate=candidate, why=message))
             case RoundDiscarded(drift=drift):
-                change = f"{100 * abs(drift):.0f}"
+                change = percent(abs(drift))
                 self._say(
-                    tr("A round is repeated: the machine's speed changed by {change}% in it", change=change)
+                    tr("A round is repeated: the machine's speed changed by {change} in it", change=change)
                 )
             case RunStarted():
                 self._begin(event)
@@ -160,7 +160,7 @@ class LiveView:
     @property
     def progress_text(self) -> str:
         """Such as ``42% · about 1 min 20 s left``."""
-        share = tr("{share}%", share=f"{100 * self.fraction:.0f}")
+        share = percent(self.fraction)
         if self.end is not None or not self.eta_seconds:
             return share
         return tr("{share} · about {time} left", share=share, time=duration_text(_coarse(self.eta_seconds)))
