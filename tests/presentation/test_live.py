@@ -91,7 +91,8 @@ def test_every_candidate_ends_in_a_state_with_its_reason_in_words() -> None:
     threads = view.candidates.find("threads")
     assert threads is not None
     assert threads.winner == "3 threads"
-    assert threads.rows["3 threads"].change_text.startswith("+3")
+    assert threads.rows["3 threads"].ratio == pytest.approx(1.33, abs=0.12)
+    assert threads.rows["3 threads"].change_text.startswith("+")
     assert threads.rows["4 threads"].change_text == "reference"
     assert 0.05 <= threads.reach <= 1
 
