@@ -11,7 +11,7 @@ from typing import Final, Literal
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
-from tunesmith.presentation.numbers import DASH, bytes_text, number, quantity_text
+from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
 from tunesmith.presentation.profiles import (
     OBJECTIVE_WORDS,
     moment_text,
@@ -19,10 +19,12 @@ from tunesmith.presentation.profiles import (
     workload_words,
 )
 from tunesmith.tuning.setting_text import format_setting
+from tunesmith.wording import decimal_mark, tr
 
 FEWEST, MOST = 2, 4
 LETTERS: Final = "ABCD"
-_MIB = 2**20
+MEASURED: Final = tr("Measured")
+"""Section of the quantities."""
 
 Role = Literal["decode", "prefill", "ttft", "memory"]
 
@@ -110,31 +112,34 @@ def _warnings(profiles: Sequence[TunedProfile]) -> list[str]:
     """Why the numbers may not be comparable, in sentences."""
     found = []
     if len({p.model.sha256 for p in profiles}) > 1:
-        found.append("These profiles are of different models.")
+        found.append(tr("These profiles are of different models."))
     if len({p.machine.fingerprint for p in profiles}) > 1:
         found.append(
-            "They were measured on different machine classes: "
-            "the numbers tell of the machines as much as of the settings."
+            tr(
+                "They were measured on different machine classes: "
+                "the numbers tell of the machines as much as of the settings."
+            )
         )
     if len({p.workload for p in profiles}) > 1:
         found.append(
-            "They were measured with different workloads: speeds differ with length and depth alone."
+            tr("They were measured with different workloads: speeds differ with length and depth alone.")
         )
     if len({p.build.label for p in profiles}) > 1:
-        found.append("They were measured with different builds of llama.cpp.")
+        found.append(tr("They were measured with different builds of llama.cpp."))
     noisy = [p for p in profiles if p.tuned.noisy_samples]
     if noisy:
         letters = ", ".join(LETTERS[i] for i, p in enumerate(profiles) if p in noisy)
-        found.append(f"Other programs disturbed the measurement of {letters}.")
+        found.append(tr("Other programs disturbed the measurement of {letters}.", letters=letters))
     return found
 
 
 def _groups(profiles: Sequence[TunedProfile]) -> list[BarGroup]:
+    memory_unit, mib = memory_scale("mega")
     specs: tuple[tuple[Role, str, str, bool, str, float], ...] = (
         ("decode", "Decode", "tok/s", True, "decode_tokens_per_s", 1),
         ("prefill", "Prefill", "tok/s", True, "prefill_tokens_per_s", 1),
-        ("ttft", "Time to first token", "ms", False, "ttft_ms", 1),
-        ("memory", "Peak memory", "MiB", False, "peak_memory_bytes", _MIB),
+        ("ttft", tr("Time to first token"), "ms", False, "ttft_ms", 1),
+        ("memory", tr("Peak memory"), memory_unit, False, "peak_memory_bytes", mib),
     )
     groups = [
         BarGroup(
@@ -151,7 +156,7 @@ def _bar(index: int, profile: TunedProfile, field: str, unit: str, scale: float)
     before: Quantity | None = getattr(profile.baseline, field)
     baseline = None if before is None else before.median / scale
     if quantity is None:
-        return Bar(LETTERS[index], profile.name, None, None, None, baseline, "not measured")
+        return Bar(LETTERS[index], profile.name, None, None, None, baseline, tr("not measured"))
     low = None if quantity.low is None else quantity.low / scale
     high = None if quantity.high is None else quantity.high / scale
     value = quantity.median / scale
@@ -168,37 +173,46 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
         return Difference(section, name, tuple(of(p) for p in profiles), tip)
 
     def measured(name: str, of: Callable[[Measurement], str], tip: str) -> Difference:
-        return line("Measured", name, lambda p: of(p.tuned), tip)
+        return line(MEASURED, name, lambda p: of(p.tuned), tip)
 
     def setting(name: str) -> Callable[[TunedProfile], str]:
         return lambda p: format_setting(getattr(p.settings, name))
 
+    of_what = tr("Of what")
     lines = [
-        line("Of what", "Model", lambda p: p.model.header.name or p.model.header.path.rpartition("/")[2]),
-        line("Of what", "Quantization", lambda p: p.model.header.quantization),
-        line("Of what", "Workload", lambda p: workload_words(p.workload)),
-        line("Of what", "Objective", lambda p: OBJECTIVE_WORDS[p.objective.name]),
-        line("Of what", "Machine class", lambda p: p.machine.label),
-        line("Of what", "Build", lambda p: p.build.label),
-        line("Of what", "Made", lambda p: moment_text(p.created_utc)),
+        line(of_what, tr("Model"), lambda p: p.model.header.name or p.model.header.path.rpartition("/")[2]),
+        line(of_what, tr("Quantization"), lambda p: p.model.header.quantization),
+        line(of_what, tr("Workload"), lambda p: workload_words(p.workload)),
+        line(of_what, tr("Objective"), lambda p: OBJECTIVE_WORDS[p.objective.name]),
+        line(of_what, tr("Machine class"), lambda p: p.machine.label),
+        line(of_what, tr("Build"), lambda p: p.build.label),
+        line(of_what, tr("Made"), lambda p: moment_text(p.created_utc)),
         line(
-            "Measured", "Against defaults",
+            MEASURED, tr("Against defaults"),
             lambda p: speed_text(p.outcome, p.speedup.median, p.speedup.low, p.speedup.high),
-            "Speed against llama.cpp's defaults in the same run.",
+            tr("Speed against llama.cpp's defaults in the same run."),
         ),
         measured(
-            "Decode", lambda m: quantity_text(m.decode_tokens_per_s, "tok/s"), "Speed of generating tokens."
+            "Decode",
+            lambda m: quantity_text(m.decode_tokens_per_s, "tok/s"),
+            tr("Speed of generating tokens."),
         ),
         measured(
-            "Prefill", lambda m: quantity_text(m.prefill_tokens_per_s, "tok/s"), "Speed of reading prompts."
+            "Prefill",
+            lambda m: quantity_text(m.prefill_tokens_per_s, "tok/s"),
+            tr("Speed of reading prompts."),
         ),
-        measured("TTFT", lambda m: quantity_text(m.ttft_ms, "ms"), "Time to first token."),
+        measured("TTFT", lambda m: quantity_text(m.ttft_ms, "ms"), tr("Time to first token.")),
         measured(
-            "ITL", lambda m: quantity_text(m.itl_ms, "ms"), "Inter-token latency: time between two tokens."
+            "ITL",
+            lambda m: quantity_text(m.itl_ms, "ms"),
+            tr("Inter-token latency: time between two tokens."),
         ),
-        measured("Peak memory", _peak, "The highest memory use of the process that ran the model."),
+        measured(
+            tr("Peak memory"), _peak, tr("The highest memory use of the process that ran the model.")
+        ),
     ]  # fmt: skip
-    lines += [line("Settings", spec.name, setting(spec.name), spec.explanation) for spec in SETTING_SPECS]
+    lines += [line(tr("Settings"), spec.name, setting(spec.name), spec.explanation) for spec in SETTING_SPECS]
     return lines
 
 
@@ -211,7 +225,7 @@ def table(comparison: Comparison, *, only_differences: bool) -> list[Difference]
     """The lines to show; quantities always, the rest where it differs if that is asked for."""
     if not only_differences:
         return list(comparison.lines)
-    return [line for line in comparison.lines if line.section == "Measured" or line.differs]
+    return [line for line in comparison.lines if line.section == MEASURED or line.differs]
 
 
 def to_markdown(comparison: Comparison, *, only_differences: bool = False) -> str:
@@ -236,12 +250,12 @@ def to_csv(comparison: Comparison, *, only_differences: bool = False) -> str:
     """The table as CSV; what a spreadsheet would take for a formula is kept as text."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["Section", "", *map(_csv_cell, comparison.headings)])
+    writer.writerow([tr("Section"), "", *map(_csv_cell, comparison.headings)])
     for line in table(comparison, only_differences=only_differences):
         writer.writerow([line.section, line.name, *map(_csv_cell, line.cells)])
     return out.getvalue()
 
 
 def _csv_cell(text: str) -> str:
-    is_number = text.removeprefix("-").replace(".", "", 1).isdigit()
+    is_number = text.removeprefix("-").replace(decimal_mark(), "", 1).isdigit()
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else text

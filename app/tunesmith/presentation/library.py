@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from tunesmith.presentation.numbers import DASH, bytes_text, count_text
+from tunesmith.presentation.library_cells import (
+    SortKey,
+    best_fit,
+    bits_of,
+    fits_cell,
+    number_cell,
+    quantization_cell,
+    range_cell,
+    text_cell,
+    tuned_cell,
+)
+from tunesmith.presentation.numbers import bytes_text, count_text, fixed, grouped_text, rough_bytes_text
 from tunesmith.services.fit import CONTEXT_TOKENS, Fit, fit, needed_bytes
 from tunesmith.services.library import Kind, LibraryEntry, Tuned
+from tunesmith.wording import tr, trn
 
 Column = Literal[
     "name", "parameters", "quantization", "size", "fits", "tuned", "architecture", "context", "bits"
 ]
-SortKey = tuple[int, float, str]
 Tone = Literal["plain", "good", "caution", "bad", "muted"]
 
 
@@ -29,36 +40,45 @@ class ColumnText:
 
 
 COLUMNS: tuple[ColumnText, ...] = (
-    ColumnText("name", "Name", "What the file calls the model, or the file's own name"),
-    ColumnText("parameters", "Parameters", "How many weights the model has", numeric=True),
-    ColumnText("quantization", "Quantization", "How weights are stored; fewer bits are smaller and faster"),
-    ColumnText("size", "Size", "Size of all files of the model", numeric=True),
+    ColumnText("name", tr("Name"), tr("What the file calls the model, or the file's own name")),
+    ColumnText("parameters", tr("Parameters"), tr("How many weights the model has"), numeric=True),
     ColumnText(
-        "fits", "Fits",
-        f"An estimate: weights, KV cache of {CONTEXT_TOKENS} tokens and 5%, against the memory free now",
+        "quantization", tr("Quantization"),
+        tr("How weights are stored; fewer bits are smaller and faster"),
     ),
-    ColumnText("tuned", "Tuned", "What the newest profile of this file came to"),
-    ColumnText("architecture", "Architecture", "The kind of network, as llama.cpp names it"),
-    ColumnText("context", "Context", "Tokens the model was trained to look back on", numeric=True),
-    ColumnText("bits", "Bits/weight", "Bits a weight takes on average, as stored", numeric=True),
+    ColumnText("size", tr("Size"), tr("Size of all files of the model"), numeric=True),
+    ColumnText(
+        "fits", tr("Fits"),
+        tr(
+            "An estimate: weights, KV cache of {tokens} tokens and 5%, against the memory free now",
+            tokens=CONTEXT_TOKENS,
+        ),
+    ),
+    ColumnText("tuned", tr("Tuned"), tr("What the newest profile of this file came to")),
+    ColumnText("architecture", tr("Architecture"), tr("The kind of network, as llama.cpp names it")),
+    ColumnText("context", tr("Context"), tr("Tokens the model was trained to look back on"), numeric=True),
+    ColumnText("bits", tr("Bits/weight"), tr("Bits a weight takes on average, as stored"), numeric=True),
 )  # fmt: skip
 INDEX: Mapping[Column, int] = {column.key: number for number, column in enumerate(COLUMNS)}
 
 _KINDS: Mapping[Kind, str] = {
     "model": "",
-    "projector": "projector",
-    "adapter": "adapter",
-    "other": "no model",
-    "broken": "broken",
+    "projector": tr("projector"),
+    "adapter": tr("adapter"),
+    "other": tr("no model"),
+    "broken": tr("broken"),
 }
 _KIND_REASONS: Mapping[Kind, str] = {
     "model": "",
-    "projector": "This turns images or sound into input for a model; it is no model to run by itself.",
-    "adapter": "This adapts another model (LoRA); it is no model to run by itself.",
-    "other": "This GGUF file holds no model to run.",
+    "projector": tr("This turns images or sound into input for a model; it is no model to run by itself."),
+    "adapter": tr("This adapts another model (LoRA); it is no model to run by itself."),
+    "other": tr("This GGUF file holds no model to run."),
     "broken": "",
 }
-_FITS: Mapping[Fit, str] = {"yes": "yes", "tight": "tight", "no": "no"}
+_PLACES: Mapping[str, str] = {
+    "Watched folder": tr("Watched folder"),
+    "Opened file": tr("Opened file"),
+}
 _FAIR_BITS = 4.0
 """Below this the answers of most models suffer visibly."""
 _TONES: Mapping[Fit, Tone] = {"yes": "good", "tight": "caution", "no": "bad"}
@@ -100,7 +120,7 @@ class Row:
     def preferred(self) -> int:
         """Which member to begin with: the smallest of at least 4 bits a weight, if it fits."""
         good = [
-            n for n, fits in enumerate(self.fits) if fits != "no" and _bits(self.members[n]) >= _FAIR_BITS
+            n for n, fits in enumerate(self.fits) if fits != "no" and bits_of(self.members[n]) >= _FAIR_BITS
         ]
         fitting = [n for n, fits in enumerate(self.fits) if fits != "no"]
         return (good or fitting or [len(self.members) - 1])[-1]
@@ -108,7 +128,7 @@ class Row:
     @property
     def fits_tone(self) -> Tone:
         """How the column Fits is coloured, beside its word."""
-        best = _best(self.fits)
+        best = best_fit(self.fits)
         return _TONES[best] if best else "muted"
 
     def matches(self, words: Sequence[str]) -> bool:
@@ -169,23 +189,23 @@ def _row(
     name = tidy(first.name if len(members) == 1 or header is None else header.name or first.name)
     kind = _KINDS[first.kind]
     results = [found for m in members if (found := tuned.get((m.path, m.size_bytes))) is not None]
-    bits = [_bits(m) for m in members if m.header and m.header.parameters]
+    bits = [bits_of(m) for m in members if m.header and m.header.parameters]
     values: dict[Column, tuple[str, SortKey]] = {
         "name": (name, (1 if first.kind == "broken" else 0, 0.0, name.casefold())),
-        "parameters": _number(header.parameters if header and header.parameters else None, count_text),
-        "quantization": _quantization(members, kind),
-        "size": _range([m.size_bytes for m in members], bytes_text),
-        "fits": _fits(fits),
-        "tuned": _tuned(results),
-        "architecture": _text(tidy(header.architecture) if header else ""),
-        "context": _number(header.context_length if header else None, lambda value: f"{value:.0f}"),
-        "bits": _range(bits, lambda value: f"{value:.2f}"),
+        "parameters": number_cell(header.parameters if header and header.parameters else None, count_text),
+        "quantization": quantization_cell([tidy(m.header.quantization) for m in members if m.header], kind),
+        "size": range_cell([m.size_bytes for m in members], bytes_text),
+        "fits": fits_cell(fits),
+        "tuned": tuned_cell(results),
+        "architecture": text_cell(tidy(header.architecture) if header else ""),
+        "context": number_cell(header.context_length if header else None, lambda value: fixed(value, 0)),
+        "bits": range_cell(bits, lambda value: fixed(value, 2)),
     }
     cells = tuple(values[column.key][0] for column in COLUMNS)
     said = [
         name,
         *cells[1:],
-        first.place,
+        place_text(first.place),
         kind,
         *(m.header.quantization for m in members if m.header),
         *(Path(m.path).name for m in members),
@@ -204,30 +224,35 @@ def _row(
 def reason(entry: LibraryEntry) -> str:
     """Why an entry cannot be tuned; empty if it can."""
     return (
-        tidy(entry.problem or "This file cannot be used.")
+        tidy(entry.problem or tr("This file cannot be used."))
         if entry.kind == "broken"
         else _KIND_REASONS[entry.kind]
     )
+
+
+def place_text(place: str) -> str:
+    """Whose folder a model lies in, as it is shown."""
+    return _PLACES.get(place, place)
 
 
 def fit_sentence(needed: int | None, fits: Fit | None, available_bytes: int | None) -> str:
     """What the estimate says, in a sentence."""
     if needed is None or fits is None:
         return ""
-    need, free = _about(needed), _about(available_bytes)
+    values = {
+        "need": rough_bytes_text(needed),
+        "free": rough_bytes_text(available_bytes),
+        "tokens": CONTEXT_TOKENS,
+    }
     match fits:
         case "yes":
-            return f"Fits: needs about {need} of {free} free (estimate at {CONTEXT_TOKENS} tokens)"
+            return tr("Fits: needs about {need} of {free} free (estimate at {tokens} tokens)", **values)
         case "tight":
-            return f"Tight: needs about {need} of {free} free (estimate at {CONTEXT_TOKENS} tokens)"
+            return tr("Tight: needs about {need} of {free} free (estimate at {tokens} tokens)", **values)
         case "no":
-            return f"Does not fit: needs about {need}, {free} are free (estimate at {CONTEXT_TOKENS} tokens)"
-
-
-def _about(size_bytes: int | None) -> str:
-    """A size to two or three digits: it is an estimate."""
-    value, _, unit = bytes_text(size_bytes).partition(" ")
-    return f"{float(value):.0f} {unit}" if unit and float(value) >= 10 else f"{value} {unit}".strip()
+            return tr(
+                "Does not fit: needs about {need}, {free} are free (estimate at {tokens} tokens)", **values
+            )
 
 
 def count_sentence(rows: Sequence[Row], shown: int) -> str:
@@ -235,64 +260,11 @@ def count_sentence(rows: Sequence[Row], shown: int) -> str:
     models = sum(len(row.members) for row in rows if row.usable)
     broken = sum(row.entry.kind == "broken" for row in rows)
     others = sum(not row.usable for row in rows) - broken
-    parts = [f"{models:,} {'model' if models == 1 else 'models'}".replace(",", " ")]
+    parts = [trn("{number} model", "{number} models", models, number=grouped_text(models))]
     if others:
-        parts.append(f"{others} other {'file' if others == 1 else 'files'}")
+        parts.append(trn("{count} other file", "{count} other files", others))
     if broken:
-        parts.append(f"{broken} broken {'file' if broken == 1 else 'files'}")
+        parts.append(trn("{count} broken file", "{count} broken files", broken))
     if shown != len(rows):
-        parts.append(f"{shown} shown")
+        parts.append(tr("{number} shown", number=shown))
     return " · ".join(parts)
-
-
-def _text(text: str) -> tuple[str, SortKey]:
-    return (text or DASH, (0 if text else 1, 0.0, text.casefold()))
-
-
-def _number(value: float | None, say: Callable[[float], str]) -> tuple[str, SortKey]:
-    return _range([] if value is None else [value], say)
-
-
-def _range(values: Sequence[float], say: Callable[[float], str]) -> tuple[str, SortKey]:
-    if not values:
-        return DASH, (1, 0.0, "")
-    low, high = say(min(values)), say(max(values))
-    if low.split()[1:] == high.split()[1:]:  # of the same unit
-        low = low.split()[0]
-    text = high if low in (high, high.split()[0]) else f"{low}–{high}"
-    return text, (0, float(max(values)), "")
-
-
-def _bits(entry: LibraryEntry) -> float:
-    return entry.header.bits_per_weight if entry.header else 0.0
-
-
-def _quantization(members: Sequence[LibraryEntry], kind: str) -> tuple[str, SortKey]:
-    if kind:
-        return kind, (1, 0.0, kind)
-    texts = list(dict.fromkeys(tidy(m.header.quantization) for m in members if m.header))
-    text = texts[0] if len(texts) == 1 else f"{len(texts)} quantizations"
-    return text, (0, 0.0, texts[0].casefold())
-
-
-def _best(fits: Iterable[Fit | None]) -> Fit | None:
-    return next((value for value in ("yes", "tight", "no") if value in fits), None)
-
-
-def _fits(fits: tuple[Fit | None, ...]) -> tuple[str, SortKey]:
-    best = _best(fits)
-    if best is None:
-        return DASH, (1, 0.0, "")
-    fitting = sum(value != "no" for value in fits)
-    word = _FITS[best] if fitting in (0, len(fits)) else f"{fitting} of {len(fits)}"
-    return word, (0, float(("yes", "tight", "no").index(best)), "")
-
-
-def _tuned(results: Sequence[Tuned]) -> tuple[str, SortKey]:
-    if not results:
-        return DASH, (1, 0.0, "")
-    best = max(results, key=lambda result: result.speedup)
-    if best.outcome == "improved" or best.speedup > 1:  # a spent budget may leave a confirmed gain
-        return f"{best.speedup:.2f}×", (0, -best.speedup, "")
-    word = "defaults" if best.outcome == "defaults_are_best" else "no gain"
-    return word, (0, 0.0, word)

@@ -7,38 +7,53 @@ from typing import TYPE_CHECKING
 
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.presentation.model_facts import plain
-from tunesmith.presentation.numbers import DASH, bytes_text
+from tunesmith.presentation.numbers import DASH, bytes_text, figures
 from tunesmith.tuning.setting_text import format_cpu_list
+from tunesmith.wording import tr, trc, trn
 
 if TYPE_CHECKING:
     from tunesmith.services.doctor import Check
 
-DEVICE_COLUMNS = ("Device", "type", "description", "free", "total")
-STATUS_WORDS = {"ok": "ok", "warning": "warning", "failed": "failed"}
+DEVICE_COLUMNS = (
+    tr("Device"), trc("device", "type"), tr("description"), trc("memory", "free"), trc("memory", "total"),
+)  # fmt: skip
+STATUS_WORDS = {"ok": tr("ok"), "warning": tr("warning"), "failed": tr("failed")}
 
 
 def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[str, str]]:
     """What the probes found."""
     cpu, memory, build = machine.cpu, machine.memory, machine.build
     kinds = {kind: sum(core.kind == kind for core in cpu.cores) for kind in ("performance", "efficiency")}
-    cores = f"{plain(cpu.physical_cores)} cores, {cpu.logical_cpus} CPUs"
+    cores = tr("{cores} cores, {cpus} CPUs", cores=plain(cpu.physical_cores), cpus=cpu.logical_cpus)
     if any(kinds.values()):
-        cores += f" ({kinds['performance']} performance, {kinds['efficiency']} efficiency)"
-    limit = f", limited to {bytes_text(memory.limit_bytes)}" if memory.limit_bytes else ""
-    quota = f", quota {cpu.cpu_quota:g} CPUs" if cpu.cpu_quota else ""
+        cores = tr("{cores} ({performance} performance, {efficiency} efficiency)", cores=cores, **kinds)
+    usable = tr("{cores} cores, CPUs {list}", cores=cpu.usable_cores, list=format_cpu_list(cpu.allowed_cpus))
+    if cpu.cpu_quota:
+        usable = tr("{usable}, quota {cpus} CPUs", usable=usable, cpus=figures(cpu.cpu_quota, 6))
+    total, free = bytes_text(memory.total_bytes), bytes_text(memory.available_bytes)
+    main = tr("{total}, {free} free", total=total, free=free)
+    if memory.limit_bytes:
+        limit = bytes_text(memory.limit_bytes)
+        main = tr("{total}, {free} free, limited to {limit}", total=total, free=free, limit=limit)
     return [
-        ("Class", f"{machine_class.label} · {machine_class.fingerprint}"),
-        ("Processor", cpu.model),
-        ("Cores", cores),
-        ("Usable", f"{cpu.usable_cores} cores, CPUs {format_cpu_list(cpu.allowed_cpus)}{quota}"),
-        ("llama.cpp's default", f"{cpu.llama_default_threads} threads"),
-        ("Instructions", ", ".join(cpu.features) or DASH),
-        ("Memory", f"{bytes_text(memory.total_bytes)}, {bytes_text(memory.available_bytes)} free{limit}"),
-        ("System", f"{machine.os_name}, {machine.os_kernel}"),
-        ("Virtualization", plain(machine.virtualization)),
-        ("Power", {True: "mains", False: "battery", None: DASH}[machine.power.on_mains]),
+        (tr("Class"), f"{machine_class.label} · {machine_class.fingerprint}"),
+        (tr("Processor"), cpu.model),
+        (tr("Cores"), cores),
+        (tr("Usable"), usable),
+        (
+            tr("llama.cpp's default"),
+            trn("{count} thread", "{count} threads", cpu.llama_default_threads),
+        ),
+        (tr("Instructions"), ", ".join(cpu.features) or DASH),
+        (tr("Memory"), main),
+        (tr("System"), f"{machine.os_name}, {machine.os_kernel}"),
+        (tr("Virtualization"), plain(machine.virtualization)),
+        (
+            tr("Power"),
+            {True: trc("power", "mains"), False: trc("power", "battery"), None: DASH}[machine.power.on_mains],
+        ),
         ("llama.cpp", build.label if build else DASH),
-        ("Build features", ", ".join(build.cpu_features) if build else DASH),
+        (tr("Build features"), ", ".join(build.cpu_features) if build else DASH),
     ]
 
 
@@ -62,10 +77,10 @@ def report_text(
         width = max(len(name) for name, _value in rows)
         lines += ["", *(f"{name:{width}}  {value}" for name, value in rows)]
         if machine.devices:
-            lines += ["", "Devices", *("  ".join(row) for row in device_rows(machine))]
+            lines += ["", tr("Devices"), *("  ".join(row) for row in device_rows(machine))]
     if checks:
         width = max(len(check.name) for check in checks)
-        lines += ["", "Checks"]
+        lines += ["", tr("Checks")]
         for check in checks:
             lines.append(f"{STATUS_WORDS[check.status]:8} {check.name:{width}}  {check.what}")
             if check.todo:

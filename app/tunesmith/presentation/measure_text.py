@@ -11,6 +11,7 @@ from tunesmith.domain.settings import SETTING_SPECS, Settings
 from tunesmith.presentation.numbers import DASH, bytes_text, quantity_text
 from tunesmith.presentation.tables import facts
 from tunesmith.tuning.setting_text import format_setting
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,12 +44,16 @@ def settings_line(settings: Settings) -> str:
 def noise_sentence(measured: Measurement) -> str | None:
     """What disturbed the measurement, or None."""
     if measured.noisy_samples:
-        return (
-            f"{measured.noisy_samples} samples were disturbed by other programs and stayed so when repeated: "
-            "these numbers say more about the load than about the settings."
+        return tr(
+            "{samples} samples were disturbed by other programs and stayed so when repeated: "
+            "these numbers say more about the load than about the settings.",
+            samples=measured.noisy_samples,
         )
     if measured.rejected_samples:
-        return f"{measured.rejected_samples} samples were disturbed by other programs and taken again."
+        return tr(
+            "{samples} samples were disturbed by other programs and taken again.",
+            samples=measured.rejected_samples,
+        )
     return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tunesmith.domain.model import ModelHeader
-from tunesmith.presentation.numbers import DASH, bytes_text, count_text
+from tunesmith.presentation.numbers import DASH, bytes_text, count_text, fixed
+from tunesmith.wording import tr, trn
 
 
 def plain(value: object) -> str:
@@ -16,30 +17,39 @@ def _per_layer(values: tuple[int, ...]) -> str:
         return DASH
     if len(set(values)) == 1:
         return str(values[0])
-    return f"{min(values)}–{max(values)} by layer"
+    return tr("{low}–{high} by layer", low=min(values), high=max(values))
 
 
 def header_rows(header: ModelHeader) -> list[tuple[str, str]]:
     """What the header says, in the order of interest."""
     shards = len(header.shards)
-    more = "" if shards <= 1 else f" and {shards - 1} more {'shard' if shards == 2 else 'shards'}"
+    file = header.path
+    if shards > 1:
+        file = trn(
+            "{path} and {count} more shard", "{path} and {count} more shards", shards - 1, path=header.path
+        )
+    bits = fixed(header.bits_per_weight, 2)
+    quantization = tr("{name}, {bits} bits per weight", name=header.quantization, bits=bits)
+    experts = DASH
+    if header.experts is not None:
+        experts = tr("{experts}, {used} used", experts=header.experts, used=header.experts_used)
     return [
-        ("File", header.path + more),
-        ("Name", plain(header.name)),
-        ("Architecture", header.architecture),
-        ("Parameters", count_text(header.parameters)),
-        ("Quantization", f"{header.quantization}, {header.bits_per_weight:.2f} bits per weight"),
-        ("Size", bytes_text(header.file_bytes)),
-        ("Layers", plain(header.layers)),
-        ("Embedding", plain(header.embedding_length)),
-        ("Heads", f"{_per_layer(header.heads)}, KV {_per_layer(header.kv_heads)}"),
-        ("Head size", f"K {plain(header.key_length)}, V {plain(header.value_length)}"),
-        ("Sliding window", plain(header.sliding_window)),
-        ("Experts", DASH if header.experts is None else f"{header.experts}, {header.experts_used} used"),
-        ("Trained context", plain(header.context_length)),
-        ("Vocabulary", plain(header.vocabulary_size)),
-        ("Chat template", "yes" if header.has_chat_template else "no"),
-        ("Licence", plain(header.license)),
+        (tr("File"), file),
+        (tr("Name"), plain(header.name)),
+        (tr("Architecture"), header.architecture),
+        (tr("Parameters"), count_text(header.parameters)),
+        (tr("Quantization"), quantization),
+        (tr("Size"), bytes_text(header.file_bytes)),
+        (tr("Layers"), plain(header.layers)),
+        (tr("Embedding"), plain(header.embedding_length)),
+        (tr("Heads"), f"{_per_layer(header.heads)}, KV {_per_layer(header.kv_heads)}"),
+        (tr("Head size"), f"K {plain(header.key_length)}, V {plain(header.value_length)}"),
+        (tr("Sliding window"), plain(header.sliding_window)),
+        (tr("Experts"), experts),
+        (tr("Trained context"), plain(header.context_length)),
+        (tr("Vocabulary"), plain(header.vocabulary_size)),
+        (tr("Chat template"), tr("yes") if header.has_chat_template else tr("no")),
+        (tr("Licence"), plain(header.license)),
     ]
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 
+from tunesmith.domain.digits import figures, fixed, memory_scale, memory_text, percent
 from tunesmith.domain.measurement import Quantity
+from tunesmith.wording import decimal_mark, tr, trc
+
+__all__ = [
+    "DASH", "MINUS", "bytes_text", "change_text", "count_text", "decimals_for", "duration_text", "figures",
+    "fixed", "grouped_text", "memory_scale", "number", "percent", "percent_text", "quantity_text",
+    "rough_bytes_text",
+]  # fmt: skip
 
 DASH = "–"
+MINUS = "−"
+"""As wide as a plus."""
 _TELLING_RATIO = 20
 """An interval whose ends are further apart says nothing, whatever its digits."""
 
@@ -24,8 +34,8 @@ def number(value: float, *, spread: float | None = None) -> str:
         if value == 0:
             return "0"
         places = max(0, 2 - math.floor(math.log10(abs(value))))
-        return f"{value:.{min(places, 6)}f}"
-    return f"{value:.{decimals_for(spread)}f}"
+        return fixed(value, min(places, 6))
+    return fixed(value, decimals_for(spread))
 
 
 def quantity_text(quantity: Quantity | None, unit: str, *, scale: float = 1.0) -> str:
@@ -40,34 +50,46 @@ def quantity_text(quantity: Quantity | None, unit: str, *, scale: float = 1.0) -
         return f"{number(quantity.median / scale)} {unit}".rstrip()
     low, high = quantity.low / scale, quantity.high / scale
     if high > _TELLING_RATIO * low:
-        return f"{number(quantity.median / scale)} {unit}".rstrip() + " (too noisy for an interval)"
+        value = f"{number(quantity.median / scale)} {unit}".rstrip()
+        return tr("{value} (too noisy for an interval)", value=value)
     spread = max((high - low) / 2, abs(quantity.median / scale) * 1e-4)
     low_text, high_text = number(low, spread=spread), number(high, spread=spread)
     middle = number(quantity.median / scale, spread=spread)
-    mark = " noisy" if quantity.noisy else ""
-    return f"{middle} {unit}".rstrip() + f" ({low_text}–{high_text}){mark}"
+    told = f"{middle} {unit}".rstrip() + f" ({low_text}–{high_text})"
+    return tr("{value} noisy", value=told) if quantity.noisy else told
 
 
 def bytes_text(size_bytes: float | None) -> str:
-    """Such as ``93.8 MiB``; a dash for None."""
-    if size_bytes is None:
-        return DASH
-    value, units = float(size_bytes), ("B", "KiB", "MiB", "GiB", "TiB")
-    for unit in units:
-        if abs(value) < 1024 or unit == units[-1]:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable: the last unit returns")
+    """Such as ``93.8 MiB``, or ``98.4 MB`` where the user prefers these; a dash for None."""
+    return DASH if size_bytes is None else memory_text(size_bytes)
+
+
+def rough_bytes_text(size_bytes: float | None) -> str:
+    """As ``bytes_text`` to two or three digits, for an estimate."""
+    value, _, unit = bytes_text(size_bytes).partition(" ")
+    whole = value.partition(decimal_mark())[0]
+    return f"{fixed(_reading(value), 0)} {unit}" if unit and len(whole) > 1 else f"{value} {unit}".strip()
+
+
+def _reading(text: str) -> float:
+    return float(text.replace(decimal_mark(), "."))
+
+
+def grouped_text(count: int) -> str:
+    """A whole number with a narrow gap between thousands, such as ``12 345``."""
+    return f"{count:,}".replace(",", " ")
 
 
 def count_text(count: float | None) -> str:
     """Such as ``134.5 M`` for parameters; a dash for None."""
     if count is None:
         return DASH
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+    for size, unit in (
+        (1e12, trc("trillion", "T")), (1e9, trc("billion", "B")), (1e6, trc("million", "M")), (1e3, "k"),
+    ):  # fmt: skip
         if abs(count) >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count:.0f}"
+            return f"{fixed(count / size, 1)} {unit}"
+    return fixed(count, 0)
 
 
 def duration_text(seconds: float | None) -> str:
@@ -76,14 +98,22 @@ def duration_text(seconds: float | None) -> str:
         return DASH
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return tr("{seconds} s", seconds=whole)
     minutes, left = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {left} s" if left else f"{minutes} min"
+        whole_minutes = tr("{minutes} min", minutes=minutes)
+        return tr("{minutes} min {seconds} s", minutes=minutes, seconds=left) if left else whole_minutes
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if minutes:
+        return tr("{hours} h {minutes} min", hours=hours, minutes=minutes)
+    return tr("{hours} h", hours=hours)
 
 
 def percent_text(ratio: float) -> str:
     """A ratio as a signed change: 1.084 is ``+8.4%``."""
-    return f"{100 * (ratio - 1):+.1f}%"
+    return percent(ratio - 1, 1, sign=True)
+
+
+def change_text(ratio: float, places: int) -> str:
+    """As ``percent_text``, to so many places and with a minus as wide as a plus."""
+    return percent(ratio - 1, places, sign=True).replace("-", MINUS)

@@ -8,33 +8,29 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change, Outcome, TunedProfile
 from tunesmith.domain.workload import ObjectiveName, Workload
-from tunesmith.presentation.numbers import DASH, bytes_text, number, percent_text, quantity_text
+from tunesmith.presentation.numbers import DASH, bytes_text, number, percent, percent_text, quantity_text
+from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
 
 COLUMNS: Final = (
-    "Name", "Against defaults", "Model", "Quantization", "Objective", "Workload", "Machine class", "Made",
+    tr("Name"), tr("Against defaults"), tr("Model"), tr("Quantization"), tr("Objective"), tr("Workload"),
+    tr("Machine class"), tr("Made"),
 )  # fmt: skip
 NAME_COLUMN: Final = 0
 SPEED_COLUMN: Final = 1
 
 OBJECTIVE_WORDS: Final[dict[ObjectiveName, str]] = {
-    "response": "response time",
-    "decode": "decode speed",
-    "prefill": "prefill speed",
-    "throughput": "throughput",
-    "memory": "memory",
-}
-_SUBJECTS: Final[dict[ObjectiveName, str]] = {
-    "response": "Answers come",
-    "decode": "Tokens come",
-    "prefill": "Prompts are read",
-    "throughput": "Requests are served",
-    "memory": "It needs less memory, and answers come",
+    "response": tr("response time"),
+    "decode": tr("decode speed"),
+    "prefill": tr("prefill speed"),
+    "throughput": tr("throughput"),
+    "memory": tr("memory"),
 }
 _LABEL: Final = re.compile(r"prompt=(\d+),generate=(\d+),depth=(\d+),parallel=(\d+)")
 
@@ -88,7 +84,7 @@ def _line(row: ProfileRow) -> ProfileLine:
         (row.machine_label.casefold(),),
         (row.created_utc, row.id),
     )
-    tip = "Speed against llama.cpp's defaults on the same machine, measured in turn with them."
+    tip = tr("Speed against llama.cpp's defaults on the same machine, measured in turn with them.")
     return ProfileLine(
         id=row.id,
         name=row.name,
@@ -130,8 +126,9 @@ def _told_apart(words_by_key: dict[str, str]) -> list[tuple[str, str]]:
 
 def count_words(shown: int, there: int) -> str:
     """How many profiles are shown, such as ``12 profiles`` or ``3 of 12``."""
-    noun = "profile" if there == 1 else "profiles"
-    return f"{there} {noun}" if shown == there else f"{shown} of {there}"
+    if shown != there:
+        return tr("{some} of {all}", some=shown, all=there)
+    return trn("{count} profile", "{count} profiles", there)
 
 
 def workload_from_label(label: str) -> Workload | None:
@@ -150,29 +147,38 @@ def workload_words(workload: Workload) -> str:
     """Such as ``512 in, 128 out, after 2048, 4 at once``: tokens read, written and already there."""
     parts = []
     if workload.prompt:
-        parts.append(f"{workload.prompt} in")
+        parts.append(tr("{tokens} in", tokens=workload.prompt))
     if workload.generate:
-        parts.append(f"{workload.generate} out")
+        parts.append(tr("{tokens} out", tokens=workload.generate))
     if workload.depth:
-        parts.append(f"after {workload.depth}")
+        parts.append(tr("after {tokens}", tokens=workload.depth))
     if workload.parallel > 1:
-        parts.append(f"{workload.parallel} at once")
+        parts.append(tr("{requests} at once", requests=workload.parallel))
     return ", ".join(parts)
 
 
 def workload_sentence(workload: Workload) -> str:
     """The workload in full words, for a tool tip."""
-    parts = [f"reads {workload.prompt} prompt tokens", f"writes {workload.generate} tokens"]
+    values = {"prompt": workload.prompt, "generate": workload.generate, "depth": workload.depth}
     if workload.depth:
-        parts.append(f"with {workload.depth} tokens already in the context")
-    each = "One request" if workload.parallel == 1 else f"Each of {workload.parallel} requests at once"
-    return f"{each} {', '.join(parts)}."
+        return trn(
+            "One request reads {prompt} prompt tokens, writes {generate} tokens, "
+            "with {depth} tokens already in the context.",
+            "Each of {count} requests at once reads {prompt} prompt tokens, writes {generate} tokens, "
+            "with {depth} tokens already in the context.",
+            workload.parallel, **values,
+        )  # fmt: skip
+    return trn(
+        "One request reads {prompt} prompt tokens, writes {generate} tokens.",
+        "Each of {count} requests at once reads {prompt} prompt tokens, writes {generate} tokens.",
+        workload.parallel, **values,
+    )  # fmt: skip
 
 
 def speed_text(outcome: Outcome, median: float, low: float | None, high: float | None) -> str:
     """Such as ``1.21x (1.09–1.33)``; no number where the defaults were best."""
     if outcome == "defaults_are_best":
-        return "defaults are best"
+        return tr("defaults are best")
     if low is None or high is None:
         return f"{number(median)}x"
     spread = max((high - low) / 2, 1e-3)
@@ -187,22 +193,23 @@ def ratio_text(profile: TunedProfile) -> tuple[str, str]:
         return "", ""
     text = speed_text(profile.outcome, speed.median, speed.low, speed.high)
     value, _, interval = text.partition(" ")
-    return value, f"{interval.strip('()')}, {speed.confidence:.0%} sure" if interval else "one measurement"
+    if not interval:
+        return value, tr("one measurement")
+    share = percent(speed.confidence)
+    return value, tr("{interval}, {share} sure", interval=interval.strip("()"), share=share)
 
 
 def result_sentence(profile: TunedProfile) -> str:
     """The result in one sentence that a person can repeat."""
     match profile.outcome:
         case "defaults_are_best":
-            return "llama.cpp's defaults are already the best here"
+            return tr("llama.cpp's defaults are already the best here")
         case "infeasible":
-            return "Nothing satisfies the constraints; these settings come nearest"
+            return tr("Nothing satisfies the constraints; these settings come nearest")
         case "improved" | "budget_spent":
-            subject = _SUBJECTS[profile.objective.name]
-            value = ratio_text(profile)[0].removesuffix("x")
-            words = f"{subject} {value} times as fast as with llama.cpp's defaults"
+            words = faster_sentence(profile.objective.name, ratio_text(profile)[0].removesuffix("x"))
             if profile.outcome == "budget_spent":
-                words += ", when the time was up"
+                return tr("{sentence}, when the time was up", sentence=words)
             return words
 
 
@@ -215,10 +222,11 @@ def effect_tip(change: Change) -> str:
     """Where the effect of a change lies, in a sentence."""
     effect = change.effect
     if effect is None:
-        return "It was not raced alone."
+        return tr("It was not raced alone.")
     if effect.low is None or effect.high is None:
-        return "The effect when it was chosen, measured once."
-    return f"The effect when it was chosen: {percent_text(effect.low)} to {percent_text(effect.high)}."
+        return tr("The effect when it was chosen, measured once.")
+    ends = {"low": percent_text(effect.low), "high": percent_text(effect.high)}
+    return tr("The effect when it was chosen: {low} to {high}.", **ends)
 
 
 def evidence(profile: TunedProfile) -> list[EvidenceLine]:
@@ -230,13 +238,13 @@ def evidence(profile: TunedProfile) -> list[EvidenceLine]:
         ("Prefill", "tok/s", "prefill_tokens_per_s"),
         ("TTFT", "ms", "ttft_ms"),
         ("ITL", "ms", "itl_ms"),
-        ("Response", "ms", "response_ms"),
+        (tr("Response"), "ms", "response_ms"),
     ):
         old, new = getattr(before, field), getattr(after, field)
         if old is not None or new is not None:
             lines.append(EvidenceLine(f"{name}, {unit}", _value(old), _value(new)))
     if before.peak_memory_bytes or after.peak_memory_bytes:
-        lines.append(EvidenceLine("Memory", memory_text(before), memory_text(after)))
+        lines.append(EvidenceLine(tr("Memory"), memory_text(before), memory_text(after)))
     return lines
 
 
@@ -254,11 +262,19 @@ def proof_words(profile: TunedProfile) -> str:
     """On what the numbers rest."""
     quantity = profile.tuned.decode_tokens_per_s or profile.tuned.prefill_tokens_per_s
     samples = len(quantity.samples) if quantity else 0
-    noun = "measurement" if samples == 1 else "measurements"
-    words = f"{samples} {noun} each of the defaults and of these settings, in turn"
     if profile.tuned.noisy_samples or profile.baseline.noisy_samples:
-        words += "; some were disturbed by other programs"
-    return f"{words}."
+        return trn(
+            "{count} measurement each of the defaults and of these settings, in turn; "
+            "some were disturbed by other programs.",
+            "{count} measurements each of the defaults and of these settings, in turn; "
+            "some were disturbed by other programs.",
+            samples,
+        )
+    return trn(
+        "{count} measurement each of the defaults and of these settings, in turn.",
+        "{count} measurements each of the defaults and of these settings, in turn.",
+        samples,
+    )
 
 
 def day_text(created_utc: str) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.workload import ObjectiveName, Workload
-from tunesmith.presentation.numbers import duration_text
+from tunesmith.presentation.numbers import duration_text, figures, memory_scale
+from tunesmith.wording import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,36 +20,42 @@ class Question:
 
 
 QUESTIONS: tuple[Question, ...] = (
-    Question("Threads to decode", ("threads",), "How many CPU threads generate tokens."),
-    Question("Threads to prefill", ("threads_batch",), "How many CPU threads process the prompt."),
+    Question(tr("Threads to decode"), ("threads",), tr("How many CPU threads generate tokens.")),
+    Question(tr("Threads to prefill"), ("threads_batch",), tr("How many CPU threads process the prompt.")),
     Question(
-        "Batch size", ("n_ubatch", "n_batch"),
-        "How many prompt tokens are computed at once; more needs more memory.",
+        tr("Batch size"), ("n_ubatch", "n_batch"),
+        tr("How many prompt tokens are computed at once; more needs more memory."),
     ),
     Question(
-        "Flash attention", ("flash_attn",),
-        "A way to compute attention that needs less memory; faster or slower depending on the machine.",
+        tr("Flash attention"), ("flash_attn",),
+        tr("A way to compute attention that needs less memory; faster or slower depending on the machine."),
     ),
-    Question("Weight repacking", ("use_extra_bufts",), "Rearranges weights for the CPU when loading."),
-    Question("CPU affinity", ("cpu_affinity",), "Which CPUs the threads may run on, where they differ."),
-    Question("GPU offload", ("n_gpu_layers",), "How many layers a GPU computes, where there is one."),
-    Question("Load mode", ("load_mode",), "Whether the file is mapped into memory or read."),
-    Question("Cache types", ("type_k", "type_v"), "How precisely past tokens are kept in memory."),
+    Question(
+        tr("Weight repacking"), ("use_extra_bufts",),
+        tr("Rearranges weights for the CPU when loading."),
+    ),
+    Question(
+        tr("CPU affinity"), ("cpu_affinity",),
+        tr("Which CPUs the threads may run on, where they differ."),
+    ),
+    Question(tr("GPU offload"), ("n_gpu_layers",), tr("How many layers a GPU computes, where there is one.")),
+    Question(tr("Load mode"), ("load_mode",), tr("Whether the file is mapped into memory or read.")),
+    Question(tr("Cache types"), ("type_k", "type_v"), tr("How precisely past tokens are kept in memory.")),
 )  # fmt: skip
 
 OBJECTIVES: dict[ObjectiveName, tuple[str, str]] = {
-    "response": ("Fastest answer", "The time from the question to the last token of the answer."),
-    "decode": ("Fastest generation", "Tokens per second while the answer is written."),
-    "prefill": ("Fastest reading", "Tokens per second while the prompt is processed."),
-    "throughput": ("Most tokens in all", "Tokens per second over all requests that run at once."),
-    "memory": ("Least memory", "The smallest peak of memory that is hardly slower."),
+    "response": (tr("Fastest answer"), tr("The time from the question to the last token of the answer.")),
+    "decode": (tr("Fastest generation"), tr("Tokens per second while the answer is written.")),
+    "prefill": (tr("Fastest reading"), tr("Tokens per second while the prompt is processed.")),
+    "throughput": (tr("Most tokens in all"), tr("Tokens per second over all requests that run at once.")),
+    "memory": (tr("Least memory"), tr("The smallest peak of memory that is hardly slower.")),
 }
 _GOALS: dict[ObjectiveName, str] = {
-    "response": "answers come fastest",
-    "decode": "tokens come fastest",
-    "prefill": "prompts are read fastest",
-    "throughput": "most tokens are served in all",
-    "memory": "the least memory is needed",
+    "response": tr("answers come fastest"),
+    "decode": tr("tokens come fastest"),
+    "prefill": tr("prompts are read fastest"),
+    "throughput": tr("most tokens are served in all"),
+    "memory": tr("the least memory is needed"),
 }
 
 
@@ -56,36 +63,43 @@ def workload_text(workload: Workload) -> str:
     """Such as ``256 tokens in, 128 out, after 512 already in the context``."""
     pieces = []
     if workload.prompt:
-        pieces.append(f"{workload.prompt} tokens in")
+        pieces.append(tr("{tokens} tokens in", tokens=workload.prompt))
     if workload.generate:
-        pieces.append(f"{workload.generate} out" if pieces else f"{workload.generate} tokens out")
-    text = ", ".join(pieces)
+        out = workload.generate
+        pieces.append(tr("{tokens} out", tokens=out) if pieces else tr("{tokens} tokens out", tokens=out))
     if workload.depth:
-        text += f", after {workload.depth} already in the context"
+        pieces.append(tr("after {tokens} already in the context", tokens=workload.depth))
     if workload.parallel > 1:
-        text += f", {workload.parallel} at a time"
-    return text
+        pieces.append(tr("{requests} at a time", requests=workload.parallel))
+    return ", ".join(pieces)
 
 
 def plan_sentences(request: TuneRequest, model_name: str) -> list[str]:
     """What will happen, a sentence each."""
     goal = _GOALS[request.objective.name]
-    name = model_name or "the model"
+    workload = workload_text(request.workload)
     found = [
-        (
-            f"{name[:1].upper()}{name[1:]} runs the workload ({workload_text(request.workload)}) under "
-            f"different settings, always beside llama.cpp's defaults, to find those with which {goal}."
+        tr(
+            "{model} runs the workload ({workload}) under different settings, always beside llama.cpp's "
+            "defaults, to find those with which {goal}.",
+            model=model_name[:1].upper() + model_name[1:], workload=workload, goal=goal,
+        ) if model_name else tr(
+            "The model runs the workload ({workload}) under different settings, always beside llama.cpp's "
+            "defaults, to find those with which {goal}.",
+            workload=workload, goal=goal,
         ),
-        (
-            f"This takes about {duration_text(request.budget.seconds)}. "
-            "You can stop at any time and keep what was measured."
+        tr(
+            "This takes about {time}. You can stop at any time and keep what was measured.",
+            time=duration_text(request.budget.seconds),
         ),
-        "What wins is confirmed in fresh processes before it is called a result.",
-    ]
+        tr("What wins is confirmed in fresh processes before it is called a result."),
+    ]  # fmt: skip
     limits = limits_text(request)
     if limits:
-        found.append(f"Only settings that keep {limits} count.")
-    found.append("The model file is only read. Other programs disturb the numbers: leave the machine alone.")
+        found.append(tr("Only settings that keep {limits} count.", limits=limits))
+    found.append(
+        tr("The model file is only read. Other programs disturb the numbers: leave the machine alone.")
+    )
     return found
 
 
@@ -94,9 +108,13 @@ def limits_text(request: TuneRequest) -> str:
     c = request.constraints
     pieces = []
     if c.max_memory_bytes is not None:
-        pieces.append(f"memory below {c.max_memory_bytes / 2**30:.3g} GiB")
+        unit, size = memory_scale("giga")
+        memory = f"{figures(c.max_memory_bytes / size, 3)} {unit}"
+        pieces.append(tr("memory below {memory}", memory=memory))
     if c.max_ttft_ms is not None:
-        pieces.append(f"the first token within {c.max_ttft_ms:.4g} ms")
+        pieces.append(tr("the first token within {time} ms", time=figures(c.max_ttft_ms, 4)))
     if c.max_itl_ms is not None:
-        pieces.append(f"{c.max_itl_ms:.4g} ms between tokens")
-    return " and ".join([", ".join(pieces[:-1]), pieces[-1]] if len(pieces) > 1 else pieces)
+        pieces.append(tr("{time} ms between tokens", time=figures(c.max_itl_ms, 4)))
+    if len(pieces) < 2:
+        return "".join(pieces)
+    return tr("{some} and {last}", some=", ".join(pieces[:-1]), last=pieces[-1])

@@ -1,0 +1,24 @@
+"""Own the words of a gain: the sentence that says how much faster than the defaults."""
+
+from __future__ import annotations
+
+from tunesmith.domain.workload import ObjectiveName
+from tunesmith.wording import tr
+
+
+def faster_sentence(objective: ObjectiveName, ratio: str) -> str:
+    """How much faster than the defaults, in words that fit what was to be made best."""
+    match objective:
+        case "response":
+            return tr("Answers come {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
+        case "decode":
+            return tr("Tokens come {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
+        case "prefill":
+            return tr("Prompts are read {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
+        case "throughput":
+            return tr("Requests are served {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
+        case "memory":
+            return tr(
+                "It needs less memory; answers come {ratio} times as fast as with llama.cpp's defaults",
+                ratio=ratio,
+            )
