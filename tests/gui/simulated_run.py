@@ -27,6 +27,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.errors import Interrupted
 from tunesmith.services.context import Surroundings
 from tunesmith.services.session import Controls
+from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_result import TuneResult, improvement_sentence
 from tunesmith.tuning.confirm import Confirmer
 from tunesmith.tuning.meter import Job
@@ -149,6 +150,7 @@ def simulated(
     result = TuneResult(
         request=wanted, run_id="20261123-174501-ab12", outcome=outcome,  # type: ignore[arg-type]
         profile=None, baseline=before, tuned=after, speedup=speedup, changes=found.changes,
+        guarantee=guarantee(wanted, found, kept=True, speedup=None),
         trials=len(telling.jobs), seconds=telling.now, sentence=sentence, model=model(model_path),
         surroundings=Surroundings(LAPTOP, machine_class(LAPTOP)),
     )  # fmt: skip

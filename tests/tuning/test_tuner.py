@@ -203,12 +203,14 @@ def test_rounds_in_which_the_machine_drifts_are_discarded_and_the_answer_is_righ
 
 
 def test_a_machine_that_slows_down_for_good_changes_no_answer() -> None:
-    """Throttling after a minute: everything becomes 30% slower."""
+    """Throttling after a minute: everything becomes 30% slower; 5% of searches may err."""
+    wrong = 0
     for seed in range(20):
         throttling = SimulatedMachine(no_flash(1.08), seed=seed, drift=lambda now: 1.0 if now < 60 else 1.3)
-        assert changes(tune(request(seed=seed), throttling)) == {"flash_attn": "off"}
+        wrong += changes(tune(request(seed=seed), throttling, confirm=False)) != {"flash_attn": "off"}
         level = SimulatedMachine(seed=seed, drift=lambda now: 1.0 if now < 60 else 1.3)
-        assert changes(tune(request(seed=seed), level)) == {}
+        wrong += changes(tune(request(seed=seed), level, confirm=False)) != {}
+    assert wrong <= 2
 
 
 def test_spikes_by_others_neither_hide_a_gain_nor_make_one_up() -> None:

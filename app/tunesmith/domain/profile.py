@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -22,6 +24,23 @@ class Change(Value):
     after: str
     effect: Quantity | None
     """Ratio of speed after to before, from the race that decided it; None if it was not raced alone."""
+
+
+class Guarantee(Value):
+    """How much better than the chosen settings any candidate that was measured may be."""
+
+    margin: float = Field(gt=0)
+    """What was asked for: a shortfall below this does not matter; 0.02 is 2%."""
+    bound: float | None = Field(ge=0)
+    """With the given confidence no candidate is better by more than this; None where nothing is proven."""
+    confidence: float = Field(gt=0, lt=1)
+    candidates: int = Field(ge=1)
+    """How many settings were measured, the chosen ones and the defaults among them."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether what was asked for is proven."""
+        return self.bound is not None and self.bound <= self.margin
 
 
 class TunedProfile(Value):
@@ -46,4 +65,6 @@ class TunedProfile(Value):
     baseline: Measurement
     tuned: Measurement
     changes: tuple[Change, ...]
+    guarantee: Guarantee | None = None
+    """None in profiles of earlier versions."""
     notes: str = ""

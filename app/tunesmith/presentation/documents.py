@@ -10,10 +10,12 @@ from tunesmith import __version__
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document as _Document
+from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
@@ -94,16 +96,6 @@ class MeasureDocument(MeasuredFacts):
     against_profile: AgainstProfile | None
 
 
-class ChangeFacts(_Document):
-    """One setting that differs from the defaults."""
-
-    setting: str
-    before: str = Field(alias="from")
-    after: str = Field(alias="to")
-    effect: Quantity | None
-    """Ratio of speed, as measured when it was decided; null if it was not raced alone."""
-
-
 class TuneDocument(_Document):
     """``tunesmith tune`` and ``tunesmith --headless``."""
 
@@ -117,6 +109,7 @@ class TuneDocument(_Document):
     baseline: MeasuredFacts
     tuned: MeasuredFacts
     changes: tuple[ChangeFacts, ...]
+    guarantee: Guarantee
     objective: Objective
     constraints: Constraints
     trials: int
@@ -194,6 +187,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "doctor": DoctorDocument,
     "profiles": ProfilesDocument,
     "profile": ProfileDocument,
+    "explain": ExplainDocument,
     "survey-summary": SurveySummaryDocument,
     "error": ErrorDocument,
 }
@@ -282,13 +276,6 @@ def measure_document(result: MeasureResult, profile: TunedProfile | None) -> Mea
     )
 
 
-def change_facts(changes: tuple[Change, ...]) -> tuple[ChangeFacts, ...]:
-    """The changes, as documents spell them."""
-    return tuple(
-        ChangeFacts(setting=c.setting, before=c.before, after=c.after, effect=c.effect) for c in changes
-    )
-
-
 def tune_document(result: TuneResult) -> TuneDocument:
     """What ``tune`` prints."""
     found = result.surroundings
@@ -304,6 +291,7 @@ def tune_document(result: TuneResult) -> TuneDocument:
         baseline=MeasuredFacts(**_measured(result.baseline, result.model, found.machine_class, build)),
         tuned=MeasuredFacts(**_measured(result.tuned, result.model, found.machine_class, build)),
         changes=change_facts(result.changes),
+        guarantee=result.guarantee,
         objective=result.request.objective,
         constraints=result.request.constraints,
         trials=result.trials,

@@ -6,31 +6,27 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
-from tunesmith.domain.workload import ObjectiveName
+from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.measure_text import noise_sentence
 from tunesmith.presentation.numbers import (
     DASH,
+    MINUS,
     bytes_text,
+    change_text,
     decimals_for,
     duration_text,
+    fixed,
     number,
-    percent_text,
+    percent,
     quantity_text,
 )
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
-
-MINUS = "−"
-_SUBJECTS: dict[ObjectiveName, str] = {
-    "response": "Answers come",
-    "decode": "Tokens come",
-    "prefill": "Prompts are read",
-    "throughput": "Requests are served",
-    "memory": "Answers come",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +75,13 @@ def result_view(result: TuneResult) -> ResultView:
     """The view of a finished tune."""
     improved = result.tuned.settings != result.baseline.settings
     big, unit, note = _big(result, improved=improved)
-    notes = [_effort(result), "Beside each number: where 95% of repeated measurements are expected."]
+    notes = [_effort(result), tr("Beside each number: where 95% of repeated measurements are expected.")]
+    if proven := guarantee_text(result.guarantee):
+        notes.insert(0, proven)
     noise = noise_sentence(result.tuned)
     if noise is not None:
         notes.append(noise)
-    saved = f"Saved as {result.profile.name}." if result.profile is not None else ""
+    saved = tr("Saved as {name}.", name=result.profile.name) if result.profile is not None else ""
     return ResultView(
         headline=_headline(result, improved=improved),
         big=big,
@@ -101,40 +99,51 @@ def result_view(result: TuneResult) -> ResultView:
 def _headline(result: TuneResult, *, improved: bool) -> str:
     if not improved:
         if result.outcome == "budget_spent":
-            return "The time ran out before anything better than the defaults was proven"
-        return "llama.cpp's defaults are already the best here"
-    ratio = f"{_ratio(result.speedup)} times as fast"
+            return tr("The time ran out before anything better than the defaults was proven")
+        return tr("llama.cpp's defaults are already the best here")
+    ratio = _ratio(result.speedup)
     if result.request.objective.name == "memory":
         saved = _saved(result)
         if saved is not None:
-            return f"It needs {saved:.0f}% less memory, and answers come {ratio}"
-    return f"{_SUBJECTS[result.request.objective.name]} {ratio} as with llama.cpp's defaults"
+            return tr(
+                "It needs {saved} less memory, and answers come {ratio} times as fast",
+                saved=percent(saved), ratio=ratio,
+            )  # fmt: skip
+        return faster_sentence("response", ratio)
+    return faster_sentence(result.request.objective.name, ratio)
 
 
 def _big(result: TuneResult, *, improved: bool) -> tuple[str, str, str]:
     if not improved:
         decode = result.baseline.decode_tokens_per_s or result.baseline.prefill_tokens_per_s
-        part = "decode" if result.baseline.decode_tokens_per_s else "prefill"
         if decode is None:
             return DASH, "", ""
         value, interval = _parts(decode, "")
-        where = f"{part} with the defaults"
-        return value, "tok/s", f"{where}, repeats fall in {interval}" if interval else where
+        where = tr("prefill with the defaults")
+        if result.baseline.decode_tokens_per_s:
+            where = tr("decode with the defaults")
+        if interval:
+            where = tr("{where}, repeats fall in {interval}", where=where, interval=interval)
+        return value, "tok/s", where
     saved = _saved(result) if result.request.objective.name == "memory" else None
     if saved is not None:
-        return (
-            f"{MINUS}{saved:.0f}%",
-            "memory",
-            f"speed {_ratio(result.speedup)}× ({_interval(result.speedup)})",
+        speed = tr(
+            "speed {ratio}× ({interval})", ratio=_ratio(result.speedup), interval=_interval(result.speedup)
         )
-    sure = f"{result.speedup.confidence:.0%} sure of {_interval(result.speedup)}"
-    return f"{_ratio(result.speedup)}×", "", sure if result.speedup.low is not None else "no interval"
+        return f"{MINUS}{percent(saved)}", tr("memory"), speed
+    sure = tr("no interval")
+    if result.speedup.low is not None:
+        sure = tr(
+            "{share} sure of {interval}",
+            share=percent(result.speedup.confidence), interval=_interval(result.speedup),
+        )  # fmt: skip
+    return f"{_ratio(result.speedup)}×", "", sure
 
 
 def _saved(result: TuneResult) -> float | None:
-    """Percent of peak memory saved."""
+    """Share of peak memory saved."""
     before, after = result.baseline.peak_memory_bytes, result.tuned.peak_memory_bytes
-    return 100 * (1 - after.median / before.median) if before and after else None
+    return 1 - after.median / before.median if before and after else None
 
 
 def _spread(quantity: Quantity) -> float | None:
@@ -146,7 +155,7 @@ def _spread(quantity: Quantity) -> float | None:
 def _ratio(speedup: Quantity) -> str:
     """At least one place: a ratio of 1.8, never 2."""
     spread = _spread(speedup)
-    return f"{speedup.median:.{max(1, min(2, decimals_for(spread))) if spread else 2}f}"
+    return fixed(speedup.median, max(1, min(2, decimals_for(spread))) if spread else 2)
 
 
 def _interval(quantity: Quantity) -> str:
@@ -154,32 +163,30 @@ def _interval(quantity: Quantity) -> str:
     if spread is None or quantity.low is None or quantity.high is None:
         return ""
     places = max(1, min(2, decimals_for(spread)))
-    return f"{quantity.low:.{places}f}–{quantity.high:.{places}f}"
+    return f"{fixed(quantity.low, places)}–{fixed(quantity.high, places)}"
 
 
 def _reason(result: TuneResult) -> str:
-    """What the service says after the colon."""
+    """What the service says after the colon; a translation of its sentence keeps the colon."""
     _, colon, why = result.sentence.partition(": ")
     return f"{why[:1].upper()}{why[1:]}." if colon else ""
 
 
 def _effort(result: TuneResult) -> str:
-    ending = {"budget_spent": ", until the time ran out"}.get(result.outcome, "")
-    return f"{result.trials} samples in {duration_text(result.seconds)}{ending}."
-
-
-def _percent(ratio: float, places: int) -> str:
-    return f"{100 * (ratio - 1):+.{places}f}%".replace("-", MINUS)
+    time = duration_text(result.seconds)
+    if result.outcome == "budget_spent":
+        return tr("{samples} samples in {time}, until the time ran out.", samples=result.trials, time=time)
+    return tr("{samples} samples in {time}.", samples=result.trials, time=time)
 
 
 def _change(change: Change) -> ChangeRow:
-    effect, interval = "not raced alone", ""
+    effect, interval = tr("not raced alone"), ""
     if change.effect is not None:
         low, high = change.effect.low, change.effect.high
         places = 1 if low is None or high is None else min(1, decimals_for(50 * (high - low)))
-        effect = _percent(change.effect.median, places)
+        effect = change_text(change.effect.median, places)
         if low is not None and high is not None:
-            interval = f"{_percent(low, places)} to {_percent(high, places)}"
+            interval = tr("{low} to {high}", low=change_text(low, places), high=change_text(high, places))
     return ChangeRow(change.setting, change.before, change.after, effect, interval)
 
 
@@ -193,19 +200,19 @@ def _parts(quantity: Quantity | None, unit: str) -> tuple[str, str]:
 def _quantities(baseline: Measurement, tuned: Measurement) -> tuple[QuantityRow, ...]:
     rows = [
         _row(
-            "Prefill", "How fast the prompt is read.", baseline.prefill_tokens_per_s,
+            "Prefill", tr("How fast the prompt is read."), baseline.prefill_tokens_per_s,
             tuned.prefill_tokens_per_s, "tok/s", more_is_better=True,
         ),
         _row(
-            "Decode", "How fast the answer is written.", baseline.decode_tokens_per_s,
+            "Decode", tr("How fast the answer is written."), baseline.decode_tokens_per_s,
             tuned.decode_tokens_per_s, "tok/s", more_is_better=True,
         ),
-        _row("TTFT", "Time to the first token.", baseline.ttft_ms, tuned.ttft_ms, "ms"),
-        _row("ITL", "Time between two tokens, median.", baseline.itl_ms, tuned.itl_ms, "ms"),
-        _row("Whole answer", "TTFT and all tokens.", baseline.response_ms, tuned.response_ms, "ms"),
+        _row("TTFT", tr("Time to the first token."), baseline.ttft_ms, tuned.ttft_ms, "ms"),
+        _row("ITL", tr("Time between two tokens, median."), baseline.itl_ms, tuned.itl_ms, "ms"),
+        _row(tr("Whole answer"), tr("TTFT and all tokens."), baseline.response_ms, tuned.response_ms, "ms"),
         _memory_row(baseline.peak_memory_bytes, tuned.peak_memory_bytes),
     ]  # fmt: skip
-    return tuple(row for row in rows if row.before[0] != DASH or row.name == "Peak memory")
+    return tuple(row for row in rows if row.before[0] != DASH or row.name == tr("Peak memory"))
 
 
 def _row(
@@ -226,7 +233,7 @@ def _change_text(before: Quantity, after: Quantity) -> str:
         (q.high - q.low) / (2 * q.median) for q in (before, after) if q.low is not None and q.high is not None
     ]
     places = min(1, decimals_for(100 * math.hypot(*sides))) if len(sides) == 2 else 0
-    return _percent(after.median / before.median, places)
+    return change_text(after.median / before.median, places)
 
 
 def _overlap(one: Quantity, other: Quantity) -> bool:
@@ -240,10 +247,10 @@ def _memory_row(before: Quantity | None, after: Quantity | None) -> QuantityRow:
     peaks = [max(q.samples) if q else None for q in (before, after)]
     change, better = "", None
     if before is not None and after is not None and before != after and peaks[0] and peaks[1]:
-        change = percent_text(peaks[1] / peaks[0]).replace("-", MINUS)
+        change = change_text(peaks[1] / peaks[0], 1)
         better = peaks[1] < peaks[0] if abs(peaks[1] / peaks[0] - 1) > 0.01 else None
     return QuantityRow(
-        "Peak memory", "The most main memory that was used.",
+        tr("Peak memory"), tr("The most main memory that was used."),
         (bytes_text(peaks[0]), ""), (bytes_text(peaks[1]), ""), change, better,
     )  # fmt: skip
 
@@ -252,4 +259,4 @@ def spoken_number(value: float | None) -> str:
     """A live read-out: three significant figures, since it changes ten times a second; a dash for None."""
     if value is None:
         return DASH
-    return f"{value:.0f}" if value >= 100 else number(value, spread=value / 20)
+    return fixed(value, 0) if value >= 100 else number(value, spread=value / 20)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
+from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.tables import facts, grid
@@ -47,6 +48,8 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     else:
         parts.append(facts(quantity_rows(result.baseline)))
     parts.append(Text(REPEAT_NOTE, style="dim"))
+    if proven := guarantee_text(result.guarantee):
+        parts.append(Text(proven))
     noise = noise_sentence(result.tuned)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))
@@ -83,5 +86,7 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         parts.append(_comparison(profile.baseline, profile.tuned))
     else:
         parts.append(facts(quantity_rows(profile.tuned)))
+    if proven := guarantee_text(profile.guarantee):
+        parts.append(Text(proven))
     parts.append(Text(REPEAT_NOTE, style="dim"))
     return parts

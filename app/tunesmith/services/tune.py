@@ -25,6 +25,7 @@ from tunesmith.services.context import Surroundings, identify_model, live_worker
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
 from tunesmith.tuning.confirm import Confirmer, broken_constraints
 from tunesmith.tuning.meter import TrialFailure
@@ -212,11 +213,12 @@ class _Tune:
         changes = result.changes
         if result.settings == baseline:
             before = confirmer.baseline_alone(baseline)
-            after, speedup = before, _SAME
+            after, speedup, found_speedup = before, _SAME, None
             outcome, sentence = self._nothing_gained(run_id, before, result)
         else:
             confirmed = confirmer.compare(baseline, result.settings)
             before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
+            found_speedup = speedup
             if confirmed.verdict == "too_noisy":
                 raise _too_noisy(run_id, confirmed.why)
             if confirmed.verdict == "better":
@@ -238,7 +240,11 @@ class _Tune:
                     )
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
-            tuned=after, speedup=speedup, changes=changes, trials=meter.taken, seconds=meter.spent_seconds,
+            tuned=after, speedup=speedup, changes=changes,
+            guarantee=guarantee(
+                self._request, result, kept=after.settings == result.settings, speedup=found_speedup
+            ),
+            trials=meter.taken, seconds=meter.spent_seconds,
             sentence=sentence, model=model,
             surroundings=found,
         )  # fmt: skip
@@ -306,6 +312,7 @@ class _Tune:
             baseline=result.baseline,
             tuned=result.tuned,
             changes=result.changes,
+            guarantee=result.guarantee,
         )
 
 

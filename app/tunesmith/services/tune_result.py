@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.digits import fixed, percent
+from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.profile import Change, Outcome, TunedProfile
+from tunesmith.domain.profile import Change, Guarantee, Outcome, TunedProfile
 from tunesmith.domain.request import TuneRequest
-from tunesmith.domain.workload import ObjectiveName
 from tunesmith.errors import InfeasibleError
 from tunesmith.services.context import Surroundings
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.domain.model import ModelIdentity
+
+_TELLING = 10.0
+"""A bound on a ratio beyond this tells nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class TuneResult:
     tuned: Measurement
     speedup: Quantity
     changes: tuple[Change, ...]
+    guarantee: Guarantee
     trials: int
     seconds: float
     sentence: str
@@ -59,21 +63,3 @@ def improvement_sentence(speedup: Quantity, request: TuneRequest) -> str:
         sentence=sentence, share=percent(speedup.confidence), low=fixed(speedup.low, 2),
         high=fixed(speedup.high, 2),
     )  # fmt: skip
-
-
-def faster_sentence(objective: ObjectiveName, ratio: str) -> str:
-    """How much faster than the defaults, in words that fit what was to be made best."""
-    match objective:
-        case "response":
-            return tr("Answers come {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
-        case "decode":
-            return tr("Tokens come {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
-        case "prefill":
-            return tr("Prompts are read {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
-        case "throughput":
-            return tr("Requests are served {ratio} times as fast as with llama.cpp's defaults", ratio=ratio)
-        case "memory":
-            return tr(
-                "It needs less memory; answers come {ratio} times as fast as with llama.cpp's defaults",
-                ratio=ratio,
-            )

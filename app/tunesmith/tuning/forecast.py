@@ -20,8 +20,8 @@ FEWEST_STARTS = 4
 """So many pairs of fresh processes show what differs from one start to the next."""
 LEAST_ROUNDS = 3
 """No race is decided before."""
-TYPICAL_ROUNDS = 6
-"""After so many rounds a race is decided or given up, typically."""
+TYPICAL_ROUNDS = 12
+"""After so many rounds a race is decided or settled, typically."""
 
 
 class Forecast:

@@ -16,7 +16,11 @@ class SearchResult:
     settings: Settings
     changes: tuple[Change, ...] = ()
     budget_spent: bool = False
-    """The budget ran out before all questions were answered."""
+    """The budget ran out before all that matters was told; known when the search is over."""
+    skipped: bool = False
+    """There was no time to ask a question at all."""
+    cut_short: bool = False
+    """The time ran out while a candidate might yet have been proven better."""
     candidates: int = 0
     """How many candidates were measured besides what held."""
     blind: tuple[str, ...] = ()

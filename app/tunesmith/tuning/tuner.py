@@ -100,7 +100,7 @@ class Tuner:
         for number in range(request.budget.passes):
             before = result.settings
             self._pass(number, result, pace)
-            if result.budget_spent or result.settings == before:
+            if self._out_of_time or result.skipped or result.settings == before:
                 break
         parts = self.scorer.measured_parts
         course = Course(
@@ -110,6 +110,8 @@ class Tuner:
             result, course, request=request, heats=self._heats, forecast=self.forecast,
             alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
         )  # fmt: skip
+        settled = result.considered.bound <= math.log1p(request.margin)
+        result.budget_spent = result.skipped or (result.cut_short and not settled)
         return result
 
     def _pass(self, number: int, result: SearchResult, pace: Pace) -> None:
@@ -123,7 +125,7 @@ class Tuner:
             if question is None or not question.options:
                 continue
             if not self.forecast.affords(len(question.options) + 1, self._paced(question, pace)):
-                result.budget_spent = True
+                result.skipped = True
                 continue
             stage = f"{question.stage}-{number + 1}" if number else question.stage
             try:
@@ -162,7 +164,7 @@ class Tuner:
         self._learn_memory(stage, race, question)
         self._heats.run(race, course, question.title, ahead)
         cut_short = race.in_doubt and self._out_of_time
-        result.budget_spent |= cut_short
+        result.cut_short |= cut_short
         winner = race.winner()
         self._note(result, race, question)
         whole = self.scorer.parts <= course.parts
