@@ -158,14 +158,15 @@ def _add_facts(
 def _add_profiles(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
-    profiles = _add(commands, "profiles", "list, show, rename, delete and import tuned profiles", [])
+    profiles = _add(commands, "profiles", "list, show, explain, rename, delete and import tuned profiles", [])
     actions = profiles.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
     _add(actions, "list", "list the stored profiles", [everywhere])
     show = _add(actions, "show", "show a profile with its evidence", [everywhere])
+    explain = _add(actions, "explain", "say why each candidate won or lost", [everywhere])
     rename = _add(actions, "rename", "give a profile another name", [everywhere])
     delete = _add(actions, "delete", "delete a profile", [everywhere])
     undelete = _add(actions, "undelete", "bring a deleted profile back", [everywhere])
-    for action in (show, rename, delete, undelete):
+    for action in (show, explain, rename, delete, undelete):
         action.add_argument("id", metavar="ID", help="id, the beginning of one, or the name")
     rename.add_argument("name", metavar="NAME")
     taken = _add(actions, "import", "keep a profile from a JSON file", [everywhere])

@@ -35,6 +35,8 @@ def run(options: argparse.Namespace, output: Output) -> int:
                     output.document(ProfileDocument(profile=profile))
                 else:
                     output.show(*profile_report(profile))
+            case "explain":
+                _explain(store.profile(options.id), store, output)
             case "rename":
                 _changed(store.rename_profile(options.id, options.name), "Renamed to {name}.", output)
             case "undelete":
@@ -56,6 +58,18 @@ def run(options: argparse.Namespace, output: Output) -> int:
                 words = "Deleted {id}, {name}. Undo: tunesmith profiles undelete {id}"
                 _changed(profile, words, output, deleted=True)
     return 0
+
+
+def _explain(profile: TunedProfile, store: Store, output: Output) -> None:
+    from tunesmith.presentation.explain import explain
+    from tunesmith.presentation.explain_text import explain_report
+    from tunesmith.services.past_runs import events_of
+
+    document = explain(profile, events_of(profile, store))
+    if output.json_mode:
+        output.document(document)
+    else:
+        output.show(*explain_report(document))
 
 
 def _changed(profile: TunedProfile, words: str, output: Output, *, deleted: bool = False) -> None:
