@@ -114,7 +114,10 @@ class World(ABC):
     def choose(
         self, chosen: Mapping[str, tuple[object, ...]], base: Settings | None = None
     ) -> Settings | None:
-        """Settings with values chosen by dimension; None if the grid lacks them."""
+        """Settings with values chosen by dimension; None if the grid lacks them.
+
+        More threads than the CPUs that they are bound to are cut down to as many.
+        """
         changes = {
             name: value
             for dimension in self.dimensions
@@ -122,6 +125,10 @@ class World(ABC):
             for name, value in zip(dimension.names, chosen[dimension.name], strict=True)
         }
         made = (base or self.baseline).model_copy(update=changes)
+        if made.cpu_affinity is not None:
+            most = len(made.cpu_affinity)
+            cut = {name: min(getattr(made, name), most) for name in ("threads", "threads_batch")}
+            made = made.model_copy(update=cut)
         return made if made in self._grid else None
 
     # ------------------------------------------------------------- the truth
