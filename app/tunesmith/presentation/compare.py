@@ -11,6 +11,7 @@ from typing import Final, Literal
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
+from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
 from tunesmith.presentation.profiles import (
     OBJECTIVE_WORDS,
@@ -18,6 +19,7 @@ from tunesmith.presentation.profiles import (
     speed_text,
     workload_words,
 )
+from tunesmith.presentation.setting_help import setting_help
 from tunesmith.tuning.setting_text import format_setting
 from tunesmith.wording import decimal_mark, tr
 
@@ -184,7 +186,7 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
         line(of_what, tr("Quantization"), lambda p: p.model.header.quantization),
         line(of_what, tr("Workload"), lambda p: workload_words(p.workload)),
         line(of_what, tr("Objective"), lambda p: OBJECTIVE_WORDS[p.objective.name]),
-        line(of_what, tr("Machine class"), lambda p: p.machine.label),
+        line(of_what, tr("Machine class"), lambda p: class_text(p.machine.label)),
         line(of_what, tr("Build"), lambda p: p.build.label),
         line(of_what, tr("Made"), lambda p: moment_text(p.created_utc)),
         line(
@@ -212,8 +214,15 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
             tr("Peak memory"), _peak, tr("The highest memory use of the process that ran the model.")
         ),
     ]  # fmt: skip
-    lines += [line(tr("Settings"), spec.name, setting(spec.name), spec.explanation) for spec in SETTING_SPECS]
+    lines += [
+        line(tr("Settings"), spec.name, setting(spec.name), _explanation(spec.name)) for spec in SETTING_SPECS
+    ]
     return lines
+
+
+def _explanation(name: str) -> str:
+    found = setting_help(name)
+    return found.sentence if found else ""
 
 
 def _peak(measured: Measurement) -> str:

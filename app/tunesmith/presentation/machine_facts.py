@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,18 @@ DEVICE_COLUMNS = (
 STATUS_WORDS = {"ok": tr("ok"), "warning": tr("warning"), "failed": tr("failed")}
 
 
+_CORES = re.compile(r"(\d+) cores?")
+
+
+def class_text(label: str) -> str:
+    """A machine class as it is shown, from its label, which is stored and the same in every language."""
+    parts = [
+        trn("{count} core", "{count} cores", int(match[1])) if (match := _CORES.fullmatch(part)) else part
+        for part in label.split(" · ")
+    ]
+    return " · ".join(parts)
+
+
 def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[str, str]]:
     """What the probes found."""
     cpu, memory, build = machine.cpu, machine.memory, machine.build
@@ -36,7 +49,7 @@ def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[st
         limit = bytes_text(memory.limit_bytes)
         main = tr("{total}, {free} free, limited to {limit}", total=total, free=free, limit=limit)
     return [
-        (tr("Class"), f"{machine_class.label} · {machine_class.fingerprint}"),
+        (tr("Class"), f"{class_text(machine_class.label)} · {machine_class.fingerprint}"),
         (tr("Processor"), cpu.model),
         (tr("Cores"), cores),
         (tr("Usable"), usable),

@@ -12,6 +12,7 @@ from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change, Outcome, TunedProfile
 from tunesmith.domain.workload import ObjectiveName, Workload
+from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.numbers import DASH, bytes_text, number, percent, percent_text, quantity_text
 from tunesmith.wording import tr, trn
 
@@ -72,7 +73,7 @@ def _line(row: ProfileRow) -> ProfileLine:
     words = row.workload if workload is None else workload_words(workload)
     objective = OBJECTIVE_WORDS[row.objective]
     cells = (
-        row.name, speed, row.model_name, row.quantization, objective, words, row.machine_label,
+        row.name, speed, row.model_name, row.quantization, objective, words, class_text(row.machine_label),
         day_text(row.created_utc),
     )  # fmt: skip
     tokens = (-1,) if workload is None else (workload.prompt, workload.generate, workload.depth)
@@ -81,7 +82,7 @@ def _line(row: ProfileRow) -> ProfileLine:
         (row.speedup_median,),
         *((cell.casefold(),) for cell in cells[2:5]),
         tokens,
-        (row.machine_label.casefold(),),
+        (cells[6].casefold(),),
         (row.created_utc, row.id),
     )
     tip = tr("Speed against llama.cpp's defaults on the same machine, measured in turn with them.")
@@ -112,7 +113,7 @@ def choices(rows: Sequence[ProfileRow]) -> tuple[list[tuple[str, str]], list[tup
     Those whose words are the same are told apart by the beginning of their key.
     """
     models = {row.model_sha256: f"{row.model_name} · {row.quantization}" for row in rows}
-    machines = {row.machine_fingerprint: row.machine_label for row in rows}
+    machines = {row.machine_fingerprint: class_text(row.machine_label) for row in rows}
     return _told_apart(models), _told_apart(machines)
 
 
