@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Protocol
 
 from tunesmith.domain.events import Part, Progress, StageStarted, TrialFailed, TrialMeasured
@@ -16,13 +16,14 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.settings import Settings
-from tunesmith.domain.surface import AxisValue, Costs, PartCell, Surface, part_settings
+from tunesmith.domain.surface import AxisValue, PartCell, Surface, part_settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerError
 from tunesmith.services.context import Surroundings, read_model, survey_machine
 from tunesmith.services.metering import SampleSource
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.survey_costs import Overheads
 from tunesmith.tuning.changes import differing
 from tunesmith.tuning.grid import Axes, Cell, grid_cells, shuffled, survey_axes, survey_pace, workload_parts
 from tunesmith.tuning.pace import Pace, pilot_workload
@@ -126,27 +127,6 @@ def _rig(request: SurveyRequest, found: Surroundings, stream: Stream, controls: 
 
 
 @dataclass(slots=True)
-class _Overheads:
-    """What samples took beside what was timed, seconds, by what was new to the worker."""
-
-    process: list[float] = field(default_factory=list)
-    """Until a fresh process took the request up."""
-    load: list[float] = field(default_factory=list)
-    """Of the first sample in a fresh process, from then on."""
-    context: list[float] = field(default_factory=list)
-    """Of the first sample in a fresh context."""
-    warm: list[float] = field(default_factory=list)
-
-    def costs(self) -> Costs:
-        """Medians; of contexts the mean, since few of them have their depth still to fill."""
-        sample = median(self.warm or [0.0])
-        contexts = self.context or self.load or [0.0]
-        context = max(0.0, fmean(contexts) - sample) if self.context else 0.0
-        load = max(0.0, median(self.load or [0.0]) - context - sample)
-        return Costs(load=load, process=median(self.process or [0.0]), context=context, sample=sample)
-
-
-@dataclass(slots=True)
 class _Record:
     """What is known of a cell so far."""
 
@@ -168,7 +148,7 @@ class _Survey:
         self._stream = stream
         self._controls = controls
         self._baseline = baseline_settings(found.machine, request.workload)
-        self._overheads = _Overheads()
+        self._overheads = Overheads()
         self._records: dict[tuple[Part, str], _Record] = {}
         self._begun = 0.0
         self._taken = 0
@@ -225,7 +205,7 @@ class _Survey:
             for place in range(WARM_SAMPLES):
                 sample, _ = self._timed(settings, self._workload(pace, part), "pilot")
                 if place:
-                    self._overheads.warm.append(_overhead(sample))
+                    self._overheads.note_warm(sample)
 
     def _workload(self, pace: Pace, part: Part) -> Workload:
         return pace.workload(self._request.workload, frozenset({part}))
@@ -266,7 +246,7 @@ class _Survey:
                 continue
             record.samples.append(sample)
             if not attempt:
-                self._note_cost(sample, waited, fresh)
+                self._overheads.note(sample, waited, fresh=fresh)
             self._stream.emit(
                 TrialMeasured(
                     stage=STAGE, candidate=name, digest=settings.digest, round=number + 1, sample=sample
@@ -280,14 +260,6 @@ class _Survey:
         if settings == part_settings(self._baseline, part, parallel=self._request.workload.parallel):
             raise error
         record.failure = f"{error.name}: {error.what}"
-
-    def _note_cost(self, sample: Sample, waited: float, fresh: tuple[bool, bool]) -> None:
-        fresh_process, fresh_context = fresh
-        if fresh_process:
-            self._overheads.process.append(waited)
-            self._overheads.load.append(_overhead(sample))
-        elif fresh_context:
-            self._overheads.context.append(_overhead(sample))
 
     def _tell(self, number: int, total: int) -> None:
         share = self._taken / total
@@ -328,11 +300,6 @@ def cell_text(settings: Settings, baseline: Settings) -> str:
     """What differs from the baseline, such as ``threads 1, flash_attn off``; ``defaults`` if nothing does."""
     changes = (f"{name} {format_setting(getattr(settings, name))}" for name in differing(baseline, settings))
     return ", ".join(changes) or "defaults"
-
-
-def _overhead(sample: Sample) -> float:
-    """What a sample took beside what was timed, seconds."""
-    return max(0.0, (sample.cost_ns - (sample.prefill_ns or 0) - sum(sample.step_ns)) / 1e9)
 
 
 def _conditions(cells: tuple[PartCell, ...]) -> str:
