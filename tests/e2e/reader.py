@@ -93,7 +93,7 @@ class ScreenReader:
         Raises:
             AssertionError: it is not; the message lists what is.
         """
-        found = until(lambda: self.find(name, role=role), seconds)
+        found: Node | None = until(lambda: self.find(name, role=role), seconds)
         assert found is not None, f"{name!r} is not shown, but {self.names()}"
         return found
 

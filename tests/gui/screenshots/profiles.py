@@ -1,0 +1,91 @@
+"""Own the scenes of the profiles and compare pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.gui.sample_profiles import filled
+from tests.gui.screenshots.scene import Bring, Ready, at_once, scene, settle
+from tunesmith.gui.pages.compare import ComparePage
+from tunesmith.gui.pages.profiles import ProfilesPage
+from tunesmith.gui.window import MainWindow
+
+
+def with_profiles(home: Path) -> None:
+    """A store of six profiles."""
+    filled(home / "store.sqlite3")
+
+
+def _page(window: MainWindow) -> ProfilesPage:
+    window.show_page("profiles")
+    settle()
+    page = window.page("profiles")
+    assert isinstance(page, ProfilesPage)
+    return page
+
+
+@scene("profiles", furnish=with_profiles, kept=True)
+def _profiles(window: MainWindow) -> Ready:
+    page = _page(window)
+    return lambda: page.details.profile is not None
+
+
+@scene("profiles-empty")
+def _empty(window: MainWindow) -> Ready:
+    page = _page(window)
+    return lambda: page.states.currentWidget() is page.empty
+
+
+@scene("profiles-several", furnish=with_profiles)
+def _several(window: MainWindow) -> Ready:
+    _page(window).table.choose(lambda line: line.id in {"p-0001", "p-0004", "p-0006"})
+    return at_once
+
+
+@scene("profiles-deleted", furnish=with_profiles)
+def _deleted(window: MainWindow) -> Ready:
+    page = _page(window)
+    page.acts.delete.trigger()
+    return page.undo_bar.isVisible
+
+
+@scene("profiles-best", furnish=with_profiles)
+def _best(window: MainWindow) -> Ready:
+    _page(window).table.choose(lambda line: line.id == "p-0003")
+    return at_once
+
+
+@scene("profiles-none-found", furnish=with_profiles)
+def _none_found(window: MainWindow) -> Ready:
+    _page(window).search.setText("mistral")
+    return at_once
+
+
+@scene("profiles-failed", furnish=with_profiles)
+def _failed(window: MainWindow) -> Ready:
+    page = _page(window)
+    page.deeds.import_files([__file__])
+    return page.message.isVisible
+
+
+def _compared(count: int, *, all_lines: bool = False) -> Bring:
+    """Some profiles side by side."""
+
+    def bring(window: MainWindow) -> Ready:
+        window.show_page("compare")
+        settle()
+        page = window.page("compare")
+        assert isinstance(page, ComparePage)
+        page.choose(["p-0001", "p-0004", "p-0006", "p-0002"][:count])
+        page.only_differences.setChecked(not all_lines)
+        settle()
+        return at_once
+
+    return bring
+
+
+scene("compare", furnish=with_profiles, kept=True)(_compared(3))
+scene("compare-two", furnish=with_profiles)(_compared(2))
+scene("compare-four", furnish=with_profiles)(_compared(4))
+scene("compare-all", furnish=with_profiles)(_compared(3, all_lines=True))
+scene("compare-empty")(_compared(2))
