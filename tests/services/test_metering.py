@@ -20,8 +20,9 @@ from tunesmith.services.session import Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.confirm import Confirmation, Confirmer
 from tunesmith.tuning.meter import Job, TrialFailure
+from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.space import baseline_settings
-from tunesmith.tuning.tuner import SearchResult, Tuner
+from tunesmith.tuning.tuner import Tuner
 
 BASELINE = baseline_settings(TWO_CORE_VM, CHAT)
 AMPLE = Budget(name="custom", seconds=900, max_rounds=24, passes=1)

@@ -13,7 +13,7 @@ from tests.services.simulated_source import SimulatedSource
 from tests.support.gguf_writer import tiny_llama
 from tests.tuning.machines import LAPTOP, TWO_CORE_VM
 from tests.tuning.simulation import CHAT, SimulatedMachine, Speeds, Truth, flat, request
-from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted, TrialMeasured
+from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted, StageStarted, TrialMeasured
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
@@ -56,9 +56,12 @@ class Bench:
         constraints: Constraints | None = None,
         budget: Budget = BUDGETS["standard"],
         rules: SearchRules | None = None,
+        warm_start: bool = False,
     ) -> TuneRequest:
         wanted = request(constraints=constraints, budget=budget, rules=rules)
-        return wanted.model_copy(update={"model_path": str(self.model), "preset": "chat"})
+        return wanted.model_copy(
+            update={"model_path": str(self.model), "preset": "chat", "warm_start": warm_start}
+        )
 
     def start(
         self, source: SimulatedSource, wanted: TuneRequest | None = None, *, resume: str | None = None
@@ -181,7 +184,8 @@ def test_constraints_that_nothing_keeps_end_in_exit_code_4_with_what_was_measure
 
 
 def test_a_gain_that_breaks_a_constraint_is_passed_over(bench: Bench) -> None:
-    result, _ = bench.tune(source(gain), bench.request(constraints=Constraints(max_memory_bytes=210 * MIB)))
+    limited = bench.request(constraints=Constraints(max_memory_bytes=210 * MIB))
+    result, _ = bench.tune(source(gain, noise=0.01), limited)
     assert result.outcome == "defaults_are_best"
 
 
@@ -439,3 +443,32 @@ def test_the_machine_is_surveyed_by_a_real_worker(bench: Bench, monkeypatch: pyt
     assert result.surroundings.machine.build is not None
     assert result.profile is not None
     assert result.profile.build == result.surroundings.machine.build
+
+
+# ------------------------------------------------------------- what was known before
+
+
+def test_a_second_tune_tries_the_firsts_profile_first(bench: Bench) -> None:
+    first, _ = bench.tune(source(gain))
+    assert first.profile is not None
+    second, events = bench.tune(source(gain, seed=2), bench.request(warm_start=True))
+    begun = next(event for event in events if isinstance(event, StageStarted))
+    assert begun.stage == "known"
+    assert begun.candidates[1] == f"profile {first.profile.name}"
+    assert second.tuned.settings.flash_attn == "off"
+    assert bench.store.run(second.run_id).request.known[0].settings == first.profile.settings  # type: ignore[union-attr]
+
+
+def test_a_tune_from_scratch_asks_the_store_nothing(bench: Bench) -> None:
+    bench.tune(source(gain))
+    _, events = bench.tune(source(gain, seed=2), bench.request(warm_start=False))
+    assert all(event.stage != "known" for event in events if isinstance(event, StageStarted))
+
+
+def test_the_profile_says_what_is_proven_of_all_candidates(bench: Bench) -> None:
+    result, _ = bench.tune(source(gain, noise=0.01))
+    assert result.profile is not None
+    assert result.profile.guarantee == result.guarantee
+    assert result.guarantee.candidates > 4
+    assert result.guarantee.bound is not None
+    assert result.guarantee.holds == (result.guarantee.bound <= 0.02)

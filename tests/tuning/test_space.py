@@ -70,6 +70,17 @@ def test_a_two_core_machine_is_asked_about_one_thread_and_not_about_affinity() -
     assert labels(asked, "threads") == ["1 thread"]
 
 
+def test_where_there_are_many_cores_their_number_is_asked_first() -> None:
+    assert list(ask(HYBRID))[:2] == ["affinity", "threads"]
+    assert list(ask(SERVER)).index("flash_attn") > list(ask(SERVER)).index("threads_batch")
+
+
+def test_sequences_in_parallel_are_decoded_with_the_threads_of_prompts() -> None:
+    asked = ask(TWO_CORE_VM, workload=Workload(prompt=64, generate=32, parallel=4))
+    assert "threads" not in asked
+    assert asked["threads_batch"].parts == {"prefill", "decode"}
+
+
 def test_a_hybrid_is_asked_about_its_fast_cores() -> None:
     asked = ask(HYBRID)
     assert baseline_settings(HYBRID, CHAT).threads == 8

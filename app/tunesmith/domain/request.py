@@ -22,6 +22,13 @@ class SearchRules(Value):
     """Cache types the user accepts; nothing less precise is ever tried."""
 
 
+class KnownSettings(Value):
+    """Settings that won before, under a name for people."""
+
+    label: str
+    settings: Settings
+
+
 class TuneRequest(Value):
     """Everything that decides how a tune goes, but for the machine's answers."""
 
@@ -36,6 +43,10 @@ class TuneRequest(Value):
     confidence: float = Field(default=0.95, gt=0, lt=1)
     margin: float = Field(default=0.02, gt=0, lt=1)
     """Differences below this are a tie; 0.02 is 2%."""
+    warm_start: bool = True
+    """Whether what the store knows of this machine class may be tried first."""
+    known: tuple[KnownSettings, ...] = ()
+    """What it knew when the run began, so that a resumed run walks the same way."""
 
 
 class MeasureRequest(Value):

@@ -208,7 +208,7 @@ class _Survey:
                     self._overheads.note_warm(sample)
 
     def _workload(self, pace: Pace, part: Part) -> Workload:
-        return pace.workload(self._request.workload, frozenset({part}))
+        return pace.workload(self._request.workload, frozenset({part}), batches=True)
 
     def _round(self, number: int, loads: list[list[list[Cell]]], pace: Pace, *, total: int) -> None:
         for contexts in loads:
@@ -287,7 +287,9 @@ class _Survey:
             machine=self._machine.model_copy(update={"hostname": "recorded"}),
             conditions=conditions,
             workload=request.workload,
-            measured=pace.workload(request.workload, frozenset(workload_parts(request.workload))),
+            measured=pace.workload(
+                request.workload, frozenset(workload_parts(request.workload)), batches=True
+            ),
             baseline=self._baseline,
             axes=axes,
             cells=recorded,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tunesmith import __version__
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.profile import Outcome, TunedProfile
+from tunesmith.domain.profile import Outcome
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
@@ -26,7 +23,9 @@ from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_guarantee import guarantee
+from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
+from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmer, broken_constraints
 from tunesmith.tuning.meter import TrialFailure
 from tunesmith.tuning.result import SearchResult
@@ -130,6 +129,9 @@ class _Tune:
         self._store.save_machine(found.machine, found.machine_class)
         self._store.save_model(model)
         if resume is None:
+            if self._request.warm_start:
+                known = known_settings(self._store, self._request, model, found.machine_class)
+                self._request = self._request.model_copy(update={"known": known})
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
@@ -274,7 +276,7 @@ class _Tune:
     # ------------------------------------------------------------- the end
 
     def _finish(self, run_id: str, result: TuneResult) -> TuneResult:
-        profile = None if result.outcome == "infeasible" else self._profile(run_id, result)
+        profile = None if result.outcome == "infeasible" else new_profile(run_id, result)
         if profile is not None:
             self._store.save_profile(profile)
         finished = RunFinished(
@@ -287,32 +289,6 @@ class _Tune:
         return TuneResult(
             **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
             profile=profile,
-        )
-
-    def _profile(self, run_id: str, result: TuneResult) -> TunedProfile:
-        request, found, header = self._request, result.surroundings, result.model.header
-        build = found.machine.build
-        assert build is not None  # noqa: S101 (survey_machine fills it in)
-        model_name = header.name or Path(request.model_path).stem
-        return TunedProfile(
-            id=secrets.token_hex(4),
-            name=f"{model_name} {header.quantization} · {request.preset or request.workload.label}",
-            created_utc=datetime.now(tz=UTC).isoformat(timespec="seconds"),
-            tunesmith_version=__version__,
-            run_id=run_id,
-            outcome=result.outcome,
-            model=result.model,
-            machine=found.machine_class,
-            build=build,
-            workload=request.workload,
-            objective=request.objective,
-            constraints=request.constraints,
-            settings=result.tuned.settings,
-            speedup=result.speedup,
-            baseline=result.baseline,
-            tuned=result.tuned,
-            changes=result.changes,
-            guarantee=result.guarantee,
         )
 
 

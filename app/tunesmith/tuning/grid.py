@@ -205,4 +205,6 @@ def survey_pace(
         prompt = min(whole.prompt, max(MIN_PROMPT, affordable))
     if whole.generate and step:
         generate = min(whole.generate, max(MIN_STEPS, math.ceil(part_seconds * 1e9 / step)))
-    return Pace(prompt=prompt, generate=generate, depth=pace.depth)
+    return Pace(
+        prompt=prompt, generate=generate, depth=pace.depth, batch_prompt=max(prompt, pace.batch_prompt)
+    )

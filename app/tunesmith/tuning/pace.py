@@ -15,6 +15,10 @@ MOST_PART_SECONDS = 2.0
 """Beyond this another round tells more than a longer sample."""
 MIN_STEPS = 8
 MIN_PROMPT = 32
+BATCH_SHARE = 3
+"""Comparing batch sizes may, in the fewest rounds, take at most this fraction of the time: 1 / 3."""
+BATCH_SAMPLES = 3 * 9
+"""Seven sizes and the anchor twice, three times."""
 DEPTH_SHARE = 12
 """Prefilling the depth once may take at most this fraction of the time there is: 1 / 12."""
 
@@ -26,11 +30,20 @@ class Pace:
     prompt: int
     generate: int
     depth: int
+    batch_prompt: int
+    """Prompt tokens where batch sizes are compared: those larger than a prompt are all alike."""
 
-    def workload(self, whole: Workload, parts: frozenset[Part]) -> Workload:
-        """The part of the workload that a question needs, in this size."""
+    def workload(self, whole: Workload, parts: frozenset[Part], *, batches: bool = False) -> Workload:
+        """The part of the workload that a question needs, in this size.
+
+        Args:
+            whole: the workload asked for.
+            parts: the parts to measure.
+            batches: whether the question is about batch sizes.
+        """
+        prompt = self.batch_prompt if batches else self.prompt
         return Workload(
-            prompt=self.prompt if "prefill" in parts else 0,
+            prompt=prompt if "prefill" in parts else 0,
             generate=self.generate if "decode" in parts else 0,
             depth=self.depth,
             parallel=whole.parallel,
@@ -61,10 +74,13 @@ def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int)
     """
     part_seconds = min(MOST_PART_SECONDS, max(TARGET_PART_SECONDS, seconds / max(1, samples) / 2))
     prompt, generate = min(whole.prompt, MIN_PROMPT), min(whole.generate, MIN_STEPS)
+    batch_prompt = whole.prompt
     per_token = pilot.prefill_ns_per_token
     if whole.prompt and per_token:
         affordable = math.ceil(part_seconds * 1e9 / (per_token * whole.parallel))
         prompt = min(whole.prompt, max(MIN_PROMPT, affordable))
+        most = seconds / BATCH_SHARE / BATCH_SAMPLES * 1e9 / (per_token * whole.parallel)
+        batch_prompt = max(prompt, min(whole.prompt, int(most)))
     step = pilot.step_ns_mean
     if whole.generate and step:
         generate = min(whole.generate, max(MIN_STEPS, math.ceil(part_seconds * 1e9 / step)))
@@ -72,4 +88,4 @@ def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int)
     reference = per_token or (step or 0.0) / max(1, whole.parallel)
     if depth and reference:
         depth = min(depth, max(MIN_PROMPT, int(seconds / DEPTH_SHARE / (reference / 1e9))))
-    return Pace(prompt=prompt, generate=generate, depth=depth)
+    return Pace(prompt=prompt, generate=generate, depth=depth, batch_prompt=batch_prompt)

@@ -34,6 +34,8 @@ from tunesmith.wording import tr
 BOTH: frozenset[Part] = frozenset({"prefill", "decode"})
 _PREFILL: frozenset[Part] = frozenset({"prefill"})
 _DECODE: frozenset[Part] = frozenset({"decode"})
+FEW_CORES = 4
+"""Up to so many cores hardly any number of threads but all of them can win: that is asked later."""
 VARIED = (
     "threads", "threads_batch", "n_ubatch", "n_batch", "flash_attn", "type_k", "type_v", "cpu_affinity",
     "n_gpu_layers", "use_extra_bufts", "load_mode",
@@ -138,8 +140,8 @@ def _all_questions(
     affinity, caches = affinity_options(machine, settings), cache_type_options(rules.cache_types, settings)
     found: list[tuple[str, str, tuple[str, ...], frozenset[Part], Iterable[Option]]] = [
         ("gpu_layers", tr("GPU offload"), ("n_gpu_layers",), BOTH, gpu),
-        ("flash_attn", tr("Flash attention"), ("flash_attn",), BOTH, flash_attention_options(settings)),
         ("affinity", tr("CPU affinity"), ("cpu_affinity",), BOTH, affinity),
+        ("flash_attn", tr("Flash attention"), ("flash_attn",), BOTH, flash_attention_options(settings)),
         ("ubatch", tr("Physical batch size"), ("n_ubatch", "n_batch"), _PREFILL, ubatch),
         ("repack", tr("Weight repacking"), ("use_extra_bufts",), BOTH, repack_options(settings)),
         ("cache_types", tr("Cache types"), ("type_k", "type_v"), BOTH, caches),
@@ -152,12 +154,17 @@ def _all_questions(
         )
         for stage, title, varies, parts, options in found
     ]  # fmt: skip
-    return [
-        *others[:2],
-        *threads("threads", tr("Threads to decode"), _DECODE),
-        *threads("threads_batch", tr("Threads to prefill"), _PREFILL),
-        *others[2:],
-    ]
+    if workload.parallel > 1:  # llama.cpp computes a step of several tokens as it computes a prompt
+        counts = threads("threads_batch", tr("Threads"), BOTH)
+    else:
+        counts = [
+            *threads("threads", tr("Threads to decode"), _DECODE),
+            *threads("threads_batch", tr("Threads to prefill"), _PREFILL),
+        ]
+    first, flash, rest = others[:2], others[2:3], others[3:]
+    if machine.cpu.usable_cores <= FEW_CORES:
+        return [*first, *flash, *counts, *rest]
+    return [*first, *counts, *flash, *rest]
 
 
 def questions(

@@ -17,6 +17,8 @@ from tunesmith.tuning import assurance
 from tunesmith.tuning.changes import given_changes
 from tunesmith.tuning.forecast import TYPICAL_ROUNDS, Forecast
 from tunesmith.tuning.heats import Heats
+from tunesmith.tuning.known import STAGE as KNOWN
+from tunesmith.tuning.known import known_question
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
@@ -115,12 +117,14 @@ class Tuner:
         return result
 
     def _pass(self, number: int, result: SearchResult, pace: Pace) -> None:
-        measured = pace.workload(self._request.workload, self.scorer.measured_parts)
+        measured = pace.workload(self._request.workload, self.scorer.measured_parts, batches=True)
         plan = self._questions(result.settings, measured)
+        if number == 0 and (known := self._known(result.settings)) is not None:
+            plan.insert(0, known)
         alpha = self._alpha * (1 - ASSURANCE_SHARE) / self._request.budget.passes / max(1, len(plan))
         for place, planned in enumerate(plan):
             # asked anew each time: an earlier answer may have changed what is left to ask
-            now = self._questions(result.settings, measured)
+            now = [planned] if planned.stage == KNOWN else self._questions(result.settings, measured)
             question = next((found for found in now if found.stage == planned.stage), None)
             if question is None or not question.options:
                 continue
@@ -134,6 +138,10 @@ class Tuner:
                 if not result.earlier:
                     raise
                 result.go_back()
+
+    def _known(self, start: Settings) -> Question | None:
+        request = self._request
+        return known_question(request.known, start, request.rules, self.scorer.measured_parts)
 
     def _questions(self, settings: Settings, workload: Workload) -> list[Question]:
         request = self._request
@@ -193,7 +201,8 @@ class Tuner:
         return parts if self.scorer.objective.name == "memory" else parts & question.parts
 
     def _paced(self, question: Question, pace: Pace) -> Workload:
-        return pace.workload(self._request.workload, self._parts(question))
+        batches = "n_ubatch" in question.varies
+        return pace.workload(self._request.workload, self._parts(question), batches=batches)
 
     def _course(self, stage: str, question: Question, result: SearchResult, pace: Pace) -> Course:
         memory = self._memory if question.moves_memory else {}
