@@ -7,16 +7,16 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import re
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -26,7 +26,6 @@ PRESETS = ROOT / "profiles" / "presets"
 FOLDER = ROOT / "resources" / "translations"
 TEMPLATE = FOLDER / "tunesmith.pot"
 HEADER = "# Texts of Tunesmith. Apache-2.0.\n#"
-KEYWORDS = {"tr": None, "trc": ((1, "c"), 2), "trn": (1, 2)}
 NO_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 """Stands for every date, so that what did not change is the same file."""
 _CHATTER = re.compile(
@@ -51,15 +50,31 @@ def po_path(language: str) -> Path:
 def collected() -> Catalog:
     """Every text of the source, and of the presets that ship."""
     catalog = Catalog(project="Tunesmith", header_comment=HEADER, fuzzy=False, creation_date=NO_DAY)
-    found = extract_from_dir(SOURCES, keywords=KEYWORDS, comment_tags=("Translators:",))
-    for name, _line, message, comments, context in sorted(found, key=lambda one: (one[0], one[1])):
-        place = (SOURCES / name).relative_to(ROOT).as_posix()
-        catalog.add(message, None, [(place, 0)], auto_comments=comments, context=context)
+    for path in sorted(SOURCES.rglob("*.py")):
+        place = path.relative_to(ROOT).as_posix()
+        for message, context in _texts(ast.parse(path.read_text("utf-8"))):
+            catalog.add(message, None, [(place, 0)], context=context)
     for path in sorted(PRESETS.glob("*.toml")):
         values = tomllib.loads(path.read_text("utf-8"))
         for key in ("title", "description"):
             catalog.add(values[key], None, [(path.relative_to(ROOT).as_posix(), 0)])
     return catalog
+
+
+def _texts(tree: ast.AST) -> Iterator[tuple[str | tuple[str, str], str | None]]:
+    """The texts of a module with their contexts, in their order; also those inside f-strings."""
+    calls = (
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    )
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        texts = [text.value for text in call.args if isinstance(text, ast.Constant)]
+        match getattr(call.func, "id", ""), texts:
+            case "tr", [str(text)]:
+                yield text, None
+            case "trc", [str(context), str(text)]:
+                yield text, context
+            case "trn", [str(one), str(many), *_count]:
+                yield (one, many), None
 
 
 def translations(language: str) -> Catalog:

@@ -70,7 +70,8 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_all_preferences_are_read(tmp_path: Path) -> None:
-    write(tmp_path, 'store = "/s"\ntheme = "dark"\nlanguage = "de"\nunits = "decimal"\nupdate_notice = true\n')
+    lines = ('store = "/s"', 'theme = "dark"', 'language = "de"', 'units = "decimal"', "update_notice = true")
+    write(tmp_path, "\n".join(lines))
     assert load_preferences(tmp_path) == Preferences("/s", "dark", "de", "decimal", update_notice=True)
 
 

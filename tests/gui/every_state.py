@@ -15,6 +15,7 @@ import pyqtgraph as pg  # type: ignore[import-untyped]
 from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractListModel,
+    QEvent,
     QModelIndex,
     QObject,
     Qt,
@@ -132,7 +133,9 @@ def visit(size: tuple[int, int], look: Look) -> Iterator[tuple[str, str]]:
             yield from ((scene.name, said) for said in look(window))
             window.close()
             QThreadPool.globalInstance().waitForDone(10_000)
+            window.context.theme.deleteLater()
             window.deleteLater()
+            QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
             settle(0.05)
 
 

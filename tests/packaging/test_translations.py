@@ -37,6 +37,7 @@ def test_all_texts_are_collected() -> None:
     kept = translations.TEMPLATE.read_text("utf-8")
     assert kept == translations.po_text(TEMPLATE), "run packaging/translations.py collect"
     assert "Profiles" in TEMPLATE
+    assert "Opens the settings guide." in TEMPLATE, "a text inside an f-string"
     assert "Long document" in TEMPLATE, "presets that ship are told too"
 
 

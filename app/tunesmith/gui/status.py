@@ -71,6 +71,7 @@ class StatusWatch(QObject):
         return self._reader.read()
 
     def _show(self, vitals: Vitals) -> None:
+        from tunesmith.presentation.machine_facts import class_text
         from tunesmith.presentation.vitals_text import memory_text, quiet_text
 
         self._looking = False
@@ -78,7 +79,7 @@ class StatusWatch(QObject):
         if self.looks == 2:  # the first look cannot tell the load, so the second comes soon
             self._timer.setInterval(EVERY_MS)
         window = self._window
-        _set(window.machine_label, vitals.machine)
+        _set(window.machine_label, class_text(vitals.machine))
         _set(window.memory_label, memory_text(vitals.available_bytes))
         if vitals.foreign_cores is not None:
             _set(window.quiet_label, quiet_text(vitals.foreign_cores))

@@ -21,7 +21,7 @@ from tunesmith.presentation.library_cells import (
 from tunesmith.presentation.numbers import bytes_text, count_text, fixed, grouped_text, rough_bytes_text
 from tunesmith.services.fit import CONTEXT_TOKENS, Fit, fit, needed_bytes
 from tunesmith.services.library import Kind, LibraryEntry, Tuned
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr, trc, trn
 
 Column = Literal[
     "name", "parameters", "quantization", "size", "fits", "tuned", "architecture", "context", "bits"
@@ -54,7 +54,7 @@ COLUMNS: tuple[ColumnText, ...] = (
             tokens=CONTEXT_TOKENS,
         ),
     ),
-    ColumnText("tuned", tr("Tuned"), tr("What the newest profile of this file came to")),
+    ColumnText("tuned", trc("column", "Tuned"), tr("What the newest profile of this file came to")),
     ColumnText("architecture", tr("Architecture"), tr("The kind of network, as llama.cpp names it")),
     ColumnText("context", tr("Context"), tr("Tokens the model was trained to look back on"), numeric=True),
     ColumnText("bits", tr("Bits/weight"), tr("Bits a weight takes on average, as stored"), numeric=True),
