@@ -450,7 +450,7 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     real_page.run.finished.connect(outcomes.append)
     real_page.run.failed.connect(outcomes.append)
     real_page.tune_button.click()
-    qtbot.waitUntil(lambda: bool(outcomes), timeout=180_000)
+    qtbot.waitUntil(lambda: bool(outcomes), timeout=270_000)
     (outcome,) = outcomes
     if isinstance(outcome, NoisyMachineError):
         assert message(real_page) == str(outcome)

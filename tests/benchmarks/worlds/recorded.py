@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tests.benchmarks.worlds.base import World, wanted
 from tunesmith.domain.events import Part
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import Surface, part_settings
+from tunesmith.services.surface_files import read_surface
 from tunesmith.tuning.replay import ReplayMeter
 
 FOLDER = Path(__file__).parent.parent / "surfaces"
@@ -50,16 +50,6 @@ class RecordedWorld(World):
         del settings
         costs = self.surface.costs
         return costs.process + costs.load, costs.context
-
-
-def read_surface(path: Path) -> Surface:
-    """A surface from its compressed file.
-
-    Raises:
-        OSError: it cannot be read.
-        pydantic.ValidationError: it is no surface.
-    """
-    return Surface.model_validate_json(gzip.decompress(path.read_bytes()), strict=False)
 
 
 def recorded_worlds(folder: Path = FOLDER) -> tuple[RecordedWorld, ...]:
