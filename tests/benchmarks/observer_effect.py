@@ -1,155 +1,148 @@
-"""Own what watching costs: the same samples taken headless and under the window, in turn.
+"""Own what watching costs: the same decoding with the window drawing beside it, and with the window stopped.
 
-``python -m tests.benchmarks.observer_effect MODEL [ROUNDS]``: in each round a process without Qt and one with
-the window (offscreen unless a display is named) measure the defaults in fresh workers; the order changes from
-round to round. Tells the ratio of the rounds' median decode speeds with its spread, and the window's CPU.
+``python -m tests.benchmarks.observer_effect MODEL [PAIRS]``: one worker decodes under llama.cpp's defaults.
+Beside it lives the window (offscreen unless a display is named), which draws a recorded run as it would a
+live one. For one sample of each pair, in random order, the window's process is stopped by a signal: that is
+headless. A pair's ratio is free of what makes the machine slower for longer. Linux and macOS.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
+import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median, stdev
+from statistics import stdev
 from typing import Any
 
-from tunesmith.domain.request import SearchRules, TuneRequest
-from tunesmith.domain.statistics import quantity
-from tunesmith.domain.workload import Budget, Constraints, Objective, Workload
-from tunesmith.services.tune import start_tune
-from tunesmith.store import Store
+import psutil
 
-WORKLOAD = Workload(prompt=128, generate=128, depth=256)
-BUDGET = Budget(name="custom", seconds=60, max_rounds=3, passes=1)
+from tests.gui.record_run import recorded
+from tunesmith.domain.events import RunFinished, TokensTimed
+from tunesmith.domain.statistics import percentile, quantity
+from tunesmith.domain.workload import Workload
+from tunesmith.machine.probe import probe_machine
+from tunesmith.services.rig import Rig
+from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.tuning.space import baseline_settings
+from tunesmith.worker.protocol import NoisePolicy
 
-
-def wanted(model: str) -> TuneRequest:
-    """Nothing may be changed: only the defaults are measured, each sample in a fresh worker."""
-    return TuneRequest(
-        model_path=model,
-        workload=WORKLOAD,
-        objective=Objective(name="response"),
-        constraints=Constraints(),
-        budget=BUDGET,
-        rules=SearchRules(vary=()),
-        preset=None,
-        seed=1,
-        warm_start=False,
-    )
+WORKLOAD = Workload(prompt=0, generate=48, depth=256)
+SETTLE_SECONDS = 0.15
+"""After the window was stopped or woken."""
+_SLICE = 0.02
 
 
-def headless(model: str) -> dict[str, Any]:
-    """Measure without Qt."""
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "store.sqlite3") as store:
-        begun = time.monotonic()
-        session = start_tune(wanted(model), store)
-        for _ in session.events():
-            pass
-        result = session.result()
-        wall, cpu = time.monotonic() - begun, time.process_time()
-    assert "PySide6" not in sys.modules
-    decode = result.baseline.decode_tokens_per_s
-    assert decode is not None
-    return {"decode": decode.samples, "noisy": result.baseline.noisy_samples, "cpu": cpu / wall}
+def _feed(stream: Stream, controls: Controls) -> None:
+    """Play the recording at its own pace, in time that stands still while this process is stopped."""
+    events = [event for event in recorded() if not isinstance(event, RunFinished)]
+    first = next(event.mono_ns for event in events if isinstance(event, TokensTimed))
+    now = first
+    for event in events:
+        while event.mono_ns > now and not controls.cancelled:
+            time.sleep(_SLICE)
+            now += round(_SLICE * 1e9)
+        stream.emit(event)
+    while not controls.cancelled:
+        time.sleep(_SLICE)
 
 
-def windowed(model: str) -> dict[str, Any]:
-    """Measure while the window draws."""
+def window() -> None:
+    """Draw until killed; says when the first points are there."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from PySide6.QtCore import QSettings, QTimer
     from PySide6.QtWidgets import QApplication
 
-    from tunesmith.gui import tune_run
     from tunesmith.gui.context import AppContext
     from tunesmith.gui.pages.tune import TunePage
+    from tunesmith.gui.status import StatusWatch
     from tunesmith.gui.theme import ThemeManager
     from tunesmith.gui.window import MainWindow
+    from tunesmith.store import Store
 
     application = QApplication([])
-    told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         store = Store.open(Path(folder) / "store.sqlite3")
         context = AppContext(ThemeManager(application, "light"), open_store=lambda: store)
 
-        def start(_request: TuneRequest, opened: Any, *, resume: str | None = None) -> Any:
-            return tune_run.start_tune(wanted(model), opened, resume=resume)
+        def start(*_arguments: object, **_more: object) -> Any:
+            return Session(_feed)
 
         def make(context: AppContext) -> TunePage:
             return TunePage(context, start=start)
 
         settings = QSettings(str(Path(folder) / "window.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(context, {"tune": make}, settings)
-        window.show()
-        window.show_page("tune")
-        page = window.page("tune")
+        shown = MainWindow(context, {"tune": make}, settings)
+        shown.show()
+        shown.show_page("tune")
+        StatusWatch(shown)
+        page = shown.page("tune")
         assert isinstance(page, TunePage)
-        page.setup.set_model(model)
-        begun: dict[str, float] = {}
+        page.setup.set_model("/models/recorded.gguf")
+        told: list[bool] = []
 
-        def begin() -> None:
-            if not begun and len(page.run.live.prefill):
-                begun.update(at=time.monotonic(), cpu=time.process_time())
+        def tell() -> None:
+            if not told and len(page.run.live.prefill):
+                told.append(True)
+                print("ready", flush=True)
 
-        def end(result: Any) -> None:
-            told["cpu"] = (time.process_time() - begun["cpu"]) / (time.monotonic() - begun["at"])
-            if isinstance(result, Exception):
-                told["error"] = str(result)
-            else:
-                told["decode"] = result.baseline.decode_tokens_per_s.samples
-                told["noisy"] = result.baseline.noisy_samples
-            window.close()
-            application.quit()
-
-        page.run.moved.connect(begin)
-        page.run.finished.connect(end)
-        page.run.failed.connect(end)
+        page.run.moved.connect(tell)
         QTimer.singleShot(500, page.begin)
         application.exec()
-    return told
 
 
-def _child(kind: str, model: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.observer_effect", "--one", kind, model],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
-
-
-def main(model: str, rounds: int) -> None:
+def main(model: str, pairs: int) -> None:
     """Alternate and tell."""
-    ratios, shares = [], []
-    for number in range(rounds):
-        order = ("headless", "window") if number % 2 == 0 else ("window", "headless")
-        told = {kind: _child(kind, model) for kind in order}
-        speeds = {kind: median(found["decode"]) for kind, found in told.items()}
-        ratios.append(speeds["window"] / speeds["headless"])
-        shares.append(told["window"]["cpu"])
-        print(
-            f"round {number + 1}: headless {speeds['headless']:.2f} tok/s "
-            f"({len(told['headless']['decode'])} samples, {told['headless']['noisy']} noisy), "
-            f"window {speeds['window']:.2f} ({told['window']['noisy']} noisy), "
-            f"ratio {ratios[-1]:.4f}, window's CPU {100 * shares[-1]:.1f}%",
-            flush=True,
-        )
-    found = quantity(ratios, interval="mean")
-    print(
-        f"decode, window / headless: median {found.median:.4f}, mean in "
-        f"{found.low:.4f}–{found.high:.4f} (95%)"
+    machine = probe_machine()
+    settings = baseline_settings(machine, WORKLOAD)
+    order = random.Random(1)
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "tests.benchmarks.observer_effect", "--window"], stdout=subprocess.PIPE
     )
-    if len(ratios) > 1:
-        print(f"standard deviation of a round's ratio {100 * stdev(map(math.log, ratios)):.2f}%")
-    print(f"CPU of the window's process: median {100 * median(shares):.1f}%, most {100 * max(shares):.1f}%")
+    ratios: list[float] = []
+    speeds: dict[bool, list[float]] = {True: [], False: []}
+    drawing = cpu = 0.0
+    noisy = 0
+    try:
+        assert shown.stdout is not None
+        assert shown.stdout.readline().strip() == b"ready"
+        watched = psutil.Process(shown.pid)
+        with Rig(model, noise=NoisePolicy(max_retries=0)) as rig:
+            rig.sample(settings, WORKLOAD)
+            for _ in range(pairs):
+                pair: dict[bool, float] = {}
+                for draws in order.sample((True, False), 2):
+                    os.kill(shown.pid, signal.SIGCONT if draws else signal.SIGSTOP)
+                    time.sleep(SETTLE_SECONDS)
+                    before, begun = sum(watched.cpu_times()[:2]), time.monotonic()
+                    sample = rig.sample(settings, WORKLOAD)
+                    if draws:
+                        cpu += sum(watched.cpu_times()[:2]) - before
+                        drawing += time.monotonic() - begun
+                    noisy += sample.noisy
+                    pair[draws] = sample.decode_tokens_per_s or math.nan
+                    speeds[draws].append(pair[draws])
+                ratios.append(pair[True] / pair[False])
+    finally:
+        shown.kill()
+        shown.wait()
+    found = quantity(ratios, interval="mean")
+    print(f"{pairs} pairs, {noisy} of {2 * pairs} samples disturbed by others")
+    for draws, name in ((False, "headless"), (True, "window")):
+        low, middle, high = (percentile(speeds[draws], share) for share in (0.1, 0.5, 0.9))
+        print(f"{name}: decode median {middle:.2f} tok/s, 80% of samples in {low:.2f}–{high:.2f}")
+    print(f"window / headless: median {found.median:.4f}, mean in {found.low:.4f}–{found.high:.4f} (95%)")
+    print(f"standard deviation of a pair's ratio {100 * stdev(map(math.log, ratios)):.2f}%")
+    print(f"CPU of the window's process while it draws: {100 * cpu / drawing:.2f}% of one CPU")
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--one":
-        print(json.dumps({"headless": headless, "window": windowed}[sys.argv[2]](sys.argv[3])))
+    if sys.argv[1] == "--window":
+        window()
     else:
-        main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 6)
+        main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60)

@@ -193,7 +193,7 @@ def test_one_bad_file_does_not_hinder_the_next(qtbot: QtBot, page: ProfilesPage,
 def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
     shown = page.details.profile
     assert shown is not None
-    page.deeds.export(shown, str(tmp_path / "out.json"))
+    page.deeds.export.write(shown, str(tmp_path / "out.json"))
     qtbot.waitUntil((tmp_path / "out.json").exists)
     assert read_profile(tmp_path / "out.json") == shown
 

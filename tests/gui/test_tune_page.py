@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from tests.gui.simulated_run import FakeSession, Simulated, flat_truth, laptop_truth, simulated
@@ -189,6 +189,24 @@ def test_the_results_buttons_ask_the_other_pages(
         page.result_view.try_button.click()  # type: ignore[attr-defined]
     assert shown.args == ["a1b2c3d4"]
     assert tried.args == [MODEL, gain.result.profile]
+
+
+def test_a_result_is_exported_where_the_user_says(
+    page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot, context: AppContext, tmp_path: Path
+) -> None:
+    starter.sessions.append(FakeSession(gain.events, gain.result))
+    press(page, qtbot, "result")
+    page.result_view.export_button.click()  # type: ignore[attr-defined]
+    dialog = page.findChild(QFileDialog)
+    assert dialog is not None
+    target = tmp_path / "exported.json"
+    with qtbot.waitSignal(context.bus.message) as told:
+        dialog.fileSelected.emit(str(target))
+    assert str(target) in told.args[0]
+    profile = gain.result.profile
+    assert profile is not None
+    assert profile.id in target.read_text()
+    dialog.close()
 
 
 def test_no_gain_is_shown_where_a_gain_would_be(page: TunePage, starter: Starter, qtbot: QtBot) -> None:

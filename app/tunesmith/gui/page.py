@@ -138,6 +138,7 @@ class Page(QWidget):
         self._head = QHBoxLayout()
         self._head.setSpacing(GRID)
         self.heading = label(self.title, "title")
+        self.heading.setMinimumHeight(32)  # the same with and without buttons beside it
         self._head.addWidget(self.heading)
         self._head.addStretch()
         outer.addLayout(self._head)

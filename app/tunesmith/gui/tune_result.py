@@ -29,6 +29,7 @@ class TuneResultView(QScrollArea):
     show_profile = Signal()
     copy_command = Signal()
     try_it = Signal()
+    export = Signal()
     tune_again = Signal()
 
     def __init__(self) -> None:
@@ -55,6 +56,10 @@ class TuneResultView(QScrollArea):
                 tr("Copy a command that serves the model with these settings."), self.copy_command,
             ),
             (
+                "export_button", tr("Export…"), "",
+                tr("Write the saved profile to a JSON file."), self.export,
+            ),
+            (
                 "again_button", tr("Tune again"), "",
                 tr("Go back to the form; it keeps its values."), self.tune_again,
             ),
@@ -71,7 +76,7 @@ class TuneResultView(QScrollArea):
         self._buttons.setParent(None)
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, GRID * 2, GRID * 2)
+        column.setContentsMargins(0, 0, 0, GRID * 2)
         column.setSpacing(GRID * 2)
         column.addWidget(self._headline(view))
         self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)

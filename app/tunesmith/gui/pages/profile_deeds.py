@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.pages.profile_export import JSON_FILES, ProfileExport
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.undo_bar import UndoBar
 from tunesmith.wording import tr, trn
@@ -18,8 +19,6 @@ from tunesmith.wording import tr, trn
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.services.profile_files import Imported
-
-_JSON = tr("Profiles") + " (*.json)"
 
 
 class ProfileDeeds(QObject):
@@ -37,6 +36,7 @@ class ProfileDeeds(QObject):
         self._context = context
         self._asker = asker
         self._undo_bar = undo_bar
+        self.export = ProfileExport(page, context, asker)
 
     def rename(self, profile_id: str, name: str) -> None:
         """Give a profile another name."""
@@ -117,7 +117,7 @@ class ProfileDeeds(QObject):
         """Ask for JSON files to import."""
         dialog = QFileDialog(self._page, tr("Import profiles"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([_JSON, tr("All files") + " (*)"])
+        dialog.setNameFilters([JSON_FILES, tr("All files") + " (*)"])
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(self.import_files)
         dialog.open()
@@ -143,25 +143,3 @@ class ProfileDeeds(QObject):
         if not imported.known:
             self._context.bus.profile_saved.emit(profile.id)
         self.made.emit([profile.id])
-
-    def ask_where_to(self, profile: TunedProfile) -> None:
-        """Ask where a profile's JSON file shall lie, and write it."""
-        from tunesmith.services.profile_files import file_name
-
-        dialog = QFileDialog(self._page, tr("Export profile"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([_JSON])
-        dialog.setDefaultSuffix("json")
-        dialog.selectFile(file_name(profile))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.export(profile, path))
-        dialog.open()
-
-    def export(self, profile: TunedProfile, path: str) -> None:
-        """Write a profile's JSON file."""
-        from tunesmith.services.profile_files import write_profile
-
-        self._asker.ask(
-            lambda: write_profile(profile, Path(path)),
-            lambda _none: self._context.bus.message.emit(tr("Exported to {path}.", path=path)),
-        )

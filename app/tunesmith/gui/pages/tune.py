@@ -13,11 +13,13 @@ from tunesmith.errors import Interrupted, TunesmithError, UsageError
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
+from tunesmith.gui.pages.profile_export import ProfileExport
 from tunesmith.gui.replay import Replay
 from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
+from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.titles import retitle
 from tunesmith.presentation.live import MIB, LiveView
 from tunesmith.presentation.stopped import stopped_words
@@ -49,13 +51,13 @@ class TunePage(Page):
         self._running: TuneRunning | None = None
         self._result_view: TuneResultView | None = None
         self._add_actions()
-        self.heading.setMinimumHeight(32)  # the same with and without buttons beside it
         self.setup = TuneSetup(self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
         self.run = TuneRun(context, start=start)
         self.run.moved.connect(self._refresh)
         self.run.finished.connect(self._show_result)
         self.run.failed.connect(self._show_failure)
+        self._exporter = ProfileExport(self, context, Asker(self, self.message.show_error))
         self._stopped = StoppedRuns(context)
         self._stopped.found.connect(self._offer_stopped)
         self._replay = Replay(context)
@@ -117,6 +119,7 @@ class TunePage(Page):
             made.show_profile.connect(self._show_profile)
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
+            made.export.connect(self._export)
             made.tune_again.connect(self._new_tune)
             self.add_state(made)
         return self._result_view
@@ -288,6 +291,10 @@ class TunePage(Page):
             command = server_command(self._result.tuned.settings, self._result.request.model_path)
             QGuiApplication.clipboard().setText(command)
             self.context.bus.message.emit(tr("The llama-server command is on the clipboard."))
+
+    def _export(self) -> None:
+        if self._result is not None and self._result.profile is not None:
+            self._exporter.ask_where_to(self._result.profile)
 
     def _try_it(self) -> None:
         if self._result is not None:
