@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,8 @@ from tunesmith.domain.events import WorkerEvent
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import WorkerError, WorkerOutOfMemory
+from tunesmith.errors import ModelNotFound, ModelRefused, WorkerError, WorkerOutOfMemory
+from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import NoisePolicy
@@ -54,6 +56,7 @@ class Rig:
 
         Raises:
             WorkerError: it could not be taken; the worker is gone. Others are not, unless memory lacked.
+            ModelNotFound: the file is gone.
             ModelRefused: llama.cpp will not have the model or the settings; the worker lives on.
             Interrupted: the user stopped the run.
         """
@@ -67,16 +70,31 @@ class Rig:
                 check_tensors=not self._checked,
                 noise=self._noise,
             )
-        except WorkerOutOfMemory:
-            _LOG.info("memory ran out; from now on one worker lives at a time")
-            self._live = 1
-            self.close()
-            raise
-        except WorkerError:
-            self._drop(key)
+        except (WorkerError, ModelRefused) as error:
+            self._react(key, error)
             raise
         self._checked = True
         return sample
+
+    def _react(self, key: tuple[object, ...], error: WorkerError | ModelRefused) -> None:
+        """Let go of what an error has spoilt.
+
+        Raises:
+            ModelNotFound: the file is gone, which explains the error and all to come.
+        """
+        if isinstance(error, WorkerOutOfMemory):
+            _LOG.info("memory ran out; from now on one worker lives at a time")
+            self._live = 1
+            self.close()
+        elif isinstance(error, WorkerError):
+            self._drop(key)
+        if not Path(self._model_path).exists():
+            raise ModelNotFound(
+                tr("The model file {path} is no longer there.", path=self._model_path),
+                unharmed=tr("What was measured is kept."),
+                todo=tr("Put it back and tune again, or choose another model."),
+                details=error.what,
+            ) from error
 
     def _worker(self, key: tuple[object, ...]) -> WorkerHandle:
         if key in self._workers and self._workers[key].alive:
