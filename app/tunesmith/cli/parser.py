@@ -123,6 +123,9 @@ def _add_tune(
     search.add_argument("--fix", metavar="NAME=VALUE", action="append", default=[], help="hold a setting")
     search.add_argument("--cache-types", metavar="TYPES", help="cache types you accept; f16,q8_0")
     search.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
+    search.add_argument(
+        "--from-scratch", action="store_true", help="do not try the settings of earlier profiles first"
+    )
     search.add_argument("--resume", nargs="?", const="latest", metavar="RUN",
                         help="go on with an interrupted run, measuring nothing twice")  # fmt: skip
 

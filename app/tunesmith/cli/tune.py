@@ -103,6 +103,7 @@ def make_request(options: argparse.Namespace) -> TuneRequest:
         rules=_rules(options),
         preset=None if options.workload else preset.name,
         seed=options.seed,
+        warm_start=not options.from_scratch,
     )
 
 

@@ -1,0 +1,21 @@
+"""Claims about tunesmith.cli.tune: what the options ask for."""
+
+from __future__ import annotations
+
+from tunesmith.cli.parser import build_parser
+from tunesmith.cli.tune import make_request
+from tunesmith.domain.request import TuneRequest
+
+
+def asked(*options: str) -> TuneRequest:
+    return make_request(build_parser().parse_args(["tune", "model.gguf", *options]))
+
+
+def test_earlier_profiles_are_tried_first_unless_the_user_says_otherwise() -> None:
+    assert asked().warm_start
+    assert not asked("--from-scratch").warm_start
+
+
+def test_a_margin_of_2_percent_at_95_percent_is_asked_for() -> None:
+    request = asked("--budget", "quick")
+    assert (request.margin, request.confidence) == (0.02, 0.95)
