@@ -160,8 +160,12 @@ def _set_up_a_small_tune(user: User) -> None:
 
 def _save_as(user: User, path: Path) -> None:
     """Export what is chosen, by keys and the dialog that comes."""
-    user.screen.keys("ctrl+e")
-    user.screen.window("^Export profile$")
+    title = "^Export profile$"
+    for _ in range(6):  # nothing is exported before the chosen profile was read
+        user.screen.keys("ctrl+e")
+        if until(lambda: user.screen.do("search", "--onlyvisible", "--name", title), 5):
+            break
+    user.screen.window(title)
     user.screen.keys("ctrl+a")
     user.screen.type(str(path))
     user.screen.keys("Return")
