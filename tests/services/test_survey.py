@@ -76,8 +76,7 @@ def test_every_cell_has_a_sample_of_each_round(surveyor: Surveyor) -> None:
     assert len(surface.cells) == 8 + 8
     assert {len(cell.samples) for cell in surface.cells} == {3}
     assert result.samples == 48
-    assert len(list(surface.grid())) == 8
-    assert "threads" not in surface.axes
+    assert len(list(surface.grid())) == 16
     assert surface.baseline in set(surface.grid())
 
 
