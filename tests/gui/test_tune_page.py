@@ -472,7 +472,9 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     (outcome,) = outcomes
     if isinstance(outcome, NoisyMachineError):
         assert message(real_page) == str(outcome)
-        pytest.skip("this machine is too noisy to tune on right now")
+        assert real_page.state == "setup"
+        assert context.store.profiles() == []
+        return
     assert isinstance(outcome, TuneResult)
     assert outcome.profile is not None
     assert real_page.state == "result"

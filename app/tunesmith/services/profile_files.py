@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.finite import all_finite
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.errors import UsageError
 from tunesmith.services.files import write_whole
@@ -160,24 +160,9 @@ def _nonsense(profile: TunedProfile) -> str:
         datetime.fromisoformat(profile.created_utc)
     except ValueError:
         return tr("does not say when it was made")
-    if not _finite(profile.model_dump()):
+    if not all_finite(profile.model_dump()):
         return tr("holds a number that is none, or is out of all proportion")
     return ""
-
-
-def _finite(value: Any) -> bool:
-    """Whether every number is one that can be reckoned with."""
-    match value:
-        case bool() | str() | None:
-            return True
-        case float():
-            return math.isfinite(value)
-        case int():
-            return abs(value) < 2**63
-        case dict():
-            return all(_finite(item) for item in value.values())
-        case _:
-            return all(_finite(item) for item in value)
 
 
 def _bad(what: str, details: str = "") -> UsageError:

@@ -8,10 +8,10 @@ import os
 import zlib
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
+from tunesmith.domain.finite import all_finite
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import PartCell, Surface, part_settings
 from tunesmith.errors import StoreError, UsageError
@@ -173,24 +173,9 @@ def _measured(cell: PartCell) -> bool:
 
 
 def _wrong_numbers(surface: Surface) -> str:
-    if not _finite(surface.model_dump()):
+    if not all_finite(surface.model_dump()):
         return "holds a number that is none, or is out of all proportion"
     return ""
-
-
-def _finite(value: Any) -> bool:
-    """Whether every number is one that can be reckoned with."""
-    match value:
-        case bool() | str() | None:
-            return True
-        case float():
-            return math.isfinite(value)
-        case int():
-            return abs(value) < 2**63
-        case dict():
-            return all(_finite(item) for item in value.values())
-        case _:
-            return all(_finite(item) for item in value)
 
 
 def _bad(path: Path, why: str, details: str = "") -> UsageError:
