@@ -82,6 +82,14 @@ def test_a_search_and_two_filters_narrow_the_list(page: ProfilesPage) -> None:
     assert names(page) == ["Gemma 3 270M on the laptop"]
 
 
+def test_keys_act_on_a_profile_that_another_page_asks_for(qtbot: QtBot, page: ProfilesPage) -> None:
+    asked = page.context.store.profiles()[2].id
+    page.search.setFocus()
+    page.context.bus.show_profile.emit(asked)
+    qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == asked)
+    assert page.table.hasFocus()
+
+
 def test_a_search_that_finds_nothing_shows_no_profile(qtbot: QtBot, page: ProfilesPage) -> None:
     page.search.setText("mistral")
     assert page.details.profile is None

@@ -70,6 +70,7 @@ def take(application: QApplication, scene: Scene) -> Iterator[tuple[str, QImage]
 def _ada(home: Path) -> Iterator[Path]:
     """Somebody's folder and machine; what is not said here is asked of nobody."""
     places = {
+        "XDG_CACHE_HOME": home / ".cache", "XDG_DATA_HOME": home / ".local" / "share",
         "HOME": home, "USERPROFILE": home, "TUNESMITH_CONFIG_DIR": home / "config",
         "TUNESMITH_CACHE_DIR": home / "cache", "TUNESMITH_STORE": home / "store.sqlite3",
     }  # fmt: skip

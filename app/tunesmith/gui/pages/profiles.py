@@ -162,7 +162,8 @@ class ProfilesPage(Page):
             widget.setVisible(bool(rows))
         self.list.show_rows(rows, wanted)
         focus = QApplication.focusWidget()
-        if rows and self.isVisible() and (focus is None or not self.isAncestorOf(focus)):
+        elsewhere = focus is None or not self.isAncestorOf(focus)
+        if rows and self.isVisible() and (wanted or elsewhere):  # keys act on what was asked for
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _failed(self, error: TunesmithError) -> None:
