@@ -15,7 +15,7 @@ import pytest
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.simulated_run import FakeSession, Simulated, flat_truth, laptop_truth, simulated
@@ -215,6 +215,21 @@ def test_no_gain_is_shown_where_a_gain_would_be(page: TunePage, starter: Starter
     press(page, qtbot, "result")
     assert not run.result.changes
     assert page.result_view.big.text().isdigit()
+
+
+def test_a_result_is_never_wider_than_the_window(
+    page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
+) -> None:
+    starter.sessions.append(FakeSession(gain.events, gain.result))
+    press(page, qtbot, "result")
+    view = page.result_view
+    for width, rows in ((1048, 1), (716, 2), (1048, 1)):  # beside the rail, in the usual and smallest window
+        page.resize(width, 530)
+        qtbot.waitUntil(lambda rows=rows: len({one.y() for one in view.findChildren(QPushButton)}) == rows)  # type: ignore[misc]
+        assert view.horizontalScrollBar().maximum() == 0
+        body = view.widget()
+        assert body is not None
+        assert body.width() == view.viewport().width()
 
 
 def test_a_pause_holds_the_run_and_a_frozen_view_does_not(

@@ -18,9 +18,13 @@ from PySide6.QtWidgets import (
 from tunesmith.gui.guide import HelpButton
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import GRID, tabular
+from tunesmith.gui.widgets.button_rows import ButtonRows
 from tunesmith.presentation.setting_help import WORD_ANCHORS, setting_help
 from tunesmith.presentation.tune_result_view import ChangeRow, QuantityRow, ResultView
 from tunesmith.wording import tr
+
+_AROUND_BUTTONS = GRID * 8
+"""A card's own margins, and the scroll bar beside it, pixels."""
 
 
 class TuneResultView(QScrollArea):
@@ -40,11 +44,8 @@ class TuneResultView(QScrollArea):
         self._proof: QBoxLayout | None = None
         self._buttons = self._make_buttons()
 
-    def _make_buttons(self) -> QWidget:
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID)
+    def _make_buttons(self) -> ButtonRows:
+        holder = ButtonRows()
         for name, text, role, tip, signal in (
             (
                 "try_button", tr("Try it"), "primary",
@@ -67,8 +68,7 @@ class TuneResultView(QScrollArea):
             made = button(text, role, tip=tip)
             made.clicked.connect(lambda _checked=False, signal=signal: signal.emit())
             setattr(self, name, made)
-            row.addWidget(made)
-        row.addStretch()
+            holder.add(made)
         return holder
 
     def show_result(self, view: ResultView) -> None:
@@ -94,6 +94,7 @@ class TuneResultView(QScrollArea):
 
     def _turn(self) -> None:
         """Side by side where there is room."""
+        self._buttons.arrange(self.width() - _AROUND_BUTTONS)
         if self._proof is not None:
             self._proof.setDirection(QBoxLayout.Direction.LeftToRight)
             if self._proof.minimumSize().width() > self.width() - GRID * 2:
