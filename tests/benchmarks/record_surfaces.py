@@ -18,8 +18,10 @@ from pathlib import Path
 
 from tests.benchmarks.worlds.recorded import FOLDER, SUFFIX
 
-VARIED = "threads,threads_batch,flash_attn,n_ubatch,type_k,use_extra_bufts"
-"""What a tune asks about on a machine of few equal cores and no GPU."""
+VARIED = "threads,threads_batch,flash_attn,n_ubatch,type_k"
+"""What a tune asks about on a machine of few equal cores and no GPU, but for how weights are laid out."""
+ATTENTION = "flash_attn=auto,off"
+FEW_BATCHES = "n_ubatch=512,128"
 BUSY, IDLE = 0.1, 0.2
 """Seconds of each turn in which the competing process computes and rests."""
 
@@ -35,7 +37,9 @@ class Recording:
     affinity: str = ""
     burn: bool = False
     """Whether another process competes meanwhile, a third of a core in bursts."""
-    axes: tuple[str, ...] = ()
+    axes: tuple[str, ...] = (ATTENTION, FEW_BATCHES)
+    more: str = ""
+    """Settings varied besides."""
     rounds: int = 5
     pace: str = "0.2s"
 
@@ -60,6 +64,10 @@ class Recording:
 
 RECORDINGS = (
     Recording("smollm2-q4_1-chat", "SmolLM2-135M-Q4_1.gguf", "chat"),
+    Recording(
+        "smollm2-q4_1-chat-large", "SmolLM2-135M-Q4_1.gguf", "chat", axes=(ATTENTION,),
+        more=",use_extra_bufts", rounds=4,
+    ),
     Recording("smollm2-q8_0-chat", "SmolLM2-135M-Q8_0.gguf", "chat"),
     Recording("smollm2-q2_k-chat", "SmolLM2-135M-Q2_K.gguf", "chat"),
     Recording("gemma3-q4_k_m-chat", "gemma3-270m-Q4_K_M.gguf", "chat"),
@@ -67,7 +75,8 @@ RECORDINGS = (
     Recording("smollm2-q4_1-batch", "SmolLM2-135M-Q4_1.gguf", "batch"),
     Recording("gemma3-q4_k_m-batch", "gemma3-270m-Q4_K_M.gguf", "batch"),
     Recording(
-        "smollm2-q4_1-long", "SmolLM2-135M-Q4_1.gguf", "long-document", axes=("n_ubatch=512,128,2048",)
+        "smollm2-q4_1-long", "SmolLM2-135M-Q4_1.gguf", "long-document",
+        axes=(ATTENTION, "n_ubatch=512,2048"), rounds=3,
     ),
     Recording(
         "smollm2-q4_1-chat-one-cpu", "SmolLM2-135M-Q4_1.gguf", "chat", "bound to one CPU", affinity="0"

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left
 
 MOST_POINTS = 3000
-"""What a plot can draw ten times a second without being noticed."""
+"""What a plot can draw several times a second without being noticed."""
 
 
 class Series:
