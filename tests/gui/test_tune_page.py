@@ -431,6 +431,10 @@ def test_closing_stops_what_is_only_about_to_run(qtbot: QtBot, context: AppConte
     threading.Timer(0.1, go.set).start()
     page.closing()
     qtbot.waitUntil(lambda: session.controls.cancelled)
+    qtbot.wait(50)  # the start's answer arrives only now, at a window that is closed
+    assert not page.run.busy
+    assert not page.run._timer.isActive()
+    assert not page.run._yielding.on
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the batch policy")

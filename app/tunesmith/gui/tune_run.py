@@ -98,6 +98,9 @@ class TuneRun(QObject):
         self._tell_busy(on=True)
 
     def _started(self, session: Session[TuneResult]) -> None:
+        if self._starting is None:  # closed while this was on its way: nothing may begin again
+            session.cancel()
+            return
         self._starting = None
         self._session = session
         if self._unwanted:  # Stop was pressed when the session was there, but not known here yet
@@ -106,6 +109,8 @@ class TuneRun(QObject):
         self._timer.start()
 
     def _not_started(self, error: TunesmithError) -> None:
+        if self._starting is None:
+            return
         self._starting = None
         self._tell_busy(on=False)
         self.failed.emit(error)

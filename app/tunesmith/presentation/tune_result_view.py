@@ -256,7 +256,7 @@ def _memory_row(before: Quantity | None, after: Quantity | None) -> QuantityRow:
 
 
 def spoken_number(value: float | None) -> str:
-    """A live read-out: three significant figures, since it changes several times a second; a dash for None."""
+    """A live read-out: three significant figures, as it changes several times a second; a dash for None."""
     if value is None:
         return DASH
     return fixed(value, 0) if value >= 100 else number(value, spread=value / 20)
