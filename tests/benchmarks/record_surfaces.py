@@ -38,8 +38,6 @@ class Recording:
     burn: bool = False
     """Whether another process competes meanwhile, a third of a core in bursts."""
     axes: tuple[str, ...] = (ATTENTION, FEW_BATCHES)
-    more: str = ""
-    """Settings varied besides."""
     rounds: int = 5
     pace: str = "0.2s"
 
@@ -64,16 +62,9 @@ class Recording:
 
 RECORDINGS = (
     Recording("smollm2-q4_1-chat", "SmolLM2-135M-Q4_1.gguf", "chat"),
-    Recording(
-        "smollm2-q4_1-chat-large", "SmolLM2-135M-Q4_1.gguf", "chat", axes=(ATTENTION,),
-        more=",use_extra_bufts", rounds=4,
-    ),
-    Recording("smollm2-q8_0-chat", "SmolLM2-135M-Q8_0.gguf", "chat"),
-    Recording("smollm2-q2_k-chat", "SmolLM2-135M-Q2_K.gguf", "chat"),
+    Recording("smollm2-q8_0-chat", "SmolLM2-135M-Q8_0.gguf", "chat", rounds=4),
     Recording("gemma3-q4_k_m-chat", "gemma3-270m-Q4_K_M.gguf", "chat"),
-    Recording("gemma3-q8_0-chat", "gemma3-270m-Q8_0.gguf", "chat"),
-    Recording("smollm2-q4_1-batch", "SmolLM2-135M-Q4_1.gguf", "batch"),
-    Recording("gemma3-q4_k_m-batch", "gemma3-270m-Q4_K_M.gguf", "batch"),
+    Recording("smollm2-q4_1-batch", "SmolLM2-135M-Q4_1.gguf", "batch", rounds=3),
     Recording(
         "smollm2-q4_1-long", "SmolLM2-135M-Q4_1.gguf", "long-document",
         axes=(ATTENTION, "n_ubatch=512,2048"), rounds=3,
