@@ -15,6 +15,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
     NoisyMachineError,
+    StoreError,
     TunesmithError,
     UsageError,
 )
@@ -110,10 +111,14 @@ class _Tune:
         except Interrupted:
             self._close_run(run_id, "interrupted", tr("interrupted; what was measured is kept"))
             raise
+        except StoreError as error:  # nothing is wrong with the run: it can go on once the store can be used
+            self._close_run(run_id, "interrupted", str(error))
+            raise
         except BaseException as error:
             self._close_run(run_id, "failed", str(error))
             raise
         finally:
+            self._store.leave_run(run_id)
             close = getattr(source, "close", None)
             if close is not None:
                 close()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import TuneRequest
-from tunesmith.errors import Interrupted, TunesmithError, UsageError
+from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
@@ -241,6 +241,8 @@ class TunePage(Page):
                 stopped_words(self.run.live.samples, resumable=self._stopped_run is not None)
             )
         else:
+            if isinstance(error, StoreError) and self.state == "running":
+                self._stopped_run = self.run.live.run_id or None  # what it measured before is stored
             self.message.show_error(error)
         self._show("setup")
 
