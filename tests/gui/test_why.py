@@ -65,7 +65,7 @@ def test_a_profile_says_candidate_by_candidate_why_it_won_or_lost(qtbot: QtBot, 
     titles = [line.title for line in lines(panel) if isinstance(line, WhyQuestion)]
     assert titles[0] == "1. CPU affinity"
     rows = [line for line in lines(panel) if isinstance(line, WhyRow)]
-    assert {"Won", "Lost", "No better"} <= {row.result for row in rows}
+    assert {"won", "lost", "no better"} <= {row.result for row in rows}
     assert all(row.why for row in rows)
     assert panel.sentence.text().startswith("Answers come ")
     assert panel.proven.text().startswith("95% sure that none of the ")
@@ -84,7 +84,7 @@ def test_the_keys_open_it_read_it_copy_from_it_and_leave_it(qtbot: QtBot, page: 
     QTest.keyClick(table, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     copied = QGuiApplication.clipboard().text().splitlines()
     assert [line.split("\t")[0] for line in copied] == ["all CPUs", "one CPU a core"]
-    assert copied[0].endswith("\tWon\tAll CPUs stays: nothing better was proven in 11 rounds")
+    assert copied[0].endswith("\twon\tall CPUs kept: nothing better was proven in 11 rounds")
     QTest.keyClick(table, Qt.Key.Key_Escape)
     assert page.states.currentWidget() is page.full
     assert page.search.isVisible()
@@ -106,7 +106,7 @@ def test_every_line_is_read_aloud_as_a_sentence(qtbot: QtBot, page: ProfilesPage
     role = Qt.ItemDataRole.AccessibleTextRole
     said = [str(model.index(row, 0).data(role)) for row in range(model.rowCount())]
     assert said[0] == "1. CPU affinity · 33 samples"
-    assert said[1] == "all CPUs, reference, 11, Won, All CPUs stays: nothing better was proven in 11 rounds"
+    assert said[1] == "all CPUs, reference, 11 rounds, won, all CPUs kept: nothing better was proven in 11 rounds"
     assert panel.table.accessibleName() == "Candidates and reasons"
 
 

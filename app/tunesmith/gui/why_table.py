@@ -98,7 +98,7 @@ class WhyModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return row.effect if column == EFFECT else row.cells[column]
             case Qt.ItemDataRole.ToolTipRole:
-                return row.cells[column] if column != EFFECT or not row.rounds else f"{row.cells[EFFECT]}"
+                return row.sentence if column == EFFECT else row.cells[column]
             case Qt.ItemDataRole.AccessibleTextRole:
                 return row.sentence if column == CANDIDATE else row.cells[column]
             case Qt.ItemDataRole.ForegroundRole:

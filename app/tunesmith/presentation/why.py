@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 HEADINGS: Final = (tr("Candidate"), tr("Effect"), tr("Rounds"), tr("Result"), tr("Why"))
 _RESULTS: Final = {
-    "won": tr("Won"), "lost": tr("Lost"), "tied": tr("No better"), "infeasible": tr("Breaks a limit"),
-    "failed": tr("Failed"), "undecided": tr("Undecided"),
+    "won": tr("won"), "lost": tr("lost"), "tied": tr("no better"), "infeasible": tr("breaks a limit"),
+    "failed": tr("failed"), "undecided": tr("undecided"),
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ class WhyRow:
     effect: str
     interval: str
     """Where the effect lies, such as ``+10.5% to +52.6%``; empty if that is not known."""
-    rounds: str
+    rounds: int
+    """How often it was measured; 0 where that is not known."""
     result: str
     why: str
     won: bool
@@ -44,14 +45,15 @@ class WhyRow:
     def cells(self) -> tuple[str, ...]:
         """As many as HEADINGS."""
         effect = tr("{effect} ({interval})", effect=self.effect, interval=self.interval)
-        return (
-            self.candidate, effect if self.interval else self.effect, self.rounds, self.result, self.why,
-        )  # fmt: skip
+        rounds = str(self.rounds or "")
+        return (self.candidate, effect if self.interval else self.effect, rounds, self.result, self.why)
 
     @property
     def sentence(self) -> str:
         """The row as it is read aloud."""
-        return ", ".join(cell for cell in self.cells if cell and cell != DASH)
+        candidate, effect, _, result, why = self.cells
+        rounds = trn("{count} round", "{count} rounds", self.rounds) if self.rounds else ""
+        return ", ".join(cell for cell in (candidate, effect, rounds, result, why) if cell and cell != DASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def _question(number: int, question: ExplainedQuestion) -> WhyQuestion:
     reach = StageRows(question.stage, question.title, {row.label: row for row in drawn}).reach
     rows = tuple(
         _row(
-            row, reach, rounds=str(row.rounds or ""), result=_RESULTS[one.state], why=one.why,
+            row, reach, rounds=row.rounds, result=_RESULTS[one.state], why=one.why,
             won=one.state == "won",
         )
         for row, one in zip(drawn, question.candidates, strict=True)
@@ -113,10 +115,10 @@ def _drawn(one: ExplainedCandidate) -> CandidateRow:
     )  # fmt: skip
 
 
-def _row(drawn: CandidateRow, reach: float, *, rounds: str, result: str, why: str, won: bool) -> WhyRow:
+def _row(drawn: CandidateRow, reach: float, *, rounds: int, result: str, why: str, won: bool) -> WhyRow:
     return WhyRow(
         drawn=drawn, reach=reach, candidate=drawn.label, effect=drawn.change_text, interval=_interval(drawn),
-        rounds=rounds, result=result, why=f"{why[:1].upper()}{why[1:]}", won=won,
+        rounds=rounds, result=result, why=why, won=won,
     )  # fmt: skip
 
 
@@ -157,8 +159,8 @@ def _changes(changes: Sequence[ChangeFacts]) -> tuple[WhyQuestion, ...]:
     reach = StageRows("", "", {row.label: row for row in drawn}).reach
     rows = tuple(
         _row(
-            row, reach, rounds="", result=_RESULTS["won"], won=True,
-            why=tr("Chosen when it was raced") if row.rounds else tr("Not raced alone"),
+            row, reach, rounds=0, result=_RESULTS["won"], won=True,
+            why=tr("chosen when it was raced") if row.rounds else tr("not raced alone"),
         )
         for row in drawn
     )  # fmt: skip

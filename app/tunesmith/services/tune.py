@@ -33,7 +33,7 @@ from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.setting_text import parse_setting
 from tunesmith.tuning.space import baseline_settings, check_rules
 from tunesmith.tuning.tuner import Tuner
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
@@ -273,9 +273,10 @@ class _Tune:
             return "budget_spent", tr(
                 "The budget ran out before anything better than the defaults was proven"
             )
-        return "defaults_are_best", tr(
-            "llama.cpp's defaults are best here: none of {candidates} candidates was proven better",
-            candidates=result.candidates,
+        return "defaults_are_best", trn(
+            "llama.cpp's defaults are best here: the {count} candidate was not proven better",
+            "llama.cpp's defaults are best here: none of {count} candidates was proven better",
+            result.candidates,
         )
 
     # ------------------------------------------------------------- the end
