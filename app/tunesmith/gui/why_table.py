@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QFont, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
 
 from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
@@ -26,7 +32,9 @@ _TIPS = (
 )
 _NARROW = 760
 """Below this width, pixels, the rounds are told on hover only."""
-_HALF_GAP = 10
+_PAD_PX = 12
+_ABOVE_PX = 7
+_TALL_PX = 10_000
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -121,6 +129,27 @@ def _alignment(column: int) -> Qt.AlignmentFlag:
     return side | Qt.AlignmentFlag.AlignVCenter
 
 
+class _Wrapped(QStyledItemDelegate):
+    """Knows how high a text is that is wrapped in its column."""
+
+    def __init__(self, table: QTableView) -> None:
+        super().__init__(table)
+        self._table = table
+
+    def sizeHint(  # noqa: N802 (Qt's name)
+        self, option: QStyleOptionViewItem, index: _Index
+    ) -> QSize:
+        """As wide as its column, as high as its lines."""
+        del option
+        place = self._table.columnSpan(index.row(), index.column())
+        columns = range(index.column(), index.column() + place)
+        width = sum(self._table.columnWidth(column) for column in columns)
+        font = index.data(Qt.ItemDataRole.FontRole) or self._table.font()
+        words = QRect(0, 0, max(1, width - 2 * _PAD_PX), _TALL_PX)
+        lines = QFontMetrics(font).boundingRect(words, int(Qt.TextFlag.TextWordWrap), str(index.data() or ""))
+        return QSize(width, lines.height() + 2 * _ABOVE_PX)
+
+
 class WhyTable(QTableView):
     """The table itself; its rows are as high as their reasons need."""
 
@@ -128,8 +157,10 @@ class WhyTable(QTableView):
         super().__init__()
         self.setAccessibleName(tr("Candidates and reasons"))
         self.rows = WhyModel(colours)
+        self._counted = True
         self._delegate = IntervalDelegate(colours)
         self.setModel(self.rows)
+        self.setItemDelegate(_Wrapped(self))
         self.setItemDelegateForColumn(EFFECT, self._delegate)
         self.setShowGrid(False)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -152,6 +183,8 @@ class WhyTable(QTableView):
     def show_view(self, view: WhyView) -> None:
         """Show another explanation, from its beginning."""
         self.rows.show_view(view)
+        self._counted = any(row.rounds for question in view.questions for row in question.rows)
+        self.setColumnHidden(ROUNDS, self.viewport().width() < _NARROW or not self._counted)
         self.clearSpans()
         for place, line in enumerate(self.rows.lines):
             if isinstance(line, WhyQuestion):
@@ -179,7 +212,7 @@ class WhyTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         """Give the reasons what the rest leaves."""
         width = self.viewport().width()
-        self.setColumnHidden(ROUNDS, width < _NARROW)
+        self.setColumnHidden(ROUNDS, width < _NARROW or not self._counted)
         self.setColumnWidth(CANDIDATE, max(132, min(220, width // 5)))
         self.setColumnWidth(EFFECT, max(196, min(300, width // 4)))
         self.setColumnWidth(ROUNDS, 76)

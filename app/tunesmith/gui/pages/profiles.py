@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.columns import window_settings
@@ -73,7 +73,11 @@ class ProfilesPage(Page):
             tr("Import…"), tip=tr("Add profiles from JSON files; dropping them does the same")
         )
         self.compare_button = button(tr("Compare"), "primary")
-        self.pane_button = button("", "quiet", tip=tr("Show or hide the details"))
+        self.pane_button = QToolButton()
+        self.pane_button.setProperty("role", "icon")
+        self.pane_button.setIconSize(QSize(20, 20))
+        self.pane_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.pane_button.setToolTip(tr("Show or hide the details"))
         self.pane_button.setAccessibleName(tr("Details"))
         self.pane_button.setCheckable(True)
         self._tools = (self.search, self.import_button, self.compare_button, self.pane_button)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QComboBox, QLabel, QSizePolicy, QStyle, QStyleOptionComboBox, QStylePainter
 
 _LEAST_PX = 48
-_PAD_PX = 6
+_PAD_PX = 2
 
 
 class ElidedLabel(QLabel):
