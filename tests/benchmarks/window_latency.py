@@ -1,8 +1,8 @@
 """Own how late the window's event loop runs, and how much CPU it takes, during a real tune.
 
 ``python -m tests.benchmarks.window_latency MODEL [SECONDS]``: opens the window (offscreen unless a display is
-named), tunes, and samples the lateness of a 5 ms timer and the CPU time of this process, from the first point
-that is drawn to the tune's end and the drawing of it, however it ends: with a result, too noisy to tell, or as
+named), tunes, and samples the lateness of a 5 ms timer and the CPU time of this process, from the first point that
+is drawn to the tune's end and the drawing of it, however it ends: with a result, too noisy to tell, or as
 anything else. What is said then holds the number of samples, p99 and the worst, beside what is aimed for.
 """
 
@@ -57,15 +57,19 @@ def report(outcome: object, late_ms: list[float], *, wall: float, cpu: float, dr
         return [*lines, "0 samples: it ended before the first point was drawn"]
     p99, worst = percentile(late_ms, 0.99), max(late_ms)
     over = sum(late > P99_MS for late in late_ms)
-    return [
-        *lines,
+    lines.append(
         f"{len(late_ms)} samples in {wall:.0f} s, late by p50 {percentile(late_ms, 0.5):.1f} ms, "
-        f"p99 {p99:.1f} ms, worst {worst:.1f} ms; {over} over {P99_MS:.0f} ms",
+        f"p99 {p99:.1f} ms, worst {worst:.1f} ms; {over} over {P99_MS:.0f} ms"
+    )
+    lines.append(
         f"p99 under {P99_MS:.0f} ms: {'yes' if p99 < P99_MS else 'no'}; "
-        f"worst under {WORST_MS:.0f} ms: {'yes' if worst < WORST_MS else 'no'}",
+        f"worst under {WORST_MS:.0f} ms: {'yes' if worst < WORST_MS else 'no'}"
+    )
+    lines.append(
         f"CPU of the process {100 * cpu / wall:.1f}%, of its UI thread {100 * drawn / wall:.1f}% of one CPU, "
-        f"the {PERIOD_MS} ms timer in it; resident {psutil.Process().memory_info().rss >> 20} MiB",
-    ]
+        f"the {PERIOD_MS} ms timer in it; resident {psutil.Process().memory_info().rss >> 20} MiB"
+    )
+    return lines
 
 
 def main(model: str, seconds: float) -> None:

@@ -199,11 +199,9 @@ def test_a_result_says_why_and_back_leads_to_the_result(qtbot: QtBot, tmp_path: 
     path = tmp_path / "store.sqlite3"
     profile = with_run(path, run)
     names = type(run.result).__slots__
-    result = type(run.result)(
-        **{name: getattr(run.result, name) for name in names} | {"profile": profile}  # type: ignore[attr-defined]
-    )
+    result = type(run.result)(**{name: getattr(run.result, name) for name in names} | {"profile": profile})
     with shown_page(qtbot, TunePage, store_at(path)) as page:
-        page.run._start = lambda *_values, **_options: FakeSession(run.events, result)  # type: ignore[assignment, return-value]
+        page.run._start = lambda *_values, **_options: FakeSession(run.events, result)  # type: ignore[assignment]
         page.setup.set_model("/models/s.gguf")
         page.begin()
         qtbot.waitUntil(lambda: page.state == "result")

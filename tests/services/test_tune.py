@@ -334,7 +334,12 @@ def test_a_run_ended_by_a_locked_store_goes_on_when_the_store_can_be_used(
     expected, _ = bench.tune(source(gain, seed=9))
     now = source(gain, seed=9)
     other = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None, check_same_thread=False)
-    now.on_call = lambda count: other.execute("BEGIN IMMEDIATE") if count == 21 else None
+
+    def lock(count: int) -> None:
+        if count == 21:
+            other.execute("BEGIN IMMEDIATE")
+
+    now.on_call = lock
     with closing(other), Store.open(tmp_path / "store.sqlite3", timeout_s=0.1) as impatient:
         brief = Bench(bench.model, impatient)
         error, events = brief.failure(now)

@@ -49,7 +49,9 @@ class WhyModel(QAbstractTableModel):
     def show_view(self, view: WhyView) -> None:
         """Show another explanation."""
         self.beginResetModel()
-        self.lines = [line for question in view.questions for line in (question, *question.rows)]
+        self.lines = []
+        for question in view.questions:
+            self.lines += [question, *question.rows]
         self.endResetModel()
 
     def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)

@@ -75,5 +75,5 @@ class ElidedChoice(QComboBox):
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
-        option.currentText = self._shorten(option)  # type: ignore[misc]
+        option.currentText = self._shorten(option)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
