@@ -1,9 +1,9 @@
 """Own how late the window's event loop runs, and how much CPU it takes, during a real tune.
 
 ``python -m tests.benchmarks.window_latency MODEL [SECONDS]``: opens the window (offscreen unless a display is
-named), tunes, and samples the lateness of a 5 ms timer and the CPU time of this process, from the first
-point that is drawn to the tune's end and the drawing of it, however it ends: with a result, too noisy to tell,
-or as anything else. What is said then holds the number of samples, p99 and the worst, beside what is aimed for.
+named), tunes, and samples the lateness of a 5 ms timer and the CPU time of this process: from the first point
+that is drawn until the tune has ended and its end is drawn, whether with a result, too noisy to tell or in an
+error. What is said then holds the number of samples, p99 and the worst, beside what is aimed for.
 """
 
 from __future__ import annotations

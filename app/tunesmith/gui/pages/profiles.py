@@ -76,6 +76,7 @@ class ProfilesPage(Page):
         self.pane_button = QToolButton()
         self.pane_button.setProperty("role", "icon")
         self.pane_button.setIconSize(QSize(20, 20))
+        self.pane_button.setFixedSize(32, 32)  # as high as a button
         self.pane_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.pane_button.setToolTip(tr("Show or hide the details"))
         self.pane_button.setAccessibleName(tr("Details"))
