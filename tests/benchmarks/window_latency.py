@@ -114,7 +114,9 @@ def main(model: str, seconds: float) -> None:
 
         def end(outcome: object) -> None:
             timer.stop()
-            now = {"at": time.monotonic(), "cpu": time.process_time(), "threads": thread_cpu()}
+            now: dict[str, Any] = {
+                "at": time.monotonic(), "cpu": time.process_time(), "threads": thread_cpu()
+            }  # fmt: skip
             first = begun or now
             if begun:  # the end was drawn before this is called, and no tick could come meanwhile
                 late_ms.append(max(0.0, clock.nsecsElapsed() / 1e6 - PERIOD_MS))
