@@ -39,9 +39,9 @@ def _window(paths: list[str]) -> int:
         from tunesmith.gui.app import run as open_window
 
         return open_window(paths)
-    why, todo = found
-    sys.stderr.write(NO_WINDOW.format(why=why, todo=todo, model=paths[0] if paths else "MODEL.gguf"))
-    return 2
+    model = paths[0] if paths else "MODEL.gguf"
+    sys.stderr.write(NO_WINDOW.format(why=found.what, todo=found.todo, model=model))
+    return found.exit_code
 
 
 if __name__ == "__main__":

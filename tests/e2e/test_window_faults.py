@@ -178,3 +178,8 @@ def test_a_store_locked_midway_is_told_and_loses_nothing(
     assert window.isVisible()
     assert page.setup.model.text() == str(smollm2_path)
     assert page.tune_button.isEnabled()
+    page.resume_button.click()  # the lock is gone, and so the run can go on
+    live = page.run.live
+    qtbot.waitUntil(lambda: live.samples > had or bool(told(page)), timeout=_START_MS)
+    assert not told(page)
+    assert page.run.busy

@@ -297,6 +297,19 @@ def test_a_locked_store_is_told_and_nothing_runs(page: TunePage, starter: Starte
     assert message(page) == "Another program holds the store. Close it and try again."
 
 
+def test_a_store_locked_midway_offers_to_go_on(
+    page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
+) -> None:
+    locked = StoreLocked("Another program holds the store.", todo="Close it and try again.")
+    starter.sessions += [FakeSession(gain.events[:300], locked), FakeSession(gain.events, gain.result)]
+    press(page, qtbot, "setup")
+    assert message(page) == str(locked)
+    assert page.resume_button.isVisible()
+    page.resume_button.click()
+    qtbot.waitUntil(lambda: page.state == "result")
+    assert starter.asked[1] == (starter.asked[0][0], gain.result.run_id)
+
+
 def test_an_unexpected_end_is_told_with_its_details(
     page: TunePage, starter: Starter, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -54,7 +54,7 @@ def test_a_line_has_a_cell_and_a_key_for_every_column() -> None:
     (line,) = profile_lines([row()])
     assert len(line.cells) == len(line.keys) == len(COLUMNS)
     assert line.cells[NAME_COLUMN] == "Chat"
-    assert line.cells[SPEED_COLUMN] == "1.2x (1.1–1.3)"
+    assert line.cells[SPEED_COLUMN] == "1.2× (1.1–1.3)"
 
 
 def test_speed_is_ordered_as_a_number_not_as_text() -> None:
@@ -107,9 +107,9 @@ def test_a_workload_reads_in_words_and_back_from_its_label() -> None:
 @pytest.mark.parametrize(
     ("median", "low", "high", "text"),
     [
-        (1.8123, 1.7, 1.9, "1.8x (1.7–1.9)"),
-        (1.0834, 1.081, 1.085, "1.083x (1.081–1.085)"),
-        (1.21, None, None, "1.21x"),
+        (1.8123, 1.7, 1.9, "1.8× (1.7–1.9)"),
+        (1.0834, 1.081, 1.085, "1.083× (1.081–1.085)"),
+        (1.21, None, None, "1.21×"),
     ],
 )
 def test_a_speed_is_no_surer_than_its_interval(

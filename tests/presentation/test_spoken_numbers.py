@@ -46,7 +46,7 @@ def decimal() -> Iterator[None]:
 @pytest.mark.usefixtures("german")
 def test_every_helper_writes_the_decimal_mark_of_the_language() -> None:
     assert fixed(1.5, 2) == "1,50"
-    assert fixed(-1.5, 1, sign=True) == "-1,5"
+    assert fixed(-1.5, 1, sign=True) == "−1,5"
     assert figures(812.44, 4) == "812,4"
     assert number(61.34) == "61,3"
     assert number(0.5, spread=0.01) == "0,50"
@@ -98,3 +98,11 @@ def test_thousands_are_set_apart() -> None:
 def test_a_machine_class_reads_as_its_label_in_english() -> None:
     for label in ("Intel Xeon Processor · 2 cores · 24 GiB", "Apple M4 · 1 core · 16 GiB · Metal"):
         assert class_text(label) == label
+
+
+def test_a_minus_is_as_wide_as_a_plus_and_stands_before_no_zero() -> None:
+    assert fixed(-1.26, 1) == "\N{MINUS SIGN}1.3"
+    assert figures(-0.125, 2) == "\N{MINUS SIGN}0.12"
+    assert percent_text(0.968) == "\N{MINUS SIGN}3.2%"
+    assert percent_text(0.9998) == "+0.0%"
+    assert fixed(-0.04, 1) == "0.0"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +27,8 @@ from tunesmith.errors import (
     ModelNotFound,
     ModelRefused,
     NoisyMachineError,
+    StoreFull,
+    StoreLocked,
     TunesmithError,
     UsageError,
     WorkerCrashed,
@@ -321,6 +326,51 @@ def test_an_interrupted_run_keeps_its_samples_and_ends_as_it_would_have(bench: B
         expected.speedup,
         expected.tuned,
     )
+
+
+def test_a_run_ended_by_a_locked_store_goes_on_when_the_store_can_be_used(
+    bench: Bench, tmp_path: Path
+) -> None:
+    expected, _ = bench.tune(source(gain, seed=9))
+    now = source(gain, seed=9)
+    other = sqlite3.connect(tmp_path / "store.sqlite3", isolation_level=None, check_same_thread=False)
+
+    def lock(count: int) -> None:
+        if count == 21:
+            other.execute("BEGIN IMMEDIATE")
+
+    now.on_call = lock
+    with closing(other), Store.open(tmp_path / "store.sqlite3", timeout_s=0.1) as impatient:
+        brief = Bench(bench.model, impatient)
+        error, events = brief.failure(now)
+        assert isinstance(error, StoreLocked)
+        other.execute("ROLLBACK")
+        run_id = finished(events).run_id
+        record = impatient.latest_resumable(None)
+        assert record is not None
+        assert (record.id, record.state, record.measured) == (run_id, "running", 20)
+        now.on_call = lambda _count: None
+        result, _ = brief.tune(source(gain, seed=9), resume=run_id)
+    assert (result.run_id, result.outcome) == (run_id, expected.outcome)
+    assert bench.store.run(run_id).state == "finished"
+
+
+def test_a_run_that_a_full_disk_ended_is_not_over(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = source(gain)
+    record = Store.record
+    full = StoreFull("The disk is full.", todo="Free some space.")
+
+    def fill(self: Store, *values: Any, **options: Any) -> None:
+        if len(now.calls) == 12:
+            now.calls.append(now.calls[-1])
+            raise full
+        record(self, *values, **options)
+
+    monkeypatch.setattr(Store, "record", fill)
+    error, events = bench.failure(now)
+    assert error is full
+    run = bench.store.run(finished(events).run_id)
+    assert (run.state, run.sentence, run.resumable) == ("interrupted", str(full), True)
 
 
 def test_a_user_who_cancels_is_obeyed_at_the_next_sample(bench: Bench) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.store import values
 from tunesmith import __version__
-from tunesmith.errors import NotFoundError, UsageError
+from tunesmith.errors import NotFoundError, StoreLocked, UsageError
 from tunesmith.store import RunState, Store
 from tunesmith.store.owner import Owner, this_process
 
@@ -175,6 +175,28 @@ def test_a_process_that_got_a_dead_owners_number_is_not_the_owner(store: Store, 
     run_id = values.start_tune(store)
     hand_over(path, run_id, pid=os.getpid(), started=psutil.Process().create_time() - 3600)
     assert store.claim_run(run_id).owner_alive
+
+
+def test_a_run_whose_end_could_not_be_stored_is_offered_by_the_process_that_left_it(
+    store: Store, path: Path
+) -> None:
+    run_id = values.start_tune(store)
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        Store.open(path, timeout_s=0.1) as brief,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        assert store.latest_resumable(None) is None
+        with pytest.raises(StoreLocked):
+            brief.finish_run(run_id, "interrupted", None, "")
+        other.execute("ROLLBACK")
+    offered = store.latest_resumable(None)
+    assert offered is not None
+    assert (offered.id, offered.state, offered.resumable) == (run_id, "running", True)
+    assert store.claim_run(run_id).owner_alive
+    assert store.latest_resumable(None) is None
+    store.leave_run(run_id)
+    assert store.latest_resumable(None) is not None
 
 
 @pytest.mark.parametrize("state", ["finished", "failed"])

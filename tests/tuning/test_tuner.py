@@ -522,7 +522,7 @@ def test_each_question_ends_in_a_sentence_with_numbers() -> None:
     assert said["flash_attn"].winner == "flash attention off"
     assert said["flash_attn"].sentence.startswith("flash attention off is ")
     assert "% faster (+" in said["flash_attn"].sentence
-    assert said["threads"].sentence.startswith("2 threads stays: nothing better was proven in ")
+    assert said["threads"].sentence.startswith("2 threads kept: nothing better was proven in ")
 
 
 def test_a_part_is_named_in_the_sentence_about_it() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import logging
 import os
@@ -20,14 +22,16 @@ REPORT_URL_HINT = (
 )
 
 _WIDTH_OF_A_FILE = 120
-
-_WIDTH_OF_A_FILE = 120
+_PLAIN = {"−": "-", "–": "-", "×": "x", "·": "-", "…": "...", "≤": "<="}
+"""What is written instead where a terminal's or a pipe's encoding lacks a character."""
+_ERRORS = "tunesmith.plain"
 
 
 class Output:
     """Results to standard output, everything else to standard error."""
 
     def __init__(self, *, json_mode: bool, quiet: bool, verbose: bool) -> None:
+        _write_anywhere()
         self.json_mode = json_mode
         self.quiet = quiet
         self.verbose = verbose
@@ -92,3 +96,18 @@ class Output:
             }  # fmt: skip
             sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         sys.stderr.write(f"tunesmith: {REPORT_URL_HINT}\n")
+
+
+def _write_anywhere() -> None:
+    """Let no character of ours end a command, as a minus would on a pipe of Windows code page 1252."""
+    codecs.register_error(_ERRORS, _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors=_ERRORS)
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(character, "?") for character in lacking), error.end

@@ -13,9 +13,14 @@ _MEMORY: dict[Units, tuple[int, tuple[str, ...]]] = {
 }
 
 
+MINUS = "−"
+"""As wide as a plus, unlike a hyphen; in every number that is told to people."""
+
+
 def fixed(value: float, places: int, *, sign: bool = False) -> str:
     """A number to so many decimal places; with a ``+`` too if ``sign`` is set."""
-    return f"{value:{'+' if sign else ''}.{places}f}".replace(".", decimal_mark())
+    shown = round(value, places) or 0.0  # never a minus before zeros alone
+    return _told(f"{shown:{'+' if sign else ''}.{places}f}")
 
 
 def percent(ratio: float, places: int = 0, *, sign: bool = False) -> str:
@@ -25,7 +30,11 @@ def percent(ratio: float, places: int = 0, *, sign: bool = False) -> str:
 
 def figures(value: float, most: int) -> str:
     """A number to at most so many significant figures, without closing zeros."""
-    return f"{value:.{most}g}".replace(".", decimal_mark())
+    return _told(f"{value:.{most}g}")
+
+
+def _told(text: str) -> str:
+    return text.replace(".", decimal_mark()).replace("-", MINUS)
 
 
 def memory_text(size_bytes: float) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.gui.theme import GRID
+from tunesmith.gui.widgets.elided import ElidedChoice
 from tunesmith.presentation.chat import ALTERNATION, profile_words
 from tunesmith.presentation.numbers import number
 from tunesmith.wording import tr
@@ -26,11 +27,8 @@ class ChatChoices(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._first: TunedProfile | None = None
-        self.settings_box = QComboBox()
+        self.settings_box = ElidedChoice()
         self.settings_box.setAccessibleName(tr("Settings"))
-        self.settings_box.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
         self.settings_box.setMinimumContentsLength(22)
         self.beside = QCheckBox(tr("Beside the defaults"))
         self.beside.setToolTip(ALTERNATION)

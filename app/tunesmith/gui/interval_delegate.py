@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from tunesmith.gui.theme import Colours, tabular
 from tunesmith.presentation.candidates import CandidateRow
@@ -40,6 +40,8 @@ class IntervalDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rect = QRectF(option.rect)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(self.colours.selection))
         self._write(painter, rect, row)
         self._draw(painter, rect.adjusted(TEXT_WIDTH + _PAD, 0, -_PAD, 0), row, float(index.data(REACH_ROLE)))
         painter.restore()

@@ -44,6 +44,7 @@ class ModelsHead(QWidget):
         self.panel.setProperty("role", "icon")
         self.panel.setCheckable(True)
         self.panel.setIconSize(QSize(20, 20))
+        self.panel.setFixedSize(32, 32)  # as high as a button
         self.panel.setAccessibleName(tr("Show details"))
         self.panel.setToolTip(tr("Show or hide the details (Ctrl+D)"))
         self.panel.setShortcut("Ctrl+D")

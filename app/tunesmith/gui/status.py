@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtWidgets import QLabel
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Tasks
@@ -79,17 +78,11 @@ class StatusWatch(QObject):
         if self.looks == 2:  # the first look cannot tell the load, so the second comes soon
             self._timer.setInterval(EVERY_MS)
         window = self._window
-        _set(window.machine_label, class_text(vitals.machine))
-        _set(window.memory_label, memory_text(vitals.available_bytes))
+        window.machine_label.tell(class_text(vitals.machine))
+        window.memory_label.tell(memory_text(vitals.available_bytes))
         if vitals.foreign_cores is not None:
-            _set(window.quiet_label, quiet_text(vitals.foreign_cores))
+            window.quiet_label.tell(quiet_text(vitals.foreign_cores))
 
     def _failed(self, _error: TunesmithError) -> None:
         self._looking = False
         self._timer.setInterval(EVERY_MS)
-
-
-def _set(widget: QLabel, text: str) -> None:
-    """Change a label only if it must: a repaint costs."""
-    if widget.text() != text:
-        widget.setText(text)

@@ -31,6 +31,7 @@ class TuneResultView(QScrollArea):
     """A finished tune."""
 
     show_profile = Signal()
+    explain = Signal()
     copy_command = Signal()
     try_it = Signal()
     export = Signal()
@@ -50,6 +51,10 @@ class TuneResultView(QScrollArea):
             (
                 "try_button", tr("Try it"), "primary",
                 tr("Chat with the model under these settings."), self.try_it,
+            ),
+            (
+                "why_button", tr("Why these settings"), "",
+                tr("Candidate by candidate: why it won or lost."), self.explain,
             ),
             ("profile_button", tr("Show profile"), "", tr("Open the saved profile."), self.show_profile),
             (

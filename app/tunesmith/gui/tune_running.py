@@ -19,11 +19,12 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.plots import LivePlots
 from tunesmith.gui.read_outs import ReadOutRow
 from tunesmith.gui.theme import GRID, Colours, tabular
+from tunesmith.gui.widgets.elided import ElidedLabel
 from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
 
 _PARTS = 1000
-_HINT = tr("Dashed: llama.cpp's defaults. Marks at the foot: another candidate. Point at a plot to read it.")
+_HINT = tr("Dashed: the defaults. Marks at the foot: another candidate. Point at a plot to read it.")
 
 
 class TuneRunning(QWidget):
@@ -57,12 +58,11 @@ class TuneRunning(QWidget):
         row = QHBoxLayout()
         row.setSpacing(GRID)
         self.step = label("", "section")
-        self.candidate = label("", "secondary")
+        self.candidate = ElidedLabel(role="secondary")
         self.left = label("", "secondary")
         self.left.setFont(tabular(self.left.font()))
         row.addWidget(self.step)
-        row.addWidget(self.candidate, alignment=Qt.AlignmentFlag.AlignBottom)
-        row.addStretch()
+        row.addWidget(self.candidate, 1, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.left, alignment=Qt.AlignmentFlag.AlignBottom)
         return row
 
@@ -92,9 +92,7 @@ class TuneRunning(QWidget):
     def _foot(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(GRID)
-        self.reading = label(_HINT, "small")
-        self.reading.setMinimumWidth(40)
-        self.reading.setToolTip(_HINT)
+        self.reading = ElidedLabel(_HINT, "small")
         self.freeze = button(tr("Freeze view"), "quiet", tip=tr("Hold the view still; the run goes on."))
         self.freeze.setCheckable(True)
         self.freeze.toggled.connect(self._set_frozen)

@@ -31,8 +31,9 @@ from tunesmith.gui.context import AppContext
 from tunesmith.gui.guide import open_guide
 from tunesmith.gui.icons import application_icon, icon
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
-from tunesmith.gui.page import Page, label
+from tunesmith.gui.page import Page
 from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
+from tunesmith.gui.widgets.elided import ElidedLabel
 from tunesmith.wording import tr
 
 PAGES: tuple[tuple[str, str], ...] = (
@@ -91,6 +92,21 @@ class Rail(QFrame):
         """Draw the icons in the theme's colours."""
         for name, made in self._buttons.items():
             made.setIcon(icon(name, colours.secondary, colours.accent))
+
+
+class StatusText(ElidedLabel):
+    """A read-out of the status bar: read aloud with what it is, and given way to by a longer one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self.setAccessibleName(name)
+
+    def tell(self, text: str) -> None:
+        """Say another value, only if it is one: a repaint costs."""
+        if self.text() != text:
+            self.setText(text)
+            self.setAccessibleName(tr("{name}: {value}", name=self._name, value=text))
 
 
 class MainWindow(QMainWindow):
@@ -196,14 +212,10 @@ class MainWindow(QMainWindow):
     def _add_status_bar(self) -> None:
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
-        self.machine_label, self.memory_label, self.quiet_label = label(""), label(""), label("")
-        for widget, name in (
-            (self.machine_label, tr("Machine class")),
-            (self.memory_label, tr("Free memory")),
-            (self.quiet_label, tr("How quiet the machine is")),
-        ):
-            widget.setAccessibleName(name)
-        bar.addWidget(self.machine_label)
+        self.machine_label = StatusText(tr("Machine class"))
+        self.memory_label = StatusText(tr("Free memory"))
+        self.quiet_label = StatusText(tr("How quiet the machine is"))
+        bar.addWidget(self.machine_label, 1)
         bar.addPermanentWidget(self.memory_label)
         bar.addPermanentWidget(self.quiet_label)
 

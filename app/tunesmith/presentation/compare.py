@@ -12,6 +12,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
 from tunesmith.presentation.machine_facts import class_text
+from tunesmith.presentation.markdown import markdown_table
 from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
 from tunesmith.presentation.profiles import (
     OBJECTIVE_WORDS,
@@ -239,20 +240,10 @@ def table(comparison: Comparison, *, only_differences: bool) -> list[Difference]
 
 def to_markdown(comparison: Comparison, *, only_differences: bool = False) -> str:
     """The table as Markdown, warnings below it."""
-    rows = [("", *comparison.headings), ("---",) * (1 + len(comparison.names))]
+    rows = [("", *comparison.headings)]
     rows += [(line.name, *line.cells) for line in table(comparison, only_differences=only_differences)]
-    text = "\n".join(f"| {' | '.join(_markdown_cell(cell) for cell in row)} |" for row in rows)
     notes = "".join(f"\n\n{warning}" for warning in comparison.warnings)
-    return f"{text}{notes}\n"
-
-
-def _markdown_cell(text: str) -> str:
-    plain = " ".join(text.split())
-    if set(plain) == {"-"}:
-        return plain
-    for mark in "\\|`*_<>[]":
-        plain = plain.replace(mark, f"\\{mark}")
-    return plain
+    return f"{markdown_table(rows)}{notes}\n"
 
 
 def to_csv(comparison: Comparison, *, only_differences: bool = False) -> str:

@@ -24,10 +24,11 @@ from tunesmith.domain.settings import Settings
 from tunesmith.presentation.candidates import CandidateRow, Candidates, StageRows
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document
+from tunesmith.wording import tr
 
 CandidateState = Literal["won", "lost", "tied", "infeasible", "failed", "undecided"]
-UNDECIDED = "the run ended before this was decided"
-NOT_RACED = "it was not raced"
+UNDECIDED = tr("the run ended before this was decided")
+NOT_RACED = tr("it was not raced")
 
 
 class ExplainedCandidate(Document):

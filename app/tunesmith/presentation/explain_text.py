@@ -11,6 +11,7 @@ from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.measure_text import settings_line
 from tunesmith.presentation.numbers import DASH, percent_text
 from tunesmith.presentation.tables import facts, grid
+from tunesmith.wording import trn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -72,11 +73,11 @@ def _interval(row: ExplainedCandidate) -> str:
 
 
 def _notes(question: ExplainedQuestion) -> str:
-    notes = [f"{question.samples} samples"] if question.samples else []
+    notes = [trn("{count} sample", "{count} samples", question.samples)] if question.samples else []
     if question.noisy_samples:
         notes.append(f"{question.noisy_samples} of them disturbed by other programs")
     if question.discarded_rounds:
-        rounds = f"{question.discarded_rounds} round{'s' * (question.discarded_rounds > 1)}"
+        rounds = trn("{count} round", "{count} rounds", question.discarded_rounds)
         notes.append(f"{rounds} thrown away since the machine's speed changed")
     return ", ".join(notes)
 

@@ -33,14 +33,19 @@ def class_text(label: str) -> str:
     return " · ".join(parts)
 
 
+def _cores(count: int | None) -> str:
+    return tr("cores unknown") if count is None else trn("{count} core", "{count} cores", count)
+
+
 def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[str, str]]:
     """What the probes found."""
     cpu, memory, build = machine.cpu, machine.memory, machine.build
     kinds = {kind: sum(core.kind == kind for core in cpu.cores) for kind in ("performance", "efficiency")}
-    cores = tr("{cores} cores, {cpus} CPUs", cores=plain(cpu.physical_cores), cpus=cpu.logical_cpus)
+    cores = f"{_cores(cpu.physical_cores)}, {trn('{count} CPU', '{count} CPUs', cpu.logical_cpus)}"
     if any(kinds.values()):
         cores = tr("{cores} ({performance} performance, {efficiency} efficiency)", cores=cores, **kinds)
-    usable = tr("{cores} cores, CPUs {list}", cores=cpu.usable_cores, list=format_cpu_list(cpu.allowed_cpus))
+    listed = format_cpu_list(cpu.allowed_cpus)
+    usable = tr("{cores}, CPUs {list}", cores=_cores(cpu.usable_cores), list=listed)
     if cpu.cpu_quota:
         usable = tr("{usable}, quota {cpus} CPUs", usable=usable, cpus=figures(cpu.cpu_quota, 6))
     total, free = bytes_text(memory.total_bytes), bytes_text(memory.available_bytes)

@@ -11,7 +11,7 @@ from tunesmith.domain.settings import SETTING_SPECS, Settings
 from tunesmith.presentation.numbers import DASH, bytes_text, quantity_text
 from tunesmith.presentation.tables import facts
 from tunesmith.tuning.setting_text import format_setting
-from tunesmith.wording import tr
+from tunesmith.wording import trn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,15 +44,18 @@ def settings_line(settings: Settings) -> str:
 def noise_sentence(measured: Measurement) -> str | None:
     """What disturbed the measurement, or None."""
     if measured.noisy_samples:
-        return tr(
-            "{samples} samples were disturbed by other programs and stayed so when repeated: "
+        return trn(
+            "{count} sample was disturbed by other programs and stayed so when repeated: "
             "these numbers say more about the load than about the settings.",
-            samples=measured.noisy_samples,
+            "{count} samples were disturbed by other programs and stayed so when repeated: "
+            "these numbers say more about the load than about the settings.",
+            measured.noisy_samples,
         )
     if measured.rejected_samples:
-        return tr(
-            "{samples} samples were disturbed by other programs and taken again.",
-            samples=measured.rejected_samples,
+        return trn(
+            "{count} sample was disturbed by other programs and taken again.",
+            "{count} samples were disturbed by other programs and taken again.",
+            measured.rejected_samples,
         )
     return None
 

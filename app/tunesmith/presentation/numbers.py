@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tunesmith.domain.digits import figures, fixed, memory_scale, memory_text, percent
+from tunesmith.domain.digits import MINUS, figures, fixed, memory_scale, memory_text, percent
 from tunesmith.domain.measurement import Quantity
 from tunesmith.wording import decimal_mark, tr, trc
 
@@ -15,8 +15,6 @@ __all__ = [
 ]  # fmt: skip
 
 DASH = "–"
-MINUS = "−"
-"""As wide as a plus."""
 _TELLING_RATIO = 20
 """An interval whose ends are further apart says nothing, whatever its digits."""
 
@@ -115,5 +113,5 @@ def percent_text(ratio: float) -> str:
 
 
 def change_text(ratio: float, places: int) -> str:
-    """As ``percent_text``, to so many places and with a minus as wide as a plus."""
-    return percent(ratio - 1, places, sign=True).replace("-", MINUS)
+    """As ``percent_text``, to so many places."""
+    return percent(ratio - 1, places, sign=True)

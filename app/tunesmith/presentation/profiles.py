@@ -177,14 +177,14 @@ def workload_sentence(workload: Workload) -> str:
 
 
 def speed_text(outcome: Outcome, median: float, low: float | None, high: float | None) -> str:
-    """Such as ``1.21x (1.09–1.33)``; no number where the defaults were best."""
+    """Such as ``1.21× (1.09–1.33)``; no number where the defaults were best."""
     if outcome == "defaults_are_best":
         return tr("defaults are best")
     if low is None or high is None:
-        return f"{number(median)}x"
+        return f"{number(median)}×"
     spread = max((high - low) / 2, 1e-3)
     low_text, high_text = number(low, spread=spread), number(high, spread=spread)
-    return f"{number(median, spread=spread)}x ({low_text}–{high_text})"
+    return f"{number(median, spread=spread)}× ({low_text}–{high_text})"
 
 
 def ratio_text(profile: TunedProfile) -> tuple[str, str]:
@@ -208,7 +208,7 @@ def result_sentence(profile: TunedProfile) -> str:
         case "infeasible":
             return tr("Nothing satisfies the constraints; these settings come nearest")
         case "improved" | "budget_spent":
-            words = faster_sentence(profile.objective.name, ratio_text(profile)[0].removesuffix("x"))
+            words = faster_sentence(profile.objective.name, ratio_text(profile)[0].removesuffix("×"))
             if profile.outcome == "budget_spent":
                 return tr("{sentence}, when the time was up", sentence=words)
             return words

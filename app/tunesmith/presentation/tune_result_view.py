@@ -23,7 +23,7 @@ from tunesmith.presentation.numbers import (
     percent,
     quantity_text,
 )
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
@@ -175,8 +175,12 @@ def _reason(result: TuneResult) -> str:
 def _effort(result: TuneResult) -> str:
     time = duration_text(result.seconds)
     if result.outcome == "budget_spent":
-        return tr("{samples} samples in {time}, until the time ran out.", samples=result.trials, time=time)
-    return tr("{samples} samples in {time}.", samples=result.trials, time=time)
+        return trn(
+            "{count} sample in {time}, until the time ran out.",
+            "{count} samples in {time}, until the time ran out.",
+            result.trials, time=time,
+        )  # fmt: skip
+    return trn("{count} sample in {time}.", "{count} samples in {time}.", result.trials, time=time)
 
 
 def _change(change: Change) -> ChangeRow:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.workload import ObjectiveName, Workload
 from tunesmith.presentation.numbers import duration_text, figures, memory_scale
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,11 @@ def workload_text(workload: Workload) -> str:
     """Such as ``256 tokens in, 128 out, after 512 already in the context``."""
     pieces = []
     if workload.prompt:
-        pieces.append(tr("{tokens} tokens in", tokens=workload.prompt))
+        pieces.append(trn("{count} token in", "{count} tokens in", workload.prompt))
     if workload.generate:
         out = workload.generate
-        pieces.append(tr("{tokens} out", tokens=out) if pieces else tr("{tokens} tokens out", tokens=out))
+        whole = trn("{count} token out", "{count} tokens out", out)
+        pieces.append(tr("{tokens} out", tokens=out) if pieces else whole)
     if workload.depth:
         pieces.append(tr("after {tokens} already in the context", tokens=workload.depth))
     if workload.parallel > 1:

@@ -12,6 +12,7 @@ from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.tables import facts, grid
+from tunesmith.wording import trn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,7 +54,8 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     noise = noise_sentence(result.tuned)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))
-    parts.append(Text(f"{result.trials} samples in {duration_text(result.seconds)}, run {result.run_id}."))
+    samples = trn("{count} sample", "{count} samples", result.trials)
+    parts.append(Text(f"{samples} in {duration_text(result.seconds)}, run {result.run_id}."))
     if result.profile is not None:
         parts.append(Text(f"Saved as profile {result.profile.id}: {result.profile.name}."))
     return parts

@@ -15,7 +15,7 @@ from tunesmith.errors import TunesmithError
 from tunesmith.machine.quiet import quiet_state
 from tunesmith.services.context import Surroundings, survey_machine
 from tunesmith.settings import store_location
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 BUSY_CORES = 0.2
 """Foreign load above which measurements are disturbed, in cores."""
@@ -54,15 +54,20 @@ def examine(store: str | None) -> list[Check]:
 
 def _machine_checks(machine: Machine) -> Iterator[Check]:
     cpu, build = machine.cpu, machine.build
-    of = cpu.physical_cores or tr("an unknown number of")
-    cores = tr("{usable} of {number} cores usable", usable=cpu.usable_cores, number=of)
+    cores = tr("{usable} of an unknown number of cores usable", usable=cpu.usable_cores)
+    if cpu.physical_cores:
+        cores = trn(
+            "{usable} of {count} core usable", "{usable} of {count} cores usable", cpu.physical_cores,
+            usable=cpu.usable_cores,
+        )  # fmt: skip
     yield Check(name="cpu", status="ok", what=f"{cpu.model}, {cores}")
     if cpu.llama_default_threads > cpu.usable_cpus:
         yield Check(
             name="threads", status="warning",
-            what=tr(
-                "llama.cpp starts {threads} threads on {cpus} usable CPUs",
-                threads=cpu.llama_default_threads, cpus=cpu.usable_cpus,
+            what=trn(
+                "llama.cpp starts {threads} threads on {count} usable CPU",
+                "llama.cpp starts {threads} threads on {count} usable CPUs",
+                cpu.usable_cpus, threads=cpu.llama_default_threads,
             ),
             todo=tr("Tune: the thread count matters much here."),
         )  # fmt: skip

@@ -107,6 +107,7 @@ def _end(store: Store, stream: Stream, recorder: StoreRecorder, run_id: str, sta
         "finished": tr("measured"), "interrupted": tr("interrupted; what was measured is kept"),
     }.get(state, tr("failed"))  # fmt: skip
     outcome = "measured" if state == "finished" else state
+    store.leave_run(run_id)
     stream.emit(RunFinished.model_validate({"outcome": outcome, "profile_id": None, "sentence": sentence}))
     recorder.flush()
     match state:

@@ -15,6 +15,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
     NoisyMachineError,
+    StoreError,
     TunesmithError,
     UsageError,
 )
@@ -32,7 +33,7 @@ from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.setting_text import parse_setting
 from tunesmith.tuning.space import baseline_settings, check_rules
 from tunesmith.tuning.tuner import Tuner
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
@@ -110,10 +111,14 @@ class _Tune:
         except Interrupted:
             self._close_run(run_id, "interrupted", tr("interrupted; what was measured is kept"))
             raise
+        except StoreError as error:  # nothing is wrong with the run: it can go on once the store can be used
+            self._close_run(run_id, "interrupted", str(error))
+            raise
         except BaseException as error:
             self._close_run(run_id, "failed", str(error))
             raise
         finally:
+            self._store.leave_run(run_id)
             close = getattr(source, "close", None)
             if close is not None:
                 close()
@@ -268,9 +273,10 @@ class _Tune:
             return "budget_spent", tr(
                 "The budget ran out before anything better than the defaults was proven"
             )
-        return "defaults_are_best", tr(
-            "llama.cpp's defaults are best here: none of {candidates} candidates was proven better",
-            candidates=result.candidates,
+        return "defaults_are_best", trn(
+            "llama.cpp's defaults are best here: the {count} candidate was not proven better",
+            "llama.cpp's defaults are best here: none of {count} candidates was proven better",
+            result.candidates,
         )
 
     # ------------------------------------------------------------- the end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from dataclasses import dataclass
 
 import psutil
@@ -25,6 +26,13 @@ class Owner:
     started: float
     """Seconds since 1970."""
 
+    @property
+    def is_this_process(self) -> bool:
+        """Whether it is the process that asks."""
+        if (self.pid, self.host) != (os.getpid(), platform.node()):
+            return False
+        return abs(psutil.Process().create_time() - self.started) <= _START_TOLERANCE_S
+
     def lives(self, silent_s: float) -> bool:
         """Whether the process runs.
 
@@ -45,6 +53,36 @@ class Owner:
             return False
         except psutil.Error:
             return True  # it exists and is somebody else's
+
+
+class AtWork:
+    """The runs that this process is at work on.
+
+    A run whose end could not be stored, since the store was locked or the disk full, still bears the mark of
+    this living process; that it is not among these tells that nobody is at work on it any more.
+    """
+
+    def __init__(self) -> None:
+        self._runs: set[str] = set()
+        self._lock = threading.Lock()
+
+    def add(self, run_id: str) -> None:
+        """Work on a run begins."""
+        with self._lock:
+            self._runs.add(run_id)
+
+    def discard(self, run_id: str) -> None:
+        """It is over, however it ended."""
+        with self._lock:
+            self._runs.discard(run_id)
+
+    def __contains__(self, run_id: str) -> bool:
+        with self._lock:
+            return run_id in self._runs
+
+
+AT_WORK = AtWork()
+"""Of the process, whichever of its stores a run is asked of."""
 
 
 def this_process() -> Owner:

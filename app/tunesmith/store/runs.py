@@ -16,7 +16,7 @@ from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.request import MeasureRequest, RunKind, TuneRequest
 from tunesmith.errors import NotFoundError, UsageError
 from tunesmith.store.catalog import Repository, machine_class_of, model_of, put_machine, put_model, stamp
-from tunesmith.store.owner import Owner, this_process
+from tunesmith.store.owner import AT_WORK, Owner, this_process
 from tunesmith.store.records import RunRecord, RunState
 from tunesmith.store.tables import MachineTable, ModelTable, RunTable, TrialTable
 from tunesmith.wording import tr
@@ -65,6 +65,7 @@ class Runs(Repository):
                     owner_started=owner.started,
                 )
             )
+        AT_WORK.add(run_id)
         return run_id
 
     def finish_run(self, run_id: str, state: RunState, outcome: str | None, sentence: str) -> None:
@@ -74,11 +75,22 @@ class Runs(Repository):
             NotFoundError: there is no such run.
             StoreError: or one of its kin.
         """
+        self.leave_run(run_id)
         with self._database.writing() as session:
             row = find_run(session, run_id)
             row.state, row.outcome, row.sentence = state, outcome, sentence
             row.seen_utc = row.finished_utc = self._now()
             session.add(row)
+
+    def leave_run(self, run_id: str) -> None:
+        """Say that this process works on a run no more, also where its end cannot be stored.
+
+        From here on the run can be resumed by this process too, unless it is stored that it is over.
+
+        Args:
+            run_id: its whole id.
+        """
+        AT_WORK.discard(run_id)
 
     def claim_run(self, run_id: str) -> RunRecord:
         """Take over a run that was interrupted or whose process died; one of several claimants gets it.
@@ -113,7 +125,9 @@ class Runs(Repository):
             row.seen_utc = self._now()
             session.add(row)
             session.flush()
-            return self._record(session, row)
+            record = self._record(session, row)
+        AT_WORK.add(record.id)
+        return record.model_copy(update={"owner_alive": True})
 
     def run(self, run_id: str) -> RunRecord:
         """One run, by its id or a unique beginning of it.
@@ -171,8 +185,11 @@ class Runs(Repository):
             )
 
     def _owner_lives(self, row: RunTable) -> bool:
+        owner = Owner(row.owner_pid, row.owner_host, row.owner_started)
+        if owner.is_this_process:
+            return row.id in AT_WORK
         silence = self._database.clock() - datetime.fromisoformat(row.seen_utc)
-        return Owner(row.owner_pid, row.owner_host, row.owner_started).lives(silence.total_seconds())
+        return owner.lives(silence.total_seconds())
 
     def _record(self, session: Session, row: RunTable) -> RunRecord:
         measured = select(func.count()).where(TrialTable.run_id == row.id, TrialTable.state == "measured")

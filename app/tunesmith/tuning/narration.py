@@ -10,7 +10,7 @@ from tunesmith.domain.digits import percent
 from tunesmith.domain.events import CandidateStanding, Event, Part
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 
 def tell_standing(emit: Callable[[Event], None], stage: str, race: Race, arm: Arm) -> None:
@@ -48,13 +48,15 @@ def answer_sentence(
     holding = race.arms[0]
     if winner is holding:
         if cut_short:
-            return tr(
-                "{label} stays: the time ran out after {rounds} rounds",
-                label=holding.label, rounds=race.rounds,
+            return trn(
+                "{label} kept: the time ran out after {count} round",
+                "{label} kept: the time ran out after {count} rounds",
+                race.rounds, label=holding.label,
             )  # fmt: skip
-        return tr(
-            "{label} stays: nothing better was proven in {rounds} rounds",
-            label=holding.label, rounds=race.rounds,
+        return trn(
+            "{label} kept: nothing better was proven in {count} round",
+            "{label} kept: nothing better was proven in {count} rounds",
+            race.rounds, label=holding.label,
         )  # fmt: skip
     speed = _speed(race, winner, parts & scorer.parts)
     before, after = (memory.get(arm.settings.digest) for arm in (holding, winner))
@@ -75,9 +77,11 @@ def assurance_sentence(bound: float, *, margin: float, candidates: int) -> str:
         candidates: how many were measured.
     """
     if bound <= math.log1p(margin):
-        return tr(
-            "within {margin} of the best of {count} candidates", margin=percent(margin, 1), count=candidates
-        )
+        return trn(
+            "within {margin} of the best of {count} candidate",
+            "within {margin} of the best of {count} candidates",
+            candidates, margin=percent(margin, 1),
+        )  # fmt: skip
     if not math.isfinite(bound) or bound > 1:
         return tr("the time ran out before this could be told")
     return tr(

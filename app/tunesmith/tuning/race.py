@@ -10,7 +10,7 @@ from typing import Literal
 from tunesmith.domain.digits import percent
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.statistics import anytime_interval, proof_in_sight
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 State = Literal["racing", "lost", "tied", "won", "infeasible", "failed"]
 
@@ -194,9 +194,10 @@ class Race:
                 label=holding.label, change=change, most=most,
             )  # fmt: skip
         if not self.settle and not self._in_sight(arm, holding) and self.rounds < self._horizon:
-            return tr(
-                "no gain over {label} in sight: {change} after {rounds} rounds",
-                label=holding.label, change=change, rounds=len(differences),
+            return trn(
+                "no gain over {label} in sight: {change} after {count} round",
+                "no gain over {label} in sight: {change} after {count} rounds",
+                len(differences), label=holding.label, change=change,
             )  # fmt: skip
         return ""
 
@@ -214,9 +215,11 @@ class Race:
         for arm in self.racing:
             if arm is not best:
                 arm.state = "tied"
-                arm.why = arm.why or tr(
-                    "not proven better than {label} in {rounds} rounds", label=best.label, rounds=self.rounds
-                )
+                arm.why = arm.why or trn(
+                    "not proven better than {label} in {count} round",
+                    "not proven better than {label} in {count} rounds",
+                    self.rounds, label=best.label,
+                )  # fmt: skip
         if best.state != "failed":
             best.state, best.why = "won", ""
         return best

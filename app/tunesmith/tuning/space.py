@@ -29,7 +29,7 @@ from tunesmith.tuning.options import (
     ubatch_options,
 )
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 BOTH: frozenset[Part] = frozenset({"prefill", "decode"})
 _PREFILL: frozenset[Part] = frozenset({"prefill"})
@@ -100,7 +100,7 @@ def _held(settings: Settings, machine: Machine) -> dict[str, str]:
     kinds = tuple(dict.fromkeys((settings.type_k, settings.type_v)))
     layers = tr("all layers on the GPU")
     if settings.n_gpu_layers >= 0:
-        layers = tr("{number} layers on the GPU", number=settings.n_gpu_layers)
+        layers = trn("{count} layer on the GPU", "{count} layers on the GPU", settings.n_gpu_layers)
     mapped = settings.load_mode in ("auto", "mmap", "mmap+mlock") and (
         machine.build is None or machine.build.supports_mmap
     )

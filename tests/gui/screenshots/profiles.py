@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.gui.sample_profiles import filled
-from tests.gui.screenshots.scene import Bring, Ready, at_once, scene, settle
+from tests.gui.sample_runs import with_run
+from tests.gui.screenshots.scene import Bring, Ready, at_once, scene, settle, wait
 from tunesmith.gui.pages.compare import ComparePage
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.window import MainWindow
@@ -66,6 +67,30 @@ def _failed(window: MainWindow) -> Ready:
     page = _page(window)
     page.deeds.import_files([__file__])
     return page.message.isVisible
+
+
+def _with_run(home: Path) -> None:
+    """A store of six profiles, and one more whose run is there too."""
+    with_profiles(home)
+    with_run(home / "store.sqlite3")
+
+
+def _explained(profile_id: str) -> Bring:
+    """Why a profile's settings won."""
+
+    def bring(window: MainWindow) -> Ready:
+        page = _page(window)
+        page.table.choose(lambda line: line.id == profile_id)
+        wait(lambda: page.details.profile is not None and page.details.profile.id == profile_id)
+        page.explain()
+        return lambda: page.why.view is not None
+
+    return bring
+
+
+scene("why", furnish=_with_run, kept=True)(_explained("a1b2c3d4"))
+scene("why-imported", furnish=with_profiles)(_explained("p-0001"))
+scene("why-imported-defaults", furnish=with_profiles)(_explained("p-0003"))
 
 
 def _compared(count: int, *, all_lines: bool = False) -> Bring:

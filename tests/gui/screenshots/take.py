@@ -95,9 +95,9 @@ def _ada(home: Path) -> Iterator[Path]:
 
 def _fill_status_bar(window: MainWindow) -> None:
     """What the status bar's watch would say; none looks, since what it sees changes."""
-    window.machine_label.setText(machine.SURROUNDINGS.machine_class.label)
-    window.memory_label.setText(memory_text(machine.FREE_BYTES))
-    window.quiet_label.setText(quiet_text(0.1))
+    window.machine_label.tell(machine.SURROUNDINGS.machine_class.label)
+    window.memory_label.tell(memory_text(machine.FREE_BYTES))
+    window.quiet_label.tell(quiet_text(0.1))
 
 
 def _tidy(window: MainWindow, home: Path) -> None:

@@ -27,6 +27,8 @@ from tunesmith.gui.theme import GRID, Colours
 from tunesmith.gui.waiting import Waiting
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.bar_chart import BarChart
+from tunesmith.gui.widgets.choice_grid import ChoiceGrid
+from tunesmith.gui.widgets.elided import ElidedChoice
 from tunesmith.presentation.compare import FEWEST, LETTERS, MOST, Comparison, compare, to_csv, to_markdown
 from tunesmith.wording import tr, trc
 
@@ -67,11 +69,6 @@ class ComparePage(Page):
 
     def _build(self) -> None:
         self.boxes = [self._box(letter) for letter in LETTERS[:MOST]]
-        chooser = QHBoxLayout()
-        chooser.setSpacing(GRID)
-        for letter, box in zip(LETTERS, self.boxes, strict=False):
-            chooser.addWidget(label(letter, "secondary"))
-            chooser.addWidget(box, 1)
         self.warnings = QFrame()
         self.warnings.setProperty("role", "message")
         row = QHBoxLayout(self.warnings)
@@ -107,7 +104,7 @@ class ComparePage(Page):
         outer = QVBoxLayout(full)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(GRID * 2)
-        outer.addLayout(chooser)
+        outer.addWidget(ChoiceGrid(LETTERS[:MOST], self.boxes))
         outer.addWidget(self.hint)
         outer.addWidget(scroll, 1)
         self.full = self.add_state(full)
@@ -127,9 +124,8 @@ class ComparePage(Page):
         self._show(None)
 
     def _box(self, letter: str) -> QComboBox:
-        made = QComboBox()
+        made = ElidedChoice()
         made.setAccessibleName(tr("Profile {letter}", letter=letter))
-        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         made.setMinimumContentsLength(8)
         made.currentIndexChanged.connect(self._read_chosen)
         return made

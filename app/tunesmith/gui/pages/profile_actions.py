@@ -27,6 +27,7 @@ class ProfileActions(QObject):
         compare: Callable[[], object],
         delete: Callable[[], object],
         find: Callable[[], object],
+        explain: Callable[[], object],
     ) -> None:
         """Make them.
 
@@ -41,6 +42,7 @@ class ProfileActions(QObject):
         self.copy_command = _action(
             tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), table
         )
+        self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, table)
         self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.ask_where_to), table)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
@@ -48,7 +50,7 @@ class ProfileActions(QObject):
 
     @property
     def _of_one(self) -> Sequence[QAction]:
-        return (self.rename, self.duplicate, self.copy_command, self.export)
+        return (self.explain, self.rename, self.duplicate, self.copy_command, self.export)
 
     def enable(self, chosen: int) -> None:
         """Offer what can be done with this many profiles."""

@@ -37,6 +37,7 @@ class ProfileDetails(QFrame):
     try_asked = Signal()
     tune_asked = Signal()
     history_asked = Signal()
+    why_asked = Signal()
 
     def __init__(self, more: QMenu) -> None:
         """``more`` holds what else can be done with the profile."""
@@ -96,6 +97,12 @@ class ProfileDetails(QFrame):
         self.try_button.clicked.connect(self.try_asked)
         self.tune_button.clicked.connect(self.tune_asked)
         self.history_button.clicked.connect(self.history_asked)
+        self.why_button = button(
+            tr("Why these settings"),
+            "quiet",
+            tip=tr("Candidate by candidate: why it won or lost (Ctrl+Shift+E)"),
+        )
+        self.why_button.clicked.connect(self.why_asked)
         actions = QHBoxLayout()
         actions.setSpacing(GRID)
         for widget in (self.try_button, self.tune_button, self.more_button):
@@ -118,6 +125,7 @@ class ProfileDetails(QFrame):
         column.addWidget(line())
         column.addWidget(self._changes_title)
         column.addWidget(self._changes)
+        column.addWidget(self.why_button, alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)

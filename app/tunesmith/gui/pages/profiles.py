@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.columns import window_settings
@@ -19,6 +19,7 @@ from tunesmith.gui.pages.profile_details import ProfileDetails
 from tunesmith.gui.pages.profiles_list import ProfilesList
 from tunesmith.gui.theme import GRID, Colours
 from tunesmith.gui.waiting import Waiting
+from tunesmith.gui.why import WhyPanel
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.titles import retitle
 from tunesmith.gui.widgets.undo_bar import UndoBar
@@ -56,6 +57,7 @@ class ProfilesPage(Page):
             compare=self._compare,
             delete=self._delete,
             find=self.search.setFocus,
+            explain=self.explain,
         )
         self.details = ProfileDetails(self.acts.menu(self))
         self.waiting = Waiting(self, tr("Reading the profiles"))
@@ -71,7 +73,12 @@ class ProfilesPage(Page):
             tr("Import…"), tip=tr("Add profiles from JSON files; dropping them does the same")
         )
         self.compare_button = button(tr("Compare"), "primary")
-        self.pane_button = button("", "quiet", tip=tr("Show or hide the details"))
+        self.pane_button = QToolButton()
+        self.pane_button.setProperty("role", "icon")
+        self.pane_button.setIconSize(QSize(20, 20))
+        self.pane_button.setFixedSize(32, 32)  # as high as a button
+        self.pane_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.pane_button.setToolTip(tr("Show or hide the details"))
         self.pane_button.setAccessibleName(tr("Details"))
         self.pane_button.setCheckable(True)
         self._tools = (self.search, self.import_button, self.compare_button, self.pane_button)
@@ -85,6 +92,8 @@ class ProfilesPage(Page):
         row.addWidget(self.details)
         self.full = self.add_state(full)
         self.empty = self.add_state(self._empty())
+        self.why = WhyPanel(self.context)
+        self.add_state(self.why)
         outer = self.layout()
         assert isinstance(outer, QVBoxLayout)  # noqa: S101 (Page made it so)
         outer.insertWidget(outer.count() - 1, self.undo_bar)
@@ -120,6 +129,9 @@ class ProfilesPage(Page):
         self.details.try_asked.connect(self._of_one(self.deeds.try_it))
         self.details.tune_asked.connect(self._of_one(self.deeds.tune_again))
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
+        self.details.why_asked.connect(self.explain)
+        self.why.left.connect(self._leave_why)
+        self.why.failed.connect(self._failed)
         self.deeds.changed.connect(self.refresh)
         self.deeds.noted.connect(self._show_details)
         self.deeds.made.connect(self._choose_all)
@@ -151,19 +163,21 @@ class ProfilesPage(Page):
 
     def _choose_all(self, ids: list[str]) -> None:
         self._wanted = set(ids)
+        self._leave_why()
         self.list.clear_filters()
         self.refresh()
 
     def _show_rows(self, rows: list[ProfileRow]) -> None:
         wanted, self._wanted = self._wanted, set()
         self.waiting.end()
-        self.show_state(self.full if rows else self.empty)
+        if not self._explaining:
+            self.show_state(self.full if rows else self.empty)
         for widget in self._tools:
-            widget.setVisible(bool(rows))
+            widget.setVisible(bool(rows) and not self._explaining)
         self.list.show_rows(rows, wanted)
         focus = QApplication.focusWidget()
         elsewhere = focus is None or not self.isAncestorOf(focus)
-        if rows and self.isVisible() and (wanted or elsewhere):  # keys act on what was asked for
+        if rows and self.table.isVisible() and (wanted or elsewhere):  # keys act on what was asked for
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _failed(self, error: TunesmithError) -> None:
@@ -204,6 +218,28 @@ class ProfilesPage(Page):
     def _show_pane(self, shown: bool) -> None:  # noqa: FBT001 (a signal's argument)
         self.details.setVisible(shown)
         self.pane_button.setChecked(shown)
+
+    # ------------------------------------------------------------- why
+
+    @property
+    def _explaining(self) -> bool:
+        return self.states.currentWidget() is self.why
+
+    def explain(self) -> None:
+        """Say, candidate by candidate, why the settings of the profile that is shown won."""
+        if self.details.profile is not None:
+            self.details.save_notes()
+            for widget in self._tools:
+                widget.hide()
+            self.show_state(self.why)
+            self.why.open(self.details.profile)
+
+    def _leave_why(self) -> None:
+        if self._explaining:
+            self.show_state(self.full)
+            for widget in self._tools:
+                widget.show()
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     # ------------------------------------------------------------- deeds
 

@@ -11,6 +11,7 @@ from tunesmith.gui.columns import RememberedColumns
 from tunesmith.gui.page import label
 from tunesmith.gui.pages.profiles_table import ProfilesModel, ProfilesProxy, ProfilesTable
 from tunesmith.gui.theme import GRID
+from tunesmith.gui.widgets.elided import ElidedChoice
 from tunesmith.presentation.profiles import ProfileLine, choices, count_words, profile_lines
 from tunesmith.wording import tr
 
@@ -113,9 +114,8 @@ class ProfilesList(QWidget):
 
 
 def _choice(name: str) -> QComboBox:
-    made = QComboBox()
+    made = ElidedChoice()
     made.setAccessibleName(name)
-    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     made.setMinimumContentsLength(12)
     made.setMinimumWidth(_LEAST_CHOICE)  # in the smallest window
     return made

@@ -21,7 +21,7 @@ from tunesmith.presentation.profiles import COLUMNS, NAME_COLUMN, SPEED_COLUMN, 
 from tunesmith.wording import tr
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = (210, 130, 150, 100, 110, 170, 240, 90)
+_WIDTHS = (192, 138, 150, 100, 110, 170, 240, 90)
 _NOWHERE = QModelIndex()
 ROW_HEIGHT = 30
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import TuneRequest
-from tunesmith.errors import Interrupted, TunesmithError, UsageError
+from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
@@ -19,6 +19,7 @@ from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
+from tunesmith.gui.why import WhyPanel
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.titles import retitle
 from tunesmith.presentation.live import MIB, LiveView
@@ -50,6 +51,7 @@ class TunePage(Page):
         self._stopped_run: str | None = None
         self._running: TuneRunning | None = None
         self._result_view: TuneResultView | None = None
+        self._why: WhyPanel | None = None
         self._add_actions()
         self.setup = TuneSetup(self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
@@ -117,6 +119,7 @@ class TunePage(Page):
 
             made = self._result_view = TuneResultView()
             made.show_profile.connect(self._show_profile)
+            made.explain.connect(self._explain)
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
             made.export.connect(self._export)
@@ -124,14 +127,26 @@ class TunePage(Page):
             self.add_state(made)
         return self._result_view
 
+    @property
+    def why(self) -> WhyPanel:
+        """The view of why the result's settings won; made when it is first needed."""
+        if self._why is None:
+            self._why = WhyPanel(self.context)
+            self._why.left.connect(lambda: self._show("result"))
+            self._why.failed.connect(self.message.show_error)
+            self.add_state(self._why)
+        return self._why
+
     def _show(self, state: str) -> None:
-        """Switch between ``setup``, ``running``, ``replay`` and ``result``."""
+        """Switch between ``setup``, ``running``, ``replay``, ``result`` and ``why``."""
         self.state = state
         widget: QWidget = self.setup
         if state in ("running", "replay"):
             widget = self.running
         elif state == "result":
             widget = self.result_view
+        elif state == "why":
+            widget = self.why
         self.show_state(widget)
         self._enable()
 
@@ -226,6 +241,8 @@ class TunePage(Page):
                 stopped_words(self.run.live.samples, resumable=self._stopped_run is not None)
             )
         else:
+            if isinstance(error, StoreError) and self.state == "running":
+                self._stopped_run = self.run.live.run_id or None  # what it measured before is stored
             self.message.show_error(error)
         self._show("setup")
 
@@ -283,6 +300,11 @@ class TunePage(Page):
         if self._result is not None and self._result.profile is not None:
             self.context.bus.show_page.emit("profiles")
             self.context.bus.show_profile.emit(self._result.profile.id)
+
+    def _explain(self) -> None:
+        if self._result is not None and self._result.profile is not None:
+            self._show("why")
+            self.why.open(self._result.profile)
 
     def _copy_command(self) -> None:
         from tunesmith.presentation.server_command import server_command
