@@ -11,6 +11,7 @@ from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.speculation import SpeculationResult
 
 Part = Literal["prefill", "decode"]
 
@@ -117,6 +118,13 @@ class TextEnded(_Event):
     """The model was done; it had written as much as was asked for; or the context has no more room."""
     tokens: int
     elapsed_ns: int
+
+
+class SpeculationTaken(_Event):
+    """One answer about speculative decoding."""
+
+    type: Literal["speculation_taken"] = "speculation_taken"
+    result: SpeculationResult
 
 
 class RequestDone(_Event):
@@ -256,6 +264,7 @@ WorkerEvent = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | SpeculationTaken
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -272,6 +281,7 @@ Event = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | SpeculationTaken
     | RequestDone
     | RequestFailed
     | RunStarted

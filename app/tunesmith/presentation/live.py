@@ -24,6 +24,7 @@ from tunesmith.domain.events import (
     RunFinished,
     RunStarted,
     SampleTaken,
+    SpeculationTaken,
     StageFinished,
     StageStarted,
     TextEnded,
@@ -146,6 +147,7 @@ class LiveView:
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
+                | SpeculationTaken()
             ):  # fmt: skip
                 pass
             case _:

@@ -39,7 +39,9 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     Shutdown,
+    Speculate,
 )
+from tunesmith.worker.speculation import SpeculationBench
 
 EXIT_ORPHANED = 70
 """The parent went away."""
@@ -61,7 +63,7 @@ class Child:
         self._log = library.LogBuffer()
         self._abort = library.AbortFlag()
         self._live = LiveTiming()
-        self._commands: queue.SimpleQueue[Measure | Generate | Shutdown] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Measure | Generate | Speculate | Shutdown] = queue.SimpleQueue()
         self._outbox: collections.deque[WorkerEvent] = collections.deque()
         self._busy_with: int | None = None
         self._cancelled: set[int] = set()
@@ -72,6 +74,10 @@ class Child:
         self._sent_chunks = self._sent_steps = 0
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
+        self.speculation = SpeculationBench(
+            log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit,
+            affinity=self.bench.affinity,
+        )  # fmt: skip
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
@@ -86,12 +92,13 @@ class Child:
             while not isinstance(command := self._commands.get(), Shutdown):
                 self._serve(command)
             self.bench.close()
+            self.speculation.close()
         except BaseException:  # noqa: BLE001 (the process ends here, and says why)
             traceback.print_exc()
             os._exit(EXIT_CONFUSED)
         os._exit(0)  # nothing is left to flush, and llama.cpp's static destructors may hang
 
-    def _serve(self, command: Measure | Generate) -> None:
+    def _serve(self, command: Measure | Generate | Speculate) -> None:
         self._abort.clear()
         self._busy_with = command.request
         if self._ending or command.request in self._cancelled:
@@ -99,9 +106,14 @@ class Child:
         try:
             match command:
                 case Measure():
+                    self.speculation.close()
                     self.bench.measure(command)
                 case Generate():
+                    self.speculation.close()
                     self.bench.generate(command)
+                case Speculate():
+                    self.bench.close()
+                    self.speculation.serve(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -113,12 +125,13 @@ class Child:
             self._fail(command, "engine", error)
         except MemoryError as error:
             self.bench.close()
+            self.speculation.close()
             message = str(error) or "Python could not allocate memory"
             self._emit(RequestFailed(request=command.request, error="out_of_memory", message=message))
         finally:
             self._busy_with = None
 
-    def _fail(self, command: Measure | Generate, kind: str, error: EngineError) -> None:
+    def _fail(self, command: Measure | Generate | Speculate, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
         fields = {"request": command.request, "error": kind, "message": text[:4000]}
         self._emit(RequestFailed.model_validate(fields))
@@ -177,7 +190,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() as command:
+            case Measure() | Generate() | Speculate() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

@@ -16,10 +16,12 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    SpeculationTaken,
     WorkerEvent,
     WorkerReady,
 )
 from tunesmith.domain.measurement import Sample
+from tunesmith.domain.speculation import SpeculationResult
 from tunesmith.errors import (
     Interrupted,
     WorkerCrashed,
@@ -31,7 +33,7 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure
+from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Speculate
 
 _POLL_SECONDS = 0.1
 
@@ -96,7 +98,8 @@ class WorkerHandle:
             Interrupted: the user stopped it; the worker lives on.
         """
         self._requests += 1
-        return self._ask(Measure.model_validate({**arguments, "request": self._requests}))
+        events = self._ask(Measure.model_validate({**arguments, "request": self._requests}))
+        return [event.sample for event in events if isinstance(event, SampleTaken)]
 
     def generate(self, **arguments: object) -> None:
         """Send a :class:`Generate` and return when the answer is over; its text comes as events.
@@ -107,7 +110,21 @@ class WorkerHandle:
         self._requests += 1
         self._ask(Generate.model_validate({**arguments, "request": self._requests}))
 
-    def _ask(self, command: Measure | Generate) -> list[Sample]:
+    def speculate(self, **arguments: object) -> SpeculationResult:
+        """Send a :class:`Speculate` and return its answer.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        command = Speculate.model_validate({**arguments, "request": self._requests})
+        answers = [event.result for event in self._ask(command) if isinstance(event, SpeculationTaken)]
+        if len(answers) != 1:
+            raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
+        return answers[0]
+
+    def _ask(self, command: Measure | Generate | Speculate) -> list[WorkerEvent]:
+        """Send a command and return the answers to it."""
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True
@@ -118,8 +135,8 @@ class WorkerHandle:
             if self._unanswered:  # whatever comes now would be taken for the next request's
                 self.kill()
 
-    def _collect(self, request: int) -> list[Sample]:
-        samples: list[Sample] = []
+    def _collect(self, request: int) -> list[WorkerEvent]:
+        answers: list[WorkerEvent] = []
         cancelled_at: float | None = None
         watch = Watch(self.patience)
         while True:
@@ -130,11 +147,11 @@ class WorkerHandle:
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
                 raise Interrupted(tr("The run was interrupted; what was measured is kept."))
             match event:
-                case SampleTaken(sample=sample):
-                    samples.append(sample)
+                case SampleTaken() | SpeculationTaken():
+                    answers.append(event)
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
-                    return samples
+                    return answers
                 case RequestFailed(request=number) as failed if number == request:
                     self._unanswered = False
                     raise request_error(failed)
