@@ -18,6 +18,7 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    SpeculationTaken,
     TextEnded,
     TextGenerated,
     TokensTimed,
@@ -26,17 +27,21 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.speculation import BatchRound, Plan
 from tunesmith.domain.workload import Workload
 from tunesmith.worker.protocol import (
     COMMANDS,
     MAX_FRAME_BYTES,
     Cancel,
     Command,
+    Continue,
+    DraftModel,
     Generate,
     Measure,
     NoisePolicy,
     Sampling,
     Shutdown,
+    Speculate,
     Turn,
 )
 
@@ -59,6 +64,13 @@ GENERATE = Generate(
     ),
     max_tokens=7,
     sampling=Sampling(temperature=0, seed=2**31),
+)
+SPECULATE = Speculate(
+    request=9,
+    model_path="/models/größer.gguf",
+    settings=SETTINGS,
+    draft=DraftModel(model_path="/models/klein.gguf", settings=SETTINGS),
+    task=Continue(prompt=(1, 2), max_tokens=5, plan=Plan(drafter="lookup", length=4, ngram=2)),
 )
 BUILD = Build(
     binding_version="1",
@@ -100,12 +112,15 @@ EVENTS: list[WorkerEvent] = [
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
+    SpeculationTaken(result=BatchRound(sizes=(2, 1), elapsed_ns=(7, 5), depth=3, noisy=False)),
     RequestDone(request=1),
     RequestFailed(request=1, error="out_of_memory", message="a\nb"),
 ]
 
 
-@pytest.mark.parametrize("command", [MEASURE, GENERATE, Cancel(request=3), Shutdown()], ids=lambda c: c.type)
+@pytest.mark.parametrize(
+    "command", [MEASURE, GENERATE, SPECULATE, Cancel(request=3), Shutdown()], ids=lambda c: c.type
+)
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
     assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command
 

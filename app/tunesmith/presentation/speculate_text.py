@@ -22,7 +22,13 @@ from tunesmith.presentation.fact_documents import (
     model_facts,
 )
 from tunesmith.presentation.measure_text import settings_line
-from tunesmith.presentation.numbers import DASH, bytes_text, duration_text, percent, quantity_text
+from tunesmith.presentation.numbers import (
+    DASH,
+    bytes_text,
+    duration_text,
+    percent,
+    quantity_text,
+)
 from tunesmith.presentation.server_command import server_arguments
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.services.speculate import plan_text
@@ -240,27 +246,34 @@ def speculation_arguments(result: SpeculateResult) -> list[str]:
 def outcome_sentence(result: SpeculateResult) -> str:
     """What the measurement says, in a sentence or two."""
     ratio = result.speedups[result.fastest.plan.label]
-    values = {"plan": plan_text(result.fastest.plan), "ratio": quantity_text(ratio, "")}
+    values = {"plan": plan_text(result.fastest.plan), "ratio": _ratio_text(ratio)}
     match result.outcome:
         case "faster":
-            return tr("Drafting pays here: with {plan}, text comes {ratio} times as fast.", **values)
+            return tr(
+                "Drafting pays here: with {plan} the speed is {ratio} that of plain decoding.", **values
+            )
         case "plain_is_best":
             return tr(
-                "Plain decoding is best here: the fastest way to draft, {plan}, is {ratio} times as fast.",
+                "Plain decoding is best here: the fastest way to draft, {plan}, has {ratio} its speed.",
                 **values,
             )
         case "not_proven":
             return tr(
-                "No way to draft is proven faster than plain decoding here; the fastest, {plan}, is {ratio} "
-                "times as fast. Plain decoding stays, as the simpler one.",
+                "No way to draft is proven faster than plain decoding here, which stays as the simpler one: "
+                "the fastest, {plan}, has {ratio} its speed.",
                 **values,
             )
         case "too_noisy":
             return tr(
-                "The machine was too noisy to tell: the fastest way to draft, {plan}, was {ratio} times as "
-                "fast. Let it come to rest and measure again, or give --rounds more.",
+                "The machine was too noisy to tell whether drafting pays: the fastest way, {plan}, had "
+                "{ratio} the speed of plain decoding. Let the machine come to rest, or give more --rounds.",
                 **values,
             )
+
+
+def _ratio_text(ratio: Quantity) -> str:
+    """Such as ``1.42 times (1.31–1.53)``."""
+    return quantity_text(ratio, tr("times"))
 
 
 def speculate_report(result: SpeculateResult) -> list[RenderableType]:
@@ -298,7 +311,7 @@ def _head(result: SpeculateResult) -> list[tuple[str, str]]:
         )
     request = result.request
     texts = tr(
-        "{source}: {prompts} beginnings of up to {length} tokens, {tokens} tokens after each, {rounds} rounds",
+        "{source}: {prompts} beginnings of up to {length} tokens, {tokens} after each, {rounds} rounds",
         source=request.text_path or tr("the text that ships"), prompts=len(result.prompt_lengths),
         length=max(result.prompt_lengths), tokens=request.tokens, rounds=request.rounds,
     )  # fmt: skip
@@ -336,7 +349,7 @@ def _estimate_table(result: SpeculateResult) -> RenderableType:
         if key not in best or estimate.speedup > best[key].speedup:
             best[key] = estimate
     rows = [(plan_text(e.plan), *_acceptance_cells(e.acceptance), fixed(e.speedup, 2)) for e in best.values()]
-    head = (tr("Way to draft"), tr("accepted"), tr("a batch"), tr("estimated speedup"))
+    head = (tr("Way to draft"), tr("accepted"), tr("per batch"), tr("estimated speedup"))
     return grid(head, rows, right=(1, 2, 3))
 
 
@@ -355,7 +368,7 @@ def _measured_table(result: SpeculateResult) -> RenderableType:
         )
         for one in (result.plain, *result.measured)
     ]
-    head = (tr("Measured"), tr("accepted"), tr("a batch"), tr("speed"), tr("against plain"))
+    head = (tr("Measured"), tr("accepted"), tr("per batch"), tr("speed"), tr("against plain"))
     return grid(head, rows, right=(1, 2, 3, 4))
 
 

@@ -6,11 +6,8 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
-from tunesmith.assets import resource
-from tunesmith.domain.digits import memory_text
 from tunesmith.domain.events import Progress, StageStarted
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
@@ -34,10 +31,16 @@ from tunesmith.domain.speculation import (
     samples_by_size,
 )
 from tunesmith.domain.statistics import quantity
-from tunesmith.errors import DraftMismatch, InfeasibleError, Interrupted, UsageError
+from tunesmith.errors import Interrupted, UsageError
 from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
-from tunesmith.services.fit import kv_bytes
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.speculate_checks import (
+    check_memory,
+    compare_headers,
+    draft_mismatch,
+    read_text,
+    too_short,
+)
 from tunesmith.tuning.speculation import (
     Estimate,
     KnownText,
@@ -48,18 +51,14 @@ from tunesmith.tuning.speculation import (
     shortlist,
     speedups,
 )
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 from tunesmith.worker.handle import WorkerHandle
 
 STAGE = "speculate"
-SHIPPED_TEXT = "text/beginnings.txt"
 CURVE_ROUNDS = 5
-_MAX_TEXT_BYTES = 4 << 20
 _CHARACTERS_PER_TOKEN = 8
 """More than a token of any usual text has, so that a piece yields as many tokens as are wanted."""
 _MEASURED = 3
-_SIZE_DIFFERENCE = 128
-"""As in llama.cpp: so many tokens at the end of a vocabulary may be missing in the other."""
 
 R = TypeVar("R")
 
@@ -161,13 +160,13 @@ def _speculate(request: SpeculateRequest, stream: Stream, controls: Controls) ->
     header = read_model(request.model_path)
     draft_header = read_model(request.draft_path) if request.draft_path is not None else None
     if draft_header is not None:
-        _compare_headers(header, draft_header)
+        compare_headers(header, draft_header)
     pieces = cut_prompts(
         read_text(request.text_path), request.prompts, request.prompt_tokens * _CHARACTERS_PER_TOKEN
     )
     try:
         found = survey_machine(controls)
-        _check_memory(header, draft_header, request.settings.n_ctx, found)
+        check_memory(header, draft_header, request.settings.n_ctx, found)
         model = identify_model(request.model_path, controls)
         draft = identify_model(request.draft_path, controls) if request.draft_path is not None else None
         with WorkerHandle(on_event=stream.emit, interrupted=lambda: controls.cancelled) as worker:
@@ -178,80 +177,6 @@ def _speculate(request: SpeculateRequest, stream: Stream, controls: Controls) ->
             tr("The measurement was interrupted; nothing of it is kept."),
             todo=tr("Start it again for a whole one."),
         ) from None
-
-
-# ---------------------------------------------------------------- what is checked first
-
-
-def read_text(path: str | None) -> str:
-    """A text of the user's, or the one that ships.
-
-    Raises:
-        UsageError: it cannot be read, or is none.
-    """
-    source = resource(SHIPPED_TEXT) if path is None else Path(path)
-    try:
-        with source.open("rb") as file:
-            raw = file.read(_MAX_TEXT_BYTES)
-    except OSError as error:
-        raise UsageError(
-            tr("The text {path} cannot be read: {reason}.", path=source, reason=error.strerror or error),
-            todo=tr("Name a text file, or leave --text out for the one that ships."),
-        ) from None
-    if b"\0" in raw:
-        raise UsageError(
-            tr("{path} is no text.", path=source),
-            todo=tr("Name a text file, or leave --text out for the one that ships."),
-        )
-    return raw.decode("utf-8", "replace")
-
-
-def _compare_headers(header: ModelHeader, draft: ModelHeader) -> None:
-    """What two headers tell of different vocabularies, before anything is loaded.
-
-    Raises:
-        DraftMismatch: they differ.
-    """
-    if header.tokenizer != draft.tokenizer:
-        raise draft_mismatch(
-            draft.path, tr("its tokenizer is {one}, not {other}", one=draft.tokenizer, other=header.tokenizer)
-        )
-    sizes = header.vocabulary_size, draft.vocabulary_size
-    if sizes[0] is not None and sizes[1] is not None and abs(sizes[0] - sizes[1]) > _SIZE_DIFFERENCE:
-        raise draft_mismatch(
-            draft.path, tr("it has {one} tokens and the model {other}", one=sizes[1], other=sizes[0])
-        )
-
-
-def draft_mismatch(path: str, how: str) -> DraftMismatch:
-    """The error for a draft model that does not speak the model's tokens."""
-    return DraftMismatch(
-        tr("The draft model {path} has another vocabulary than the model: {how}.", path=path, how=how),
-        unharmed=tr("Both files are unharmed."),
-        todo=tr("Choose a smaller model of the same family, or leave --draft out."),
-    )
-
-
-def _check_memory(header: ModelHeader, draft: ModelHeader | None, n_ctx: int, found: Surroundings) -> None:
-    """Refuse what cannot fit, by an estimate from the headers; where there are GPUs nothing is said.
-
-    Raises:
-        InfeasibleError: the models need more than there is.
-    """
-    if any(device.type != "cpu" for device in found.machine.devices):
-        return
-    headers = [header, draft] if draft is not None else [header]
-    needed = sum(one.weights_bytes + (kv_bytes(one, n_ctx) or 0) for one in headers)
-    available = found.machine.memory.available_bytes
-    if needed > available:
-        raise InfeasibleError(
-            tr(
-                "About {needed} of memory are needed and {available} are free.",
-                needed=memory_text(needed), available=memory_text(available),
-            ),
-            unharmed=tr("Nothing was loaded."),
-            todo=tr("Close other programs, or choose smaller models."),
-        )  # fmt: skip
 
 
 # ---------------------------------------------------------------- the run
@@ -353,13 +278,13 @@ class _Run:
 
     def _prompts(self, pieces: Sequence[str]) -> list[tuple[int, ...]]:
         if not pieces:
-            raise _too_short()
+            raise too_short()
         read = self._ask(
             PromptsRead, do="read_prompts", texts=tuple(pieces), max_tokens=self._request.prompt_tokens
         )
         prompts = [prompt for prompt in dict.fromkeys(read.prompts) if len(prompt) >= FEWEST_PROMPT_TOKENS]
         if not prompts:
-            raise _too_short()
+            raise too_short()
         return prompts
 
     def _continue(self, prompt: tuple[int, ...], plan: Plan, *, gaps: bool = False) -> Continuation:
@@ -402,7 +327,9 @@ class _Run:
     def _curves(self, prompt: tuple[int, ...]) -> tuple[list[BatchRound], list[BatchRound]]:
         begun = time.monotonic()
         sizes = curve_sizes(self._request.max_length)
-        self._stage(tr("What a batch costs"), tuple(tr("{count} tokens", count=size) for size in sizes))
+        self._stage(
+            tr("What a batch costs"), tuple(trn("{count} token", "{count} tokens", size) for size in sizes)
+        )
         curve, draft_curve = [], []
         for number in range(CURVE_ROUNDS):
             self._progress(tr("what a batch costs"), number, CURVE_ROUNDS, begun)
@@ -469,23 +396,14 @@ def plan_text(plan: Plan) -> str:
         case "plain":
             return tr("plain decoding")
         case "draft":
-            return tr("draft model, {length} tokens", length=plan.length)
+            return trn("draft model, {count} token", "draft model, {count} tokens", plan.length)
         case "lookup":
-            return tr(
-                "prompt lookup, {length} tokens after {ngram} alike", length=plan.length, ngram=plan.ngram
-            )
+            return tr("prompt lookup, {length} tokens by {ngram}", length=plan.length, ngram=plan.ngram)
 
 
 def _able_to_go_back(settings: Settings, header: ModelHeader) -> Settings:
     """Settings under which tokens can be taken back: with a sliding window all of the context is kept."""
     return settings.replace(swa_full=True) if header.sliding_window else settings
-
-
-def _too_short() -> UsageError:
-    return UsageError(
-        tr("The text is too short to cut beginnings of {count} tokens from.", count=FEWEST_PROMPT_TOKENS),
-        todo=tr("Name a longer text with --text, or leave it out for the one that ships."),
-    )
 
 
 def _speed(row: Sequence[Continuation]) -> float:
