@@ -129,10 +129,14 @@ def test_a_stop_is_heard_and_the_worker_lives_on(asked: Asked) -> None:
     asked.ask(do="get_ready")
     asked.worker._on_event = stop_at_work
     sizes = tuple(range(1, 400))
+
+    def for_long() -> None:
+        for seed in range(100):
+            asked.ask(do="time_batches", model="target", prompt=PROMPT, sizes=sizes, seed=seed)
+
     try:
         with pytest.raises(Interrupted):
-            for seed in range(100):
-                asked.ask(do="time_batches", model="target", prompt=PROMPT, sizes=sizes, seed=seed)
+            for_long()
     finally:
         asked.worker._on_event = asked.events.append
         asked.stop = False

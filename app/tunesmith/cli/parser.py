@@ -214,8 +214,11 @@ def _add_speculate(
     )
     speculate.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
     what = speculate.add_argument_group("who drafts")
-    what.add_argument("--draft", metavar="DRAFT.gguf",
-                      help="a smaller model of the same vocabulary; else only prompt lookup is tried")  # fmt: skip
+    what.add_argument(
+        "--draft",
+        metavar="DRAFT.gguf",
+        help="a smaller model of the same vocabulary; else only prompt lookup",
+    )
     what.add_argument(
         "--lengths", metavar="N,N", help="draft lengths to measure; the most promising if left out"
     )
