@@ -33,7 +33,7 @@ from tunesmith.presentation.server_command import server_arguments
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.services.speculate import plan_text
 from tunesmith.tuning.speculation import SpeculationOutcome
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -378,12 +378,10 @@ def _notes(result: SpeculateResult) -> list[str]:
         count = len(one.differences)
         if count:
             notes.append(
-                trn(
-                    "With {plan}, one text differs from plain decoding's: a batch of another size rounds two "
-                    "nearly equal tokens the other way.",
-                    "With {plan}, {count} texts differ from plain decoding's: a batch of another size rounds "
-                    "two nearly equal tokens the other way.",
-                    count, plan=plan_text(one.plan),
+                tr(
+                    "With {plan}, the text after {count} of {prompts} beginnings is not that of plain decoding: "
+                    "a batch of another size rounds two nearly equal tokens the other way.",
+                    plan=plan_text(one.plan), count=count, prompts=len(result.prompt_lengths),
                 )
             )  # fmt: skip
     if result.draft_prompt_seconds and result.best.drafter == "draft":

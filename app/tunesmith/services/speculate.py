@@ -51,7 +51,7 @@ from tunesmith.tuning.speculation import (
     shortlist,
     speedups,
 )
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 
 STAGE = "speculate"
@@ -396,9 +396,9 @@ def plan_text(plan: Plan) -> str:
         case "plain":
             return tr("plain decoding")
         case "draft":
-            return trn("draft model, {count} token", "draft model, {count} tokens", plan.length)
+            return tr("draft model, length {length}", length=plan.length)
         case "lookup":
-            return tr("prompt lookup, {length} tokens by {ngram}", length=plan.length, ngram=plan.ngram)
+            return tr("prompt lookup by {ngram}, length {length}", ngram=plan.ngram, length=plan.length)
 
 
 def _able_to_go_back(settings: Settings, header: ModelHeader) -> Settings:
