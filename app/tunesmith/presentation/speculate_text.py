@@ -29,7 +29,7 @@ from tunesmith.presentation.numbers import (
     percent,
     quantity_text,
 )
-from tunesmith.presentation.server_command import server_arguments
+from tunesmith.presentation.server_command import drafting_arguments, server_arguments
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.services.speculate import plan_text
 from tunesmith.tuning.speculation import SpeculationOutcome
@@ -212,32 +212,11 @@ def _measured(one: MeasuredPlan, speedup: Quantity | None) -> MeasuredSpeculatio
 
 
 def speculation_arguments(result: SpeculateResult) -> list[str]:
-    """llama-server's program and arguments for the best way to generate.
-
-    Flags as in common/arg.cpp of the llama.cpp that Tunesmith is built with, where ``--draft-max`` and
-    ``--draft-min`` are removed. ``--spec-draft-n-min`` is left at its default, 0, as it was measured.
-    """
-    arguments = server_arguments(result.settings, result.request.model_path)
-    best = result.best
-    match best.drafter:
-        case "plain":
-            return arguments
-        case "draft":
-            return [
-                *arguments,
-                *("--spec-type", "draft-simple"),
-                *("--spec-draft-model", result.request.draft_path or ""),
-                *("--spec-draft-n-max", str(best.length)),
-                *("--spec-draft-threads", str(result.settings.threads)),
-                *("--spec-draft-threads-batch", str(result.settings.threads_batch)),
-            ]
-        case "lookup":
-            return [
-                *arguments,
-                *("--spec-type", "ngram-simple"),
-                *("--spec-ngram-simple-size-n", str(best.ngram)),
-                *("--spec-ngram-simple-size-m", str(best.length)),
-            ]
+    """llama-server's program and arguments for the best way to generate."""
+    return [
+        *server_arguments(result.settings, result.request.model_path),
+        *drafting_arguments(result.best, result.request.draft_path, result.draft_settings),
+    ]
 
 
 # ---------------------------------------------------------------- for people
@@ -379,8 +358,8 @@ def _notes(result: SpeculateResult) -> list[str]:
         if count:
             notes.append(
                 tr(
-                    "With {plan}, the text after {count} of {prompts} beginnings is not that of plain decoding: "
-                    "a batch of another size rounds two nearly equal tokens the other way.",
+                    "With {plan}, the text after {count} of {prompts} beginnings is not that of plain "
+                    "decoding: a batch of another size rounds two nearly equal tokens the other way.",
                     plan=plan_text(one.plan), count=count, prompts=len(result.prompt_lengths),
                 )
             )  # fmt: skip

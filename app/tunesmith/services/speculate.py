@@ -327,9 +327,7 @@ class _Run:
     def _curves(self, prompt: tuple[int, ...]) -> tuple[list[BatchRound], list[BatchRound]]:
         begun = time.monotonic()
         sizes = curve_sizes(self._request.max_length)
-        self._stage(
-            tr("What a batch costs"), tuple(trn("{count} token", "{count} tokens", size) for size in sizes)
-        )
+        self._stage(tr("What batches of so many tokens cost"), tuple(map(str, sizes)))
         curve, draft_curve = [], []
         for number in range(CURVE_ROUNDS):
             self._progress(tr("what a batch costs"), number, CURVE_ROUNDS, begun)
