@@ -197,3 +197,20 @@ def test_another_familys_vocabulary_is_told_apart(
     engine: Engine, tiny: LoadedModel, smollm2_path: Path
 ) -> None:
     assert "different kinds" in vocabulary_difference(engine.load(smollm2_path), tiny)
+
+
+@pytest.mark.model
+def test_with_a_sliding_window_tokens_are_taken_back_only_if_all_are_kept(
+    engine: Engine, gemma_path: Path
+) -> None:
+    model = engine.load(gemma_path)
+    kept = GreedyText(engine.context(model, swa_full=True))
+    first, _ = kept.open(tuple(range(100, 110)))
+    chosen = kept.verify([first, 7, 8]).tolist()
+    kept.rewind(11)
+    assert kept.verify([7, 8]).tolist() == chosen[1:]
+    windowed = GreedyText(engine.context(model))
+    windowed.open(tuple(range(100, 110)))
+    windowed.verify([first, 7])
+    with pytest.raises(EngineError, match="cannot take tokens back"):
+        windowed.rewind(11)
