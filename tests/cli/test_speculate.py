@@ -111,6 +111,13 @@ def test_a_draft_model_of_another_vocabulary_is_refused(
         assert "same family" in done.document["todo"]
 
 
+def test_prompt_lookup_cannot_draft_a_single_token(tunesmith: CommandLine, tmp_path: Path) -> None:
+    model = tiny_llama().write(tmp_path / "tiny.gguf")
+    done = tunesmith.inline("speculate", model, *SMALL, "--lengths", "1")
+    assert done.code == 2, done.err
+    assert "2 tokens or more" in done.err
+
+
 @pytest.mark.parametrize("content", [b"", b"\0\1\2", b"x"])
 def test_what_is_no_text_to_go_on_with_is_refused(
     tunesmith: CommandLine, tmp_path: Path, content: bytes

@@ -14,6 +14,7 @@ from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import (
     FEWEST_PROMPT_TOKENS,
+    NGRAMS,
     PLAIN,
     Acceptance,
     BatchRound,
@@ -343,7 +344,9 @@ class _Run:
     ) -> list[Estimate]:
         wanted, longest = self._request.tokens, self._request.max_length
         target = CostCurve(samples_by_size(curve))
-        found = lookup_estimates(texts, wanted, max_length=longest, target=target)
+        found = lookup_estimates(
+            texts, wanted, max_length=longest, target=target, also=self._request.lengths or ()
+        )
         if draft_curve:
             draft = CostCurve(samples_by_size(draft_curve))
             found += draft_estimates(texts, wanted, max_length=longest, target=target, draft=draft)
@@ -363,6 +366,11 @@ class _Run:
             shares = (_MEASURED - 1, 1) if len(kinds) > 1 else (_MEASURED - 1,)
             for kind, share in zip(kinds, shares, strict=True):
                 chosen += shortlist([e for e in estimates if e.plan.drafter == kind], share)
+        if not chosen:
+            raise UsageError(
+                tr("Prompt lookup drafts {count} tokens or more.", count=min(NGRAMS)),
+                todo=tr("Give larger --lengths or a larger --max-length, or name a draft model."),
+            )
         return [estimate.plan for estimate in chosen]
 
     # ------------------------------------------------------------- the measurement

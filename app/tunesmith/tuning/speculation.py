@@ -64,10 +64,10 @@ def draft_estimates(
 
 
 def lookup_estimates(
-    texts: Sequence[KnownText], wanted: int, *, max_length: int, target: CostCurve
+    texts: Sequence[KnownText], wanted: int, *, max_length: int, target: CostCurve, also: Sequence[int] = ()
 ) -> list[Estimate]:
-    """Prompt lookup by several numbers of tokens in a row and draft lengths."""
-    lengths = sorted({length for length in _LOOKUP_LENGTHS if length < max_length} | {max_length})
+    """Prompt lookup by several numbers of tokens in a row and draft lengths, those of ``also`` included."""
+    lengths = sorted({length for length in _LOOKUP_LENGTHS if length < max_length} | {max_length, *also})
     found = []
     for ngram in NGRAMS:
         for length in lengths:
