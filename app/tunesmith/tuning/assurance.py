@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tunesmith.domain.request import TuneRequest
-from tunesmith.domain.settings import Settings
+from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.tuning.changes import differing
 from tunesmith.tuning.considered import Candidate
 from tunesmith.tuning.forecast import Forecast
@@ -45,7 +45,9 @@ def assure(
         for candidate in result.considered.open(request.margin, result.settings)
         if candidate.settings.digest not in failed
     ]:
-        while still and not forecast.affords(len(still) + 1, course.workload):
+        while still and not forecast.affords(
+            len(still) + 1, course.workload, loads=_loads(still, result.settings)
+        ):
             still.pop()
         if not still:
             return
@@ -71,6 +73,12 @@ def assure(
             return
         heats.adopt(result, race, winner)
         course = replace(course, stage=f"{course.stage}-again")
+
+
+def _loads(candidates: list[Candidate], holding: Settings) -> int:
+    """How often a round of these beside what holds loads the model, where two may be loaded at once."""
+    models = {one.key(ChangeCost.MODEL) for one in (holding, *(c.settings for c in candidates))}
+    return len(models) if len(models) > 2 else 0
 
 
 def _arm(candidate: Candidate, holding: Settings) -> Arm:

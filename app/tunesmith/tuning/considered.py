@@ -75,6 +75,10 @@ class Considered:
                     candidate.against = first.settings.digest
                     candidate.leads = tuple(race.differences(arm, first))
 
+    def leave_open(self, label: str, settings: Settings) -> None:
+        """Consider settings of which nothing is proven."""
+        self._found.setdefault(settings.digest, Candidate(label, settings, math.inf))
+
     def take_back(self, lost: Settings) -> None:
         """What held can no longer be measured: what held before holds again, and nothing is proven of it."""
         self._found.pop(lost.digest, None)

@@ -30,12 +30,13 @@ class Heats:
         self._forecast = forecast
         self._emit = emit
 
-    def line_up(self, arms: list[Arm], *, alpha: float, max_rounds: int) -> Race:
+    def line_up(self, arms: list[Arm], *, alpha: float, max_rounds: int, anchor: Arm | None = None) -> Race:
         """A race under the request's rules; see :class:`~tunesmith.tuning.race.Race`."""
         worse = "worse" if self._request.objective.name == "memory" else "slower"
         return Race(
-            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True
-        )
+            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True,
+            anchor=anchor,
+        )  # fmt: skip
 
     def begin(self, stage: str, title: str, race: Race, ahead: Sequence[Question] = ()) -> None:
         """Tell that a race begins, and which questions come after it."""

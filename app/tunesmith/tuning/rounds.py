@@ -88,7 +88,7 @@ class Rounds:
 
     def _measure(self, race: Race, course: Course, attempt: int) -> dict[str, list[Sample]] | None:
         """Samples by label, the anchor's two under the first arm's; None if the time ran out."""
-        anchor = race.arms[0]
+        anchor = race.anchor
         others = [arm for arm in race.racing if arm is not anchor]
         self._order.shuffle(others)
         samples: dict[str, list[Sample]] = {}
@@ -102,9 +102,11 @@ class Rounds:
             try:
                 sample = self.retaker.sample(job)
             except TrialFailure as failure:
-                if arm is anchor:
+                if arm is race.arms[0]:
                     raise
                 race.fail(arm, f"{failure.cause}: {failure.message}")
+                if arm is anchor:
+                    return None
                 continue
             samples.setdefault(arm.label, []).append(sample)
             self._forecast.count_search_sample()
@@ -125,7 +127,7 @@ class Rounds:
 
     def _score(self, race: Race, course: Course, samples: dict[str, list[Sample]]) -> list[Arm]:
         """Score every arm against the mean of the two anchors of its round."""
-        anchor = race.arms[0]
+        anchor = race.anchor
         parts = course.parts
         anchor_speed = fmean(self._scorer.speed(sample, parts) for sample in samples[anchor.label])
         scores, gains = {}, {}
