@@ -2,7 +2,7 @@
 
 Run: ``python -m tests.benchmarks.search_policies --outcomes FILE.jsonl --out FILE.md``. Worlds are recorded
 surfaces (``tests/benchmarks/surfaces``) and modelled machines, policies ours (200 replays) and others (40);
-see ``docs/benchmarks/search.md``. No model is loaded and no clock is read: the same seeds give the same table.
+see ``docs/benchmarks/search.md``. No model is loaded, no clock is read: the same seeds give the same table.
 What ``FILE.jsonl`` holds already is not replayed again, so that an interrupted run goes on, and a world or a
 policy can be added; after a change of the code, begin with an empty one.
 """

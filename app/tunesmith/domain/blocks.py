@@ -21,7 +21,7 @@ class Blocks(Value):
     def fitting(self, machine: Machine) -> int:
         """About how many layers the devices hold beside what else they need: an estimate.
 
-        It goes by the memory there is, not by what is free now: a run that is resumed has to come to the same.
+        It goes by the memory there is, not by what is free now: a resumed run has to come to the same.
         """
         return self._in(int(ROOM * _device_bytes(machine)))
 

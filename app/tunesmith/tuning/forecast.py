@@ -151,7 +151,7 @@ class Forecast:
         return self.search_left >= LEAST_ROUNDS * each
 
     def look_seconds(self, workload: Workload, samples: int, *, load: bool) -> float:
-        """What it is likely to take to measure a workload so often in a new context, or a newly loaded model."""
+        """What it is likely to take to measure a workload so often, in a new context or after a load."""
         depth = (self._prefill_ns or self._step_ns) * workload.depth / 1e9
         return self._load_seconds * load + depth + samples * self.timed_seconds(workload)
 

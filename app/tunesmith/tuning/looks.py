@@ -46,9 +46,9 @@ class Look:
 class Looks:
     """Looks at a ladder of values, then half-way between the best and its neighbours, until none is left.
 
-    Each value costs a load of the model, or a whole long prompt, so that interleaved rounds of all of them would
-    take the time for all else. Nothing is proven here: who is seen further behind than :data:`NEAR` is left out, as what cannot win is; the best is
-    raced against what holds, and the others near it stay open.
+    Each value costs a load of the model, or a whole long prompt, so that interleaved rounds of all of them
+    would take the time for all else. Nothing is proven here: who is seen further behind than :data:`NEAR` is
+    left out, as what cannot win is; the best is raced against what holds, and the others near it stay open.
     """
 
     def __init__(
@@ -152,8 +152,9 @@ class Looks:
         self._emit(
             CandidateStanding.model_validate(
                 {
-                    "stage": stage, "candidate": look.option.label, "rounds": len(look.speeds) // self._samples,
-                    "ratio": ratio, "low": None, "high": None, "state": state, "why": why,
+                    "stage": stage, "candidate": look.option.label,
+                    "rounds": len(look.speeds) // self._samples, "ratio": ratio, "low": None, "high": None,
+                    "state": state, "why": why,
                 }
             )
         )  # fmt: skip

@@ -200,9 +200,9 @@ def _layers_option(number: int) -> Option:
 def gpu_layer_options(machine: Machine, settings: Settings, blocks: Blocks | None) -> Iterable[Option]:
     """A coarse ladder from none to all, and about as many layers as the devices' memory holds.
 
-    Those whose weights alone are larger than that memory are left out. Without a word on how many layers there
-    are, only none is another candidate than what holds. Nearest to what fits comes first, none last: where
-    there is only time for some, these are the likeliest.
+    Those whose weights alone are larger than that memory are left out. Without a word on how many layers
+    there are, only none is another candidate than what holds. Nearest to what fits comes first, none last:
+    where there is only time for some, these are the likeliest.
     """
     held = settings.n_gpu_layers
     if not has_device(machine):

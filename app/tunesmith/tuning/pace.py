@@ -62,7 +62,7 @@ def pilot_workload(whole: Workload) -> Workload:
 
 
 def second_pilot_workload(whole: Workload, settings: Settings, pilot: Sample) -> Workload | None:
-    """A whole physical batch, where a device computes it at another speed than a few tokens; None if none can.
+    """A whole physical batch, which a device computes at another speed than a few tokens; None if none can.
 
     A GPU was reported to read 4 times as many prompt tokens a second in batches of 512 as of 64.
     """

@@ -57,7 +57,7 @@ class Race:
 
     def __init__(
         self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower",
-        settle: bool = False, anchor: Arm | None = None,
+        settle: bool = False, anchor: Arm | None = None, enough: float = 0.0,
     ) -> None:  # fmt: skip
         """Line up.
 
@@ -71,6 +71,8 @@ class Race:
                 where no proof that it is better is in sight.
             anchor: the arm that opens and closes each round; the first unless given. What decides are
                 differences, so that it makes none but in time: the faster, the shorter the rounds.
+            enough: ratio that an arm need not be told from what holds within, once no proof that it is better
+                is in sight; 0.04 is 4%. Never less than the margin.
 
         Raises:
             ValueError: there are no arms, or two of one label.
@@ -83,6 +85,7 @@ class Race:
         self.rounds = 0
         self._horizon = max(3, max_rounds)
         self._margin = math.log1p(margin)
+        self._enough = max(self._margin, math.log1p(enough))
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
         self.settle = settle
@@ -193,7 +196,8 @@ class Race:
             percent(math.expm1(value), 1, sign=True)
             for value in (fmean(differences), min(700.0, self.interval(arm, holding)[1]))
         )
-        if self.interval(arm, holding)[1] <= self._margin:
+        high = self.interval(arm, holding)[1]
+        if high <= self._margin or (high <= self._enough and not self._in_sight(arm, holding)):
             return tr(
                 "no gain worth a change from {label}: {change}, at most {most}",
                 label=holding.label, change=change, most=most,

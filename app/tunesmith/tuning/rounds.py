@@ -16,6 +16,7 @@ from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.retake import Retaker
+from tunesmith.tuning.shares import WHOLE, Share
 
 DRIFT_FLOOR = math.log(1.1)
 """An anchor that moved less than this within a round is taken for steady."""
@@ -61,10 +62,34 @@ class Rounds:
         self._order = order
         self._forecast = forecast
         self._drifts: list[float] = []
+        self._range_ms: dict[Part, tuple[float, float]] = {}
 
     @property
     def _out_of_time(self) -> bool:
         return self._forecast.search_left <= 0
+
+    def note(self, sample: Sample, *, holds: bool) -> None:
+        """Take in how long the parts take: the least of all, and the most of what holds."""
+        for part in self._scorer.parts:
+            try:
+                value = self._scorer.response_ms(sample, frozenset({part}))
+            except ValueError:
+                continue
+            least, most = self._range_ms.get(part, (value, value))
+            self._range_ms[part] = (min(least, value), max(most, value) if holds else most)
+
+    def share(self, parts: frozenset[Part]) -> Share:
+        """The most that parts take of what counts: they at their slowest, the rest at its fastest.
+
+        It is over all samples so far, so that noise, depth and what held before only widen it. All of it
+        where a score is more than a speed.
+        """
+        about = self._scorer.parts
+        if self._scorer.bent or not about & parts or about <= parts or not about <= self._range_ms.keys():
+            return WHOLE
+        taken = sum(self._range_ms[part][1] for part in about & parts)
+        rest = sum(self._range_ms[part][0] for part in about - parts)
+        return Share(taken / (taken + rest))
 
     def run(self, race: Race, course: Course) -> list[Arm] | None:
         """Measure one round and give it to the race; a round in which the anchor drifted is repeated.
@@ -110,6 +135,7 @@ class Rounds:
                 continue
             samples.setdefault(arm.label, []).append(sample)
             self._forecast.count_search_sample()
+            self.note(sample, holds=arm is anchor)
             if arm is anchor:
                 self._forecast.observe_anchor(sample)
         return samples

@@ -120,13 +120,10 @@ class Tuner:
             self._pass(number, result, pace)
             if self._out_of_time or result.skipped or result.settings == before:
                 break
-        parts = self.scorer.measured_parts
-        course = Course(
-            assurance.STAGE, pace.workload(request.workload, parts), parts, self._memory, slack=result.slack
-        )
         assurance.assure(
-            result, course, request=request, heats=self._heats, forecast=self.forecast,
-            alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
+            result, lambda parts, batches: self._last_course(result, pace, parts, batches=batches),
+            request=request, heats=self._heats, rounds=self._rounds, scorer=self.scorer,
+            forecast=self.forecast, alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
         )  # fmt: skip
         settled = result.considered.bound <= math.log1p(request.margin)
         result.budget_spent = result.skipped or (result.cut_short and not settled)
@@ -144,12 +141,14 @@ class Tuner:
         return batch
 
     def _take_pilot(self, workload: Workload, number: int) -> Sample:
-        return self._rounds.retaker.sample(
+        sample = self._rounds.retaker.sample(
             Job(
                 stage="pilot", candidate=BASELINE_LABEL, round=number, attempt=0, position=0,
                 settings=self._baseline, workload=workload,
             )
         )  # fmt: skip
+        self._rounds.note(sample, holds=True)
+        return sample
 
     def _pass(self, number: int, result: SearchResult, pace: Pace) -> None:
         measured = pace.workload(self._request.workload, self.scorer.measured_parts, batches=True)
@@ -213,11 +212,12 @@ class Tuner:
         arms = [holding, *self._arms(options, result.settings)]
         if len(arms) == 1:
             return
+        course = self._course(stage, question, result, pace)
+        share = self._rounds.share(course.parts)
         race = self._heats.line_up(
             arms, alpha=alpha, max_rounds=self._request.budget.max_rounds,
-            anchor=arms[1] if question.by_looks else holding,
+            anchor=arms[1] if question.by_looks else holding, share=share,
         )  # fmt: skip
-        course = self._course(stage, question, result, pace)
         self._heats.begin(stage, question.title, race, ahead)
         self._learn_memory(stage, race, question)
         self._heats.run(race, course, question.title, ahead)
@@ -226,7 +226,8 @@ class Tuner:
         winner = race.winner()
         self._note(result, race, question)
         whole = self.scorer.parts <= course.parts
-        result.considered.take(race, winner, whole=whole)
+        share = self._rounds.share(course.parts)
+        result.considered.take(race, winner, whole=whole, parts=course.parts, share=share)
         sentence = answer_sentence(
             race, winner, scorer=self.scorer, parts=question.parts, memory=self._memory, cut_short=cut_short
         )
@@ -285,6 +286,12 @@ class Tuner:
         memory = self._memory if question.moves_memory else {}
         parts = self._parts(question)
         return Course(stage, self._paced(question, pace), parts, memory, slack=result.slack)
+
+    def _last_course(
+        self, result: SearchResult, pace: Pace, parts: frozenset[Part], *, batches: bool
+    ) -> Course:
+        workload = pace.workload(self._request.workload, parts, batches=batches)
+        return Course(assurance.STAGE, workload, parts, self._memory, slack=result.slack)
 
     def _learn_memory(self, stage: str, race: Race, question: Question) -> None:
         """Where memory decides, run each arm once in a process of its own, at the whole workload."""

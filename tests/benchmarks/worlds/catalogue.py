@@ -290,7 +290,7 @@ def throttling_laptop() -> ModelledWorld:
 
 
 def noisy_halfway() -> ModelledWorld:
-    """A small model on two cores, one of which another process takes for good a minute into the search.
+    """A small model on two cores, one of which another process takes for good 20 s into the search.
 
     The speeds and the fall are those seen on this project's own machine of two cores: decoding at 150
     tokens/s, 11% more without flash attention at depth, at 1 to 40 beside a process that computes. The
@@ -313,7 +313,7 @@ def noisy_halfway() -> ModelledWorld:
         axes={"threads": (1, 2), "threads_batch": (1, 2), "n_ubatch": (64, 512), "flash_attn": _FLASH},
         truth=truth,
         costs=Costs(process=0.3, load=0.2, context=0.05),
-        weather=Weather(noise=0.02, drift=0.01, busy_onset=60),
+        weather=Weather(noise=0.02, drift=0.01, busy_onset=20),
     )  # fmt: skip
 
 
