@@ -37,8 +37,8 @@ def tune(model: Path, *, seconds: float, at: float, folder: str) -> tuple[int, d
     """Exit code and document of a tune beside which a core is burnt from a share ``at`` of its time on."""
     spec = f"prompt={WORKLOAD.prompt},generate={WORKLOAD.generate},depth={WORKLOAD.depth}"
     command = [
-        sys.executable, "-m", "tunesmith", "tune", str(model), "--workload", spec, "--budget", f"{seconds:g}s",
-        "--json", "--quiet", "--store", str(Path(folder) / "store.sqlite3"),
+        sys.executable, "-m", "tunesmith", "tune", str(model), "--workload", spec, "--json", "--quiet",
+        "--budget", f"{seconds:g}s", "--store", str(Path(folder) / "store.sqlite3"),
     ]  # fmt: skip
     burning: list[subprocess.Popen[bytes]] = []
     begin = threading.Timer(

@@ -234,11 +234,46 @@ def report(
         elif policy.slow:
             yield f"\n{policy.name}: {counts.of(policy)} replays only, since it takes long to think.\n"
     before = None
+    rows = []
     for world, policy, found in run(worlds, policies, counts=counts, outcomes=outcomes):
         if world is not before:
             yield _heading(world)
             before = world
         yield f"| {' | '.join(_row(world, policy, found))} |\n"
+        rows.append((world, policy, found))
+    yield f"\n## In short\n{summary(rows)}"
+
+
+OURS_HEADINGS = (
+    "world", "regret, median", "95th percentile", "seconds", "of the grid's cost", "by part", "median bound",
+    "bound true", "states 2%", "2% true", "could not tell",
+)  # fmt: skip
+
+
+def summary(found: Sequence[tuple[World, Policy, list[Outcome]]]) -> str:
+    """Two tables: ours by world, one for each budget, and the others' regret and cost by world."""
+    pieces = []
+    own = [row for row in found if row[1].name.startswith("ours")]
+    for name in dict.fromkeys(policy.name for _, policy, _ in own):
+        pieces.append(f"\n{name}:\n\n| {' | '.join(OURS_HEADINGS)} |\n|{'---|' * len(OURS_HEADINGS)}\n")
+        for world, policy, outcomes in own:
+            if policy.name == name:
+                row = _row(world, policy, outcomes)
+                blind = sum(outcome.blind for outcome in outcomes) / len(outcomes)
+                cells = (f"`{world.name}`", row[2], row[3], row[5], row[7], row[8], *row[11:], f"{blind:.0%}")
+                pieces.append(f"| {' | '.join(cells)} |\n")
+    others = [row for row in found if not row[1].name.startswith("ours")]
+    names = list(dict.fromkeys(policy.name for _, policy, _ in others))
+    pieces.append(f"\n| world | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n")
+    for world in dict.fromkeys(world for world, _, _ in others):
+        cells = {}
+        for where, policy, outcomes in others:
+            if where is world:
+                regret = median(outcome.regret for outcome in outcomes)
+                cost = median(outcome.seconds for outcome in outcomes) / world.exhaustive_seconds
+                cells[policy.name] = f"{regret:.1%}, {cost:.1%}"
+        pieces.append(f"| `{world.name}` | {' | '.join(cells.get(name, '–') for name in names)} |\n")
+    return "".join(pieces)
 
 
 def _chosen(text: str, names: Sequence[str]) -> list[str]:

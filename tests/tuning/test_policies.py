@@ -218,6 +218,8 @@ def test_the_report_has_a_row_for_each_policy(monkeypatch: pytest.MonkeyPatch) -
             outcomes=Outcomes(None),
         )
     )  # fmt: skip
+    text, short = text.split("## In short")
+    assert short.count("| `two-cores` |") == 2 + 1  # ours by budget, and the others
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + len(policies)
     assert all(line.count("|") == len(HEADINGS) + 1 for line in rows)
