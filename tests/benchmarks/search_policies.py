@@ -13,8 +13,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -134,31 +134,22 @@ def run(
 ) -> Iterator[tuple[World, Policy, list[Outcome]]]:
     """Outcomes by world and policy, as they come; those of what is not installed are left out."""
     with ProcessPoolExecutor(PROCESSES) as pool:
-        waiting: list[tuple[World, Policy, list[Callable[[], None]]]] = []
+        waiting = []
         for world in worlds:
             for policy in policies:
-                if policy.unavailable and not outcomes.known(world.name, policy.name, 0):
+                if policy.unavailable and outcomes.known(world.name, policy.name, 0) is None:
                     continue
                 seeds = [
                     seed for seed in range(counts.of(policy))
-                    if not policy.unavailable and not outcomes.known(world.name, policy.name, seed)
+                    if not policy.unavailable and outcomes.known(world.name, policy.name, seed) is None
                 ]  # fmt: skip
                 size = 1 if policy.slow else CHUNK
-                waits: list[Callable[[], None]] = []
-                for chunk in (seeds[at : at + size] for at in range(0, len(seeds), size)):
-                    future = pool.submit(replays, world.name, policy.name, chunk)
-
-                    def wait(
-                        future: Future[list[Outcome]] = future, chunk: list[int] = chunk,
-                        world: World = world, policy: Policy = policy,
-                    ) -> None:  # fmt: skip
-                        outcomes.keep(world.name, policy.name, chunk, future.result())
-
-                    waits.append(wait)
-                waiting.append((world, policy, waits))
-        for world, policy, waits in waiting:
-            for wait in waits:
-                wait()
+                chunks = [seeds[at : at + size] for at in range(0, len(seeds), size)]
+                begun = [(chunk, pool.submit(replays, world.name, policy.name, chunk)) for chunk in chunks]
+                waiting.append((world, policy, begun))
+        for world, policy, begun in waiting:
+            for chunk, future in begun:
+                outcomes.keep(world.name, policy.name, chunk, future.result())
             found = (outcomes.known(world.name, policy.name, seed) for seed in range(counts.of(policy)))
             yield world, policy, [outcome for outcome in found if outcome is not None]
 
@@ -266,13 +257,13 @@ def summary(found: Sequence[tuple[World, Policy, list[Outcome]]]) -> str:
     names = list(dict.fromkeys(policy.name for _, policy, _ in others))
     pieces.append(f"\n| world | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n")
     for world in dict.fromkeys(world for world, _, _ in others):
-        cells = {}
+        known = {}
         for where, policy, outcomes in others:
             if where is world:
                 regret = median(outcome.regret for outcome in outcomes)
                 cost = median(outcome.seconds for outcome in outcomes) / world.exhaustive_seconds
-                cells[policy.name] = f"{regret:.1%}, {cost:.1%}"
-        pieces.append(f"| `{world.name}` | {' | '.join(cells.get(name, '–') for name in names)} |\n")
+                known[policy.name] = f"{regret:.1%}, {cost:.1%}"
+        pieces.append(f"| `{world.name}` | {' | '.join(known.get(name, '–') for name in names)} |\n")
     return "".join(pieces)
 
 
