@@ -13,6 +13,7 @@ from tests.benchmarks.policies.optuna_samplers import OptunaPolicy
 from tests.benchmarks.search_policies import HEADINGS, Counts, Outcomes, replay, report
 from tests.benchmarks.worlds import World, all_worlds, modelled_worlds
 from tests.benchmarks.worlds.base import CountingMeter
+from tests.benchmarks.worlds.modelled import ModelledWorld
 from tests.tuning.worlds import contract_worlds, recorded, two_cores
 from tunesmith.domain.measurement import Sample
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -175,7 +176,7 @@ def test_a_world_is_consistent(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", modelled_worlds(), ids=lambda world: world.name)
-def test_samples_agree_with_the_truth(world: World) -> None:
+def test_samples_agree_with_the_truth(world: ModelledWorld) -> None:
     """Over many processes the middle is the truth, within what weather allows; hot where that counts."""
     workload, logs = world.request.workload, []
     for seed in range(60):
