@@ -10,6 +10,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
+from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.settings import Settings
 
 Part = Literal["prefill", "decode"]
@@ -119,6 +120,34 @@ class TextEnded(_Event):
     elapsed_ns: int
 
 
+class TextSplit(_Event):
+    """A text is in tokens, and what will be read of it is known."""
+
+    type: Literal["text_split"] = "text_split"
+    tokens: int
+    chunks_in_text: int
+    chunks: tuple[int, ...]
+    """Those that are read, in their order."""
+    vocabulary: str
+    """SHA-256 of the tokens' texts."""
+    kept: int
+    """Chunks whose predictions were kept by an earlier run."""
+
+
+class ChunkKept(_Event):
+    """What the source predicts for a chunk is on the disk."""
+
+    type: Literal["chunk_kept"] = "chunk_kept"
+    chunk: int
+
+
+class ChunkScored(_Event):
+    """A candidate's predictions for a chunk were compared with its source's."""
+
+    type: Literal["chunk_scored"] = "chunk_scored"
+    score: ChunkScore
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -131,7 +160,7 @@ class RequestFailed(_Event):
 
     type: Literal["request_failed"] = "request_failed"
     request: int
-    error: Literal["refused", "out_of_memory", "cancelled", "engine"]
+    error: Literal["refused", "out_of_memory", "cancelled", "engine", "input", "disk"]
     message: str
 
 
@@ -256,6 +285,9 @@ WorkerEvent = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | TextSplit
+    | ChunkKept
+    | ChunkScored
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -272,6 +304,9 @@ Event = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | TextSplit
+    | ChunkKept
+    | ChunkScored
     | RequestDone
     | RequestFailed
     | RunStarted

@@ -10,6 +10,8 @@ from typing import assert_never
 
 from tunesmith.domain.events import (
     CandidateStanding,
+    ChunkKept,
+    ChunkScored,
     ContextReady,
     Event,
     Heartbeat,
@@ -28,6 +30,7 @@ from tunesmith.domain.events import (
     StageStarted,
     TextEnded,
     TextGenerated,
+    TextSplit,
     TokensTimed,
     TrialFailed,
     TrialMeasured,
@@ -146,6 +149,7 @@ class LiveView:
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
+                | TextSplit() | ChunkKept() | ChunkScored()
             ):  # fmt: skip
                 pass
             case _:
