@@ -1,18 +1,21 @@
 """Own the comparison of search policies: regret against cost, and how often our statement was true.
 
-Run: ``python -m tests.benchmarks.search_policies --replays 200 --worlds all --out FILE.md``. Worlds are
-recorded surfaces (``tests/benchmarks/surfaces``) and modelled machines, policies ours and others; see
-``docs/benchmarks/search.md``. No model is loaded and no clock is read: the same seeds give the same table.
+Run: ``python -m tests.benchmarks.search_policies --outcomes FILE.jsonl --out FILE.md``. Worlds are recorded
+surfaces (``tests/benchmarks/surfaces``) and modelled machines, policies ours (200 replays) and others (40);
+see ``docs/benchmarks/search.md``. No model is loaded, no clock is read: the same seeds give the same table.
+What ``FILE.jsonl`` holds already is not replayed again, so that an interrupted run goes on, and a world or a
+policy can be added; after a change of the code, begin with an empty one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -23,8 +26,8 @@ from tunesmith.domain.statistics import percentile
 
 PROCESSES = 2
 CHUNK = 10
-SLOW_REPLAYS = 10
-"""Replays of a policy that takes seconds of real time to think."""
+OUR_REPLAYS, PEER_REPLAYS, SLOW_REPLAYS = 200, 40, 4
+"""Of ours, of the others, and of one that takes seconds of real time to think."""
 EPSILON = 0.02
 """What is meant to be stated: within 2% of the best considered."""
 
@@ -45,6 +48,8 @@ class Outcome:
     """How many were considered, as far as the policy says."""
     left: bool
     """Whether the choice is no setting of the grid."""
+    blind: bool = False
+    """Whether it says that the machine was too noisy to tell."""
 
 
 def policy_named(name: str) -> Policy:
@@ -73,6 +78,7 @@ def replay(world: World, policy: Policy, seed: int, budget_seconds: float = math
         true=bound is not None and behind <= bound + 1e-9,
         candidates=len(choice.considered),
         left=not world.holds(choice.settings),
+        blind=choice.blind,
     )
 
 
@@ -81,23 +87,71 @@ def replays(world: str, policy: str, seeds: Sequence[int]) -> list[Outcome]:
     return [replay(world_named(world), policy_named(policy), seed) for seed in seeds]
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each kind of policy is replayed."""
+
+    ours: int = OUR_REPLAYS
+    peers: int = PEER_REPLAYS
+    slow: int = SLOW_REPLAYS
+
+    def of(self, policy: Policy) -> int:
+        """How often this one is."""
+        if policy.name.startswith("ours"):
+            return self.ours
+        return min(self.peers, self.slow) if policy.slow else self.peers
+
+
+class Outcomes:
+    """What was replayed before, in a file, one line a replay."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known: dict[tuple[str, str, int], Outcome] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                key = (row.pop("world"), row.pop("policy"), row.pop("seed"))
+                self._known[key] = Outcome(**row)
+
+    def known(self, world: str, policy: str, seed: int) -> Outcome | None:
+        """The outcome, if it is there."""
+        return self._known.get((world, policy, seed))
+
+    def keep(self, world: str, policy: str, seeds: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes in."""
+        rows = []
+        for seed, outcome in zip(seeds, outcomes, strict=True):
+            self._known[world, policy, seed] = outcome
+            rows.append(json.dumps({"world": world, "policy": policy, "seed": seed, **asdict(outcome)}))
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write("".join(f"{row}\n" for row in rows))
+
+
 def run(
-    worlds: Sequence[World], policies: Sequence[Policy], *, count: int, slow_count: int
+    worlds: Sequence[World], policies: Sequence[Policy], *, counts: Counts, outcomes: Outcomes
 ) -> Iterator[tuple[World, Policy, list[Outcome]]]:
     """Outcomes by world and policy, as they come; those of what is not installed are left out."""
     with ProcessPoolExecutor(PROCESSES) as pool:
         waiting = []
         for world in worlds:
             for policy in policies:
-                if policy.unavailable:
+                if policy.unavailable and outcomes.known(world.name, policy.name, 0) is None:
                     continue
-                seeds = range(min(count, slow_count) if policy.slow else count)
+                seeds = [
+                    seed for seed in range(counts.of(policy))
+                    if not policy.unavailable and outcomes.known(world.name, policy.name, seed) is None
+                ]  # fmt: skip
                 size = 1 if policy.slow else CHUNK
                 chunks = [seeds[at : at + size] for at in range(0, len(seeds), size)]
-                found = [pool.submit(replays, world.name, policy.name, list(chunk)) for chunk in chunks]
-                waiting.append((world, policy, found))
-        for world, policy, found in waiting:
-            yield world, policy, [outcome for future in found for outcome in future.result()]
+                begun = [(chunk, pool.submit(replays, world.name, policy.name, chunk)) for chunk in chunks]
+                waiting.append((world, policy, begun))
+        for world, policy, begun in waiting:
+            for chunk, future in begun:
+                outcomes.keep(world.name, policy.name, chunk, future.result())
+            found = (outcomes.known(world.name, policy.name, seed) for seed in range(counts.of(policy)))
+            yield world, policy, [outcome for outcome in found if outcome is not None]
 
 
 HEADINGS = (
@@ -110,9 +164,11 @@ HEADINGS = (
 def _row(world: World, policy: Policy, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     regrets = [outcome.regret for outcome in outcomes]
     seconds = median(outcome.seconds for outcome in outcomes)
-    off = sum(outcome.left for outcome in outcomes)
+    off, blind = (sum(getattr(one, name) for one in outcomes) for name in ("left", "blind"))
     return (
-        policy.name + (f" ({off} outside the grid)" if off else ""),
+        policy.name
+        + (f" ({off} outside the grid)" if off else "")
+        + (f" ({blind} could not tell)" if blind else ""),
         str(len(outcomes)),
         f"{median(regrets):.1%}",
         f"{percentile(regrets, 0.95):.1%}",
@@ -159,21 +215,56 @@ def _heading(world: World) -> str:
 
 
 def report(
-    worlds: Sequence[World], policies: Sequence[Policy], *, count: int, slow_count: int
+    worlds: Sequence[World], policies: Sequence[Policy], *, counts: Counts, outcomes: Outcomes
 ) -> Iterator[str]:
     """The report in Markdown, piece by piece."""
-    yield f"# Search policies, {count} replays\n"
+    yield f"# Search policies, {counts.ours} replays of ours, {counts.peers} of the others\n"
     for policy in policies:
         if policy.unavailable:
             yield f"\n{policy.name} did not run: {policy.unavailable}.\n"
         elif policy.slow:
-            yield f"\n{policy.name}: {min(count, slow_count)} replays only, since it takes long to think.\n"
+            yield f"\n{policy.name}: {counts.of(policy)} replays only, since it takes long to think.\n"
     before = None
-    for world, policy, outcomes in run(worlds, policies, count=count, slow_count=slow_count):
+    rows = []
+    for world, policy, found in run(worlds, policies, counts=counts, outcomes=outcomes):
         if world is not before:
             yield _heading(world)
             before = world
-        yield f"| {' | '.join(_row(world, policy, outcomes))} |\n"
+        yield f"| {' | '.join(_row(world, policy, found))} |\n"
+        rows.append((world, policy, found))
+    yield f"\n## In short\n{summary(rows)}"
+
+
+OURS_HEADINGS = (
+    "world", "regret, median", "95th percentile", "seconds", "of the grid's cost", "by part", "median bound",
+    "bound true", "states 2%", "2% true", "could not tell",
+)  # fmt: skip
+
+
+def summary(found: Sequence[tuple[World, Policy, list[Outcome]]]) -> str:
+    """Two tables: ours by world, one for each budget, and the others' regret and cost by world."""
+    pieces = []
+    own = [row for row in found if row[1].name.startswith("ours")]
+    for name in dict.fromkeys(policy.name for _, policy, _ in own):
+        pieces.append(f"\n{name}:\n\n| {' | '.join(OURS_HEADINGS)} |\n|{'---|' * len(OURS_HEADINGS)}\n")
+        for world, policy, outcomes in own:
+            if policy.name == name:
+                row = _row(world, policy, outcomes)
+                blind = sum(outcome.blind for outcome in outcomes) / len(outcomes)
+                cells = (f"`{world.name}`", row[2], row[3], row[5], row[7], row[8], *row[11:], f"{blind:.0%}")
+                pieces.append(f"| {' | '.join(cells)} |\n")
+    others = [row for row in found if not row[1].name.startswith("ours")]
+    names = list(dict.fromkeys(policy.name for _, policy, _ in others))
+    pieces.append(f"\n| world | {' | '.join(names)} |\n|---|{'---|' * len(names)}\n")
+    for world in dict.fromkeys(world for world, _, _ in others):
+        known = {}
+        for where, policy, outcomes in others:
+            if where is world:
+                regret = median(outcome.regret for outcome in outcomes)
+                cost = median(outcome.seconds for outcome in outcomes) / world.exhaustive_seconds
+                known[policy.name] = f"{regret:.1%}, {cost:.1%}"
+        pieces.append(f"| `{world.name}` | {' | '.join(known.get(name, '–') for name in names)} |\n")
+    return "".join(pieces)
 
 
 def _chosen(text: str, names: Sequence[str]) -> list[str]:
@@ -186,8 +277,10 @@ def _chosen(text: str, names: Sequence[str]) -> list[str]:
 def main() -> int:
     """Run and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replays", type=int, default=200)
-    parser.add_argument("--slow-replays", type=int, default=SLOW_REPLAYS)
+    parser.add_argument("--replays", type=int, default=OUR_REPLAYS, help="of ours")
+    parser.add_argument("--peer-replays", type=int, default=PEER_REPLAYS, help="of each other policy")
+    parser.add_argument("--slow-replays", type=int, default=SLOW_REPLAYS, help="of those that think for long")
+    parser.add_argument("--outcomes", type=Path, help="file to which every replay is added")
     parser.add_argument("--worlds", default="all", help="parts of names, divided by semicolons")
     parser.add_argument("--policies", default="all", help="parts of names, divided by semicolons")
     parser.add_argument("--out", type=Path)
@@ -199,7 +292,8 @@ def main() -> int:
         parser.error("no world or no policy of that name")
     began = perf_counter()
     pieces = []
-    for piece in report(worlds, policies, count=options.replays, slow_count=options.slow_replays):
+    counts = Counts(ours=options.replays, peers=options.peer_replays, slow=options.slow_replays)
+    for piece in report(worlds, policies, counts=counts, outcomes=Outcomes(options.outcomes)):
         print(piece, end="", flush=True)
         pieces.append(piece)
     if options.out is not None:

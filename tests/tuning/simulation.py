@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.tuning.machines import TWO_CORE_VM
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Event
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
@@ -170,6 +171,7 @@ class Tuned:
 def tune(
     wanted: TuneRequest, simulated: SimulatedMachine, *, machine: Machine = TWO_CORE_VM, confirm: bool = True,
     start: dict[str, object] | None = None, listener: Callable[[Event], None] = lambda _event: None,
+    blocks: Blocks | None = None,
 ) -> Tuned:  # fmt: skip
     """Search and confirm on a simulated machine."""
     events: list[Event] = []
@@ -179,7 +181,7 @@ def tune(
         listener(event)
 
     baseline = baseline_settings(machine, wanted.workload)
-    tuner = Tuner(wanted, baseline=baseline, machine=machine, meter=simulated, emit=emit)
+    tuner = Tuner(wanted, baseline=baseline, machine=machine, meter=simulated, emit=emit, blocks=blocks)
     found = tuner.search(baseline.replace(**(start or {})))
     confirmation = None
     if confirm:

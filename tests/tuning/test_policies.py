@@ -10,9 +10,10 @@ import pytest
 
 from tests.benchmarks.policies import Choice, Policy, all_policies
 from tests.benchmarks.policies.optuna_samplers import OptunaPolicy
-from tests.benchmarks.search_policies import HEADINGS, replay, report
+from tests.benchmarks.search_policies import HEADINGS, Counts, Outcomes, replay, report
 from tests.benchmarks.worlds import World, all_worlds, modelled_worlds
 from tests.benchmarks.worlds.base import CountingMeter
+from tests.benchmarks.worlds.modelled import ModelledWorld
 from tests.tuning.worlds import contract_worlds, recorded, two_cores
 from tunesmith.domain.measurement import Sample
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -175,7 +176,7 @@ def test_a_world_is_consistent(world: World) -> None:
 
 
 @pytest.mark.parametrize("world", modelled_worlds(), ids=lambda world: world.name)
-def test_samples_agree_with_the_truth(world: World) -> None:
+def test_samples_agree_with_the_truth(world: ModelledWorld) -> None:
     """Over many processes the middle is the truth, within what weather allows; hot where that counts."""
     workload, logs = world.request.workload, []
     for seed in range(60):
@@ -185,7 +186,7 @@ def test_samples_agree_with_the_truth(world: World) -> None:
             workload=workload,
         )  # fmt: skip
         sample = meter.sample(job)
-        while meter.spent_seconds < 120:
+        while meter.spent_seconds < min(120.0, world.weather.busy_onset - 2):
             sample = meter.sample(job)
         step = sample.step_ns_mean
         assert step
@@ -204,15 +205,22 @@ def test_the_report_has_a_row_for_each_policy(monkeypatch: pytest.MonkeyPatch) -
     from tests.benchmarks import search_policies
 
     def inline(
-        worlds: list[World], policies: list[Policy], *, count: int, slow_count: int
+        worlds: list[World], policies: list[Policy], *, counts: Counts, outcomes: Outcomes
     ) -> Iterator[tuple[World, Policy, list[search_policies.Outcome]]]:
         for world in worlds:
             for policy in policies:
-                yield world, policy, [replay(world, policy, seed) for seed in range(count)]
+                yield world, policy, [replay(world, policy, seed) for seed in range(counts.of(policy))]
 
     monkeypatch.setattr(search_policies, "run", inline)
     policies = [policy for policy in POLICIES if not policy.slow][:3]
-    text = "".join(report([contract_worlds()["two-cores"]], policies, count=2, slow_count=1))
+    text = "".join(
+        report(
+            [contract_worlds()["two-cores"]], policies, counts=Counts(ours=2, peers=2, slow=1),
+            outcomes=Outcomes(None),
+        )
+    )  # fmt: skip
+    text, short = text.split("## In short")
+    assert short.count("| `two-cores` |") == 2 + 1  # ours by budget, and the others
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(rows) == 1 + len(policies)
     assert all(line.count("|") == len(HEADINGS) + 1 for line in rows)

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from tests.worker.conftest import SETTINGS
 from tunesmith.domain.events import (
     WORKER_EVENTS,
+    ChunkKept,
+    ChunkScored,
     ContextReady,
     Heartbeat,
     LogLine,
@@ -21,12 +23,14 @@ from tunesmith.domain.events import (
     SpeculationTaken,
     TextEnded,
     TextGenerated,
+    TextSplit,
     TokensTimed,
     WorkerEvent,
     WorkerReady,
 )
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.speculation import BatchRound, Plan
 from tunesmith.domain.workload import Workload
 from tunesmith.worker.protocol import (
@@ -40,6 +44,7 @@ from tunesmith.worker.protocol import (
     Measure,
     NoisePolicy,
     Sampling,
+    Score,
     Shutdown,
     Speculate,
     Turn,
@@ -113,13 +118,23 @@ EVENTS: list[WorkerEvent] = [
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
     SpeculationTaken(result=BatchRound(sizes=(2, 1), elapsed_ns=(7, 5), depth=3, noisy=False)),
+    TextSplit(tokens=9, chunks_in_text=3, chunks=(2, 0, 1), vocabulary="0" * 64, kept=1),
+    ChunkKept(chunk=2),
+    ChunkScored(score=ChunkScore(chunk=2, kld=(0.1, -1e-7), nll=(1.5, 2.0), source_nll=(1.0, 2.0), agreed=1)),
     RequestDone(request=1),
     RequestFailed(request=1, error="out_of_memory", message="a\nb"),
 ]
 
 
+SCORE = Score(
+    request=4, role="candidate", model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt",
+    text_sha256="0" * 64,
+    max_chunks=3, base_folder="/c", base_key="a" * 32, base_limit_bytes=1, chunks=(2, 0), vocabulary="1" * 64,
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "command", [MEASURE, GENERATE, SPECULATE, Cancel(request=3), Shutdown()], ids=lambda c: c.type
+    "command", [MEASURE, GENERATE, SCORE, SPECULATE, Cancel(request=3), Shutdown()], ids=lambda c: c.type
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
     assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command

@@ -14,8 +14,8 @@ exit codes:
   6 store, disk or permission   7 drifted, or a bad signature   130 interrupted"""
 
 COMMANDS: Final = (
-    "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "speculate",
-    "completion",
+    "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
+    "speculate", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -70,6 +70,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_facts(commands, everywhere)
     _add_profiles(commands, everywhere)
     _add_survey(commands, everywhere)
+    _add_quality(commands, everywhere)
     _add_speculate(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -204,6 +205,37 @@ def _add_survey(
     kept.add_argument("--output", metavar="FILE", help="MODEL-PRESET.surface.json.gz")
     kept.add_argument("--title", metavar="TEXT", help="model, workload and conditions if left out")
     kept.add_argument("--conditions", metavar="TEXT", help="what else went on; what was seen if left out")
+
+
+def _add_quality(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    quality = _add(
+        commands, "quality", "measure what a quantization or a cache type costs in quality", [everywhere]
+    )
+    quality.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
+    quality.add_argument(
+        "--against", metavar="SOURCE",
+        help="the file it was quantized from; itself with an f16 cache if left out",
+    )  # fmt: skip
+    for name in ("k", "v"):
+        quality.add_argument(
+            f"-ct{name}", f"--cache-type-{name}", choices=CACHE_TYPES, metavar="TYPE",
+            help=f"cache type of {name.upper()}; f16",
+        )  # fmt: skip
+    text = quality.add_argument_group("what is read")
+    text.add_argument("--text", metavar="FILE", help="UTF-8; prose, code and German that ship with Tunesmith")
+    text.add_argument("--chunks", type=int, default=40, metavar="N", help="only so many chunks of it; 40")
+    text.add_argument("-c", "--ctx-size", type=int, default=512, metavar="N", help="tokens of a chunk; 512")
+    limits = quality.add_argument_group("limits")
+    limits.add_argument(
+        "--max-kld", type=float, metavar="KLD",
+        help="stop when it is clear whether the mean is at most this; exit code 4 if it is not",
+    )  # fmt: skip
+    limits.add_argument(
+        "--base-limit", metavar="SIZE",
+        help="room on the disk for what sources predict, kept for later runs; 8GiB",
+    )  # fmt: skip
 
 
 def _add_speculate(

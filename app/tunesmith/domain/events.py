@@ -10,6 +10,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
+from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import SpeculationResult
 
@@ -120,6 +121,34 @@ class TextEnded(_Event):
     elapsed_ns: int
 
 
+class TextSplit(_Event):
+    """A text is in tokens, and what will be read of it is known."""
+
+    type: Literal["text_split"] = "text_split"
+    tokens: int
+    chunks_in_text: int
+    chunks: tuple[int, ...]
+    """Those that are read, in their order."""
+    vocabulary: str
+    """SHA-256 of the tokens' texts."""
+    kept: int
+    """Chunks whose predictions were kept by an earlier run."""
+
+
+class ChunkKept(_Event):
+    """What the source predicts for a chunk is on the disk."""
+
+    type: Literal["chunk_kept"] = "chunk_kept"
+    chunk: int
+
+
+class ChunkScored(_Event):
+    """A candidate's predictions for a chunk were compared with its source's."""
+
+    type: Literal["chunk_scored"] = "chunk_scored"
+    score: ChunkScore
+
+
 class SpeculationTaken(_Event):
     """One answer about speculative decoding."""
 
@@ -139,7 +168,7 @@ class RequestFailed(_Event):
 
     type: Literal["request_failed"] = "request_failed"
     request: int
-    error: Literal["refused", "out_of_memory", "cancelled", "engine"]
+    error: Literal["refused", "out_of_memory", "cancelled", "engine", "input", "disk"]
     message: str
 
 
@@ -264,6 +293,9 @@ WorkerEvent = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | TextSplit
+    | ChunkKept
+    | ChunkScored
     | SpeculationTaken
     | RequestDone
     | RequestFailed,
@@ -281,6 +313,9 @@ Event = Annotated[
     | PromptRead
     | TextGenerated
     | TextEnded
+    | TextSplit
+    | ChunkKept
+    | ChunkScored
     | SpeculationTaken
     | RequestDone
     | RequestFailed

@@ -24,6 +24,14 @@ class Cancelled(EngineError):
     """The abort flag ended a computation."""
 
 
+class InputRefused(EngineError):
+    """What was asked for makes no sense with this model or text; the model itself is in order."""
+
+
+class DiskFault(EngineError):
+    """A file could not be written."""
+
+
 OUT_OF_MEMORY_MARKS = (
     "failed to allocate",
     "unable to allocate",

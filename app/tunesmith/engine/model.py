@@ -34,12 +34,14 @@ class LoadedModel:
         log: LogBuffer,
         abort: AbortFlag,
         check_tensors: bool = False,
+        vocab_only: bool = False,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         """Load ``path`` as the model-level settings say.
 
         Args:
             check_tensors: also look for values that are no numbers, which llama.cpp loads silently.
+            vocab_only: leave the weights out; no context can be made from it.
             on_progress: called some 250 times while loading.
 
         Raises:
@@ -57,6 +59,7 @@ class LoadedModel:
         params.load_mode = _LOAD_MODES[settings.load_mode]
         params.use_extra_bufts = settings.use_extra_bufts
         params.check_tensors = check_tensors
+        params.vocab_only = vocab_only
         c_on_load = L.llama_progress_callback(on_load)
         params.progress_callback = c_on_load
         log.lines.clear()

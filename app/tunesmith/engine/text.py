@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import ctypes
+import hashlib
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,21 @@ class Vocabulary:
                 return buffer.raw[:needed]
             size = needed
         return None
+
+    def text(self, text: bytes) -> list[int]:
+        """The tokens of a plain text, in which no words have a special meaning.
+
+        Raises:
+            EngineError: the text cannot be turned into tokens.
+        """
+        return self._tokens(text, special=False)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all tokens' texts in their order, 64 hex digits."""
+        digest = hashlib.sha256()
+        for token in range(self._model.vocabulary_size):
+            digest.update((L.llama_vocab_get_text(self._vocab, token) or b"") + b"\0")
+        return digest.hexdigest()
 
     def _tokens(self, text: bytes, *, special: bool) -> list[int]:
         room = len(text) + 8

@@ -23,6 +23,7 @@ from tunesmith.presentation.fact_documents import (
     build_facts,
     model_facts,
 )
+from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
@@ -167,6 +168,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "profile": ProfileDocument,
     "explain": ExplainDocument,
     "survey-summary": SurveySummaryDocument,
+    "quality": QualityDocument,
     "speculate": SpeculateDocument,
     "error": ErrorDocument,
 }

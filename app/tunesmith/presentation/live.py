@@ -10,6 +10,8 @@ from typing import assert_never
 
 from tunesmith.domain.events import (
     CandidateStanding,
+    ChunkKept,
+    ChunkScored,
     ContextReady,
     Event,
     Heartbeat,
@@ -29,6 +31,7 @@ from tunesmith.domain.events import (
     StageStarted,
     TextEnded,
     TextGenerated,
+    TextSplit,
     TokensTimed,
     TrialFailed,
     TrialMeasured,
@@ -147,7 +150,7 @@ class LiveView:
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
-                | SpeculationTaken()
+                | TextSplit() | ChunkKept() | ChunkScored() | SpeculationTaken()
             ):  # fmt: skip
                 pass
             case _:

@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Protocol
 
+from tunesmith.domain.blocks import blocks_of
 from tunesmith.domain.events import Part, Progress, StageStarted, TrialFailed, TrialMeasured
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.model import ModelHeader
@@ -164,7 +165,7 @@ class _Survey:
         request = self._request
         axes = survey_axes(
             self._baseline, workload=request.workload, machine=self._machine, rules=request.rules,
-            given=request.given,
+            given=request.given, blocks=blocks_of(self._header),
         )  # fmt: skip
         cells = grid_cells(self._baseline, axes, request.workload)
         self._announce(axes, cells)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunesmith.domain.blocks import blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome
@@ -207,7 +208,8 @@ class _Tune:
             )
         )
         tuner = Tuner(
-            request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit
+            request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit,
+            blocks=blocks_of(model.header),
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from tunesmith.domain.events import Part
 from tunesmith.domain.settings import Settings
 from tunesmith.tuning.race import Arm, Race
+from tunesmith.tuning.shares import WHOLE, Share
 
 
 @dataclass(slots=True)
@@ -18,7 +20,9 @@ class Candidate:
     bound: float
     """Logarithm of a ratio, at least 0; infinite where too little was measured."""
     against: str = ""
-    """Digest of the settings it was raced against over all that the objective is about, if it was."""
+    """Digest of the settings that it was raced against, if it was."""
+    parts: frozenset[Part] = frozenset()
+    """The parts of the workload that it was raced over."""
     leads: tuple[float, ...] = ()
     """Its log-ratios over those, by round."""
 
@@ -37,8 +41,9 @@ class Considered:
     subset selection in stochastic multi-armed bandits") with ε found from the data.
 
     A race over one part of the workload bounds the whole: what makes a part faster by a ratio makes the
-    whole faster by at most that ratio. What it gains for the whole is not counted, since the share of
-    the part is only estimated.
+    whole faster by no more, and by the less the smaller the most that the part takes of it
+    (:class:`~tunesmith.tuning.shares.Share`). What it gains for the whole is not counted, since of that
+    only the most is known.
     """
 
     _found: dict[str, Candidate] = field(default_factory=dict)
@@ -51,13 +56,23 @@ class Considered:
         """All candidates, what holds among them."""
         return tuple(candidate.settings for candidate in self._found.values())
 
-    def take(self, race: Race, winner: Arm, *, whole: bool) -> None:
+    def take(
+        self,
+        race: Race,
+        winner: Arm,
+        *,
+        whole: bool,
+        parts: frozenset[Part] = frozenset(),
+        share: Share = WHOLE,
+    ) -> None:
         """Take in a finished race.
 
         Args:
             race: its arms, the first of which held before.
             winner: which of them holds now.
             whole: whether it looked at all that the objective is about.
+            parts: the parts of the workload that it looked at.
+            share: the most that they take of what the objective is about.
         """
         first = race.arms[0]
         if winner is not first:
@@ -70,10 +85,13 @@ class Considered:
             elif arm.state == "failed" or arm.broken:
                 self._found.pop(arm.settings.digest, None)
             elif arm.scores:
-                candidate = self._put(arm, max(0.0, race.interval(arm, winner)[1]))
-                if whole:
-                    candidate.against = first.settings.digest
-                    candidate.leads = tuple(race.differences(arm, first))
+                candidate = self._put(arm, share.of_whole(max(0.0, race.interval(arm, winner)[1])))
+                candidate.against, candidate.parts = first.settings.digest, parts
+                candidate.leads = tuple(race.differences(arm, first))
+
+    def leave_open(self, label: str, settings: Settings) -> None:
+        """Consider settings of which nothing is proven."""
+        self._found.setdefault(settings.digest, Candidate(label, settings, math.inf))
 
     def take_back(self, lost: Settings) -> None:
         """What held can no longer be measured: what held before holds again, and nothing is proven of it."""

@@ -49,6 +49,11 @@ class Forecast:
         self._load_seconds = max(0.0, pilot.cost_ns / 1e9 - pilot_seconds)
         self._search_began = self._meter.spent_seconds
 
+    def learn_better(self, pilot: Sample) -> None:
+        """Take in the speeds of a larger pilot in place of the first one's."""
+        self._slowest_ns.clear()
+        self.observe_anchor(pilot)
+
     def observe_anchor(self, sample: Sample) -> None:
         """Take in the speeds of the baseline, or of what holds in its place; the slowest are planned with.
 
@@ -105,7 +110,9 @@ class Forecast:
     def search_seconds(self) -> float:
         """When, in seconds spent, the search has to be over."""
         wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS, MAX_PAIRS))
-        needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS, MIN_PAIRS))
+        needed = self.confirm_seconds(MIN_PAIRS, MIN_PAIRS)
+        if needed > CONFIRM_SHARE_MOST * self._budget.seconds:  # then all pairs will share their processes
+            needed = min(CONFIRM_SHARE_MOST * self._budget.seconds, self.confirm_seconds(MIN_PAIRS, 1))
         return self._budget.seconds - max(wanted, needed)
 
     @property
@@ -132,9 +139,21 @@ class Forecast:
                 return pairs, 1
         return MIN_PAIRS, 1
 
-    def affords(self, candidates: int, workload: Workload) -> bool:
-        """Whether there is time for the fewest rounds that can decide between so many candidates."""
-        return self.search_left >= LEAST_ROUNDS * (candidates + 1) * self.timed_seconds(workload)
+    def affords(self, candidates: int, workload: Workload, *, loads: int = 0) -> bool:
+        """Whether there is time for the fewest rounds that can decide between so many candidates.
+
+        Args:
+            candidates: what holds among them.
+            workload: what a sample measures.
+            loads: of the model, in each round.
+        """
+        each = (candidates + 1) * self.timed_seconds(workload) + loads * self._load_seconds
+        return self.search_left >= LEAST_ROUNDS * each
+
+    def look_seconds(self, workload: Workload, samples: int, *, load: bool) -> float:
+        """What it is likely to take to measure a workload so often, in a new context or after a load."""
+        depth = (self._prefill_ns or self._step_ns) * workload.depth / 1e9
+        return self._load_seconds * load + depth + samples * self.timed_seconds(workload)
 
     # ------------------------------------------------------------- how far it is
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from pydantic import ValidationError
 
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Sample
@@ -78,7 +79,7 @@ def _axis_value(name: str, text: str) -> AxisValue:
 
 def survey_axes(
     baseline: Settings, *, workload: Workload, machine: Machine, rules: SearchRules,
-    given: Mapping[str, tuple[AxisValue, ...]],
+    given: Mapping[str, tuple[AxisValue, ...]], blocks: Blocks | None = None,
 ) -> Axes:  # fmt: skip
     """The values of each setting that is surveyed, the baseline's first.
 
@@ -88,13 +89,14 @@ def survey_axes(
         machine: what the tuner would try depends on it.
         rules: which settings, and which cache types; see :func:`~tunesmith.tuning.space.check_rules`.
         given: values that were set by hand, in place of what the tuner would try.
+        blocks: the model's layers, where its header says how many there are.
 
     Raises:
         UsageError: the rules make no sense, nothing is left to vary, or the grid is out of all proportion.
     """
     check_rules(rules)
     found: dict[str, dict[AxisValue, None]] = {}
-    for option in _reachable(baseline, workload, machine, rules):
+    for option in _reachable(baseline, workload, machine, rules, blocks):
         for name, value in option.changes:
             found.setdefault(name, {})[cast("AxisValue", value)] = None
     kept = {name: tuple(values) for name, values in found.items()} | dict(given)
@@ -121,7 +123,7 @@ def _place(value: AxisValue) -> tuple[int, float, str]:
 
 
 def _reachable(
-    baseline: Settings, workload: Workload, machine: Machine, rules: SearchRules
+    baseline: Settings, workload: Workload, machine: Machine, rules: SearchRules, blocks: Blocks | None
 ) -> Iterator[Option]:
     """What the tuner asks about at the baseline, and wherever it may stand after the first answers."""
     places, parts = [baseline], frozenset(workload_parts(workload))
@@ -129,7 +131,9 @@ def _reachable(
         options = [
             (place, option)
             for place in places
-            for question in questions(place, workload=workload, machine=machine, rules=rules, parts=parts)
+            for question in questions(
+                place, workload=workload, machine=machine, rules=rules, parts=parts, blocks=blocks
+            )
             for option in question.options
         ]
         yield from (option for _, option in options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from tunesmith.tuning.forecast import Forecast
 from tunesmith.tuning.narration import tell_standing
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.rounds import Course, Rounds
+from tunesmith.tuning.shares import WHOLE, Share
 from tunesmith.tuning.space import Question
 
 if TYPE_CHECKING:
@@ -30,12 +32,21 @@ class Heats:
         self._forecast = forecast
         self._emit = emit
 
-    def line_up(self, arms: list[Arm], *, alpha: float, max_rounds: int) -> Race:
+    def line_up(
+        self,
+        arms: list[Arm],
+        *,
+        alpha: float,
+        max_rounds: int,
+        anchor: Arm | None = None,
+        share: Share = WHOLE,
+    ) -> Race:
         """A race under the request's rules; see :class:`~tunesmith.tuning.race.Race`."""
         worse = "worse" if self._request.objective.name == "memory" else "slower"
         return Race(
-            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True
-        )
+            arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True,
+            anchor=anchor, enough=math.expm1(min(1.0, share.in_part(math.log1p(self._request.margin)))),
+        )  # fmt: skip
 
     def begin(self, stage: str, title: str, race: Race, ahead: Sequence[Question] = ()) -> None:
         """Tell that a race begins, and which questions come after it."""

@@ -144,6 +144,13 @@ class Scorer:
         return math.log1p(self.objective.max_slowdown) if self.objective.name == "memory" else 0.0
 
     @property
+    def bent(self) -> bool:
+        """Whether a score is more than a speed: memory counts, or what breaks a constraint."""
+        return self.objective.name == "memory" or any(
+            limit is not None for limit in self.constraints.model_dump().values()
+        )
+
+    @property
     def needs_memory(self) -> bool:
         """Whether candidates' memory has to be known to score them."""
         return self.objective.name == "memory" or self.constraints.max_memory_bytes is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType, Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.wording import tr, trn
 
 UBATCH_LADDER = (64, 128, 256, 512, 1024, 2048, 4096)
+ALL_LAYERS = -1
 UNQUANTIZED: tuple[CacheType, ...] = ("f32", "bf16", "f16")
 
 
@@ -117,6 +119,17 @@ def ubatch_options(workload: Workload, settings: Settings) -> Iterable[Option]:
         yield Option(ubatch_label(size), tuple(changes))
 
 
+def larger_ubatch_options(workload: Workload, settings: Settings) -> list[Option]:
+    """Of those of :func:`ubatch_options` the ones larger than what holds, the largest, and fastest, first."""
+    found = [
+        (size, option)
+        for option in ubatch_options(workload, settings)
+        for name, size in option.changes
+        if name == "n_ubatch" and isinstance(size, int) and size > settings.n_ubatch
+    ]
+    return [option for _, option in sorted(found, key=lambda pair: -pair[0])]
+
+
 def flash_attention_options(settings: Settings) -> Iterable[Option]:
     """``auto`` means on wherever llama.cpp supports it, so only ``off`` is another candidate."""
     if settings.flash_attn == "off":
@@ -166,10 +179,62 @@ def affinity_options(machine: Machine, settings: Settings) -> Iterable[Option]:
         yield Option(label, tuple(changes))
 
 
-def gpu_layer_options(machine: Machine, settings: Settings) -> Iterable[Option]:
-    """All layers on the GPU is llama.cpp's default; none is worth asking about on an integrated one."""
-    if any(device.type in ("gpu", "igpu") for device in machine.devices) and settings.n_gpu_layers != 0:
-        yield Option(tr("no layers on the GPU"), (("n_gpu_layers", 0),))
+def has_device(machine: Machine) -> bool:
+    """Whether there is anything that layers could be offloaded to."""
+    return any(device.type in ("gpu", "igpu") for device in machine.devices)
+
+
+def layers_label(number: int) -> str:
+    """``no layers on the GPU``, ``12 layers on the GPU``; -1 is all of them."""
+    if number < 0:
+        return tr("all layers on the GPU")
+    if not number:
+        return tr("no layers on the GPU")
+    return trn("{count} layer on the GPU", "{count} layers on the GPU", number)
+
+
+def _layers_option(number: int) -> Option:
+    return Option(layers_label(number), (("n_gpu_layers", number),))
+
+
+def gpu_layer_options(machine: Machine, settings: Settings, blocks: Blocks | None) -> Iterable[Option]:
+    """A coarse ladder from none to all, and about as many layers as the devices' memory holds.
+
+    Those whose weights alone are larger than that memory are left out. Without a word on how many layers
+    there are, only none is another candidate than what holds. Nearest to what fits comes first, none last:
+    where there is only time for some, these are the likeliest.
+    """
+    held = settings.n_gpu_layers
+    if not has_device(machine):
+        return
+    if blocks is None:
+        if held:
+            yield _layers_option(0)
+        return
+    count, fits, most = blocks.count, blocks.fitting(machine), blocks.at_most(machine)
+    rungs = {count * quarter // 4 for quarter in (1, 2, 3)} | {fits}
+    rungs = {rung for rung in rungs if 0 < rung < count and rung <= most}
+    ordered = sorted(rungs, key=lambda rung: (abs(rung - fits), rung))
+    if most >= count:
+        ordered.insert(0, ALL_LAYERS)
+    for number in (*ordered, 0):
+        if number != held and not (number == ALL_LAYERS and held > count):
+            yield _layers_option(number)
+
+
+def nearer_layer_options(blocks: Blocks, best: Settings, tried: Iterable[Settings]) -> list[Option]:
+    """Half-way between the best number of layers and the tried ones next to it, below and above.
+
+    Nothing is taken for granted of what lies between: the speed may fall off a cliff where memory is
+    exceeded, and again where the last layer, the output, is offloaded.
+    """
+    last = blocks.count + 1
+    """Stands for all: one more than the layers, since the output counts as one."""
+    place, *places = (last if one.n_gpu_layers < 0 else min(one.n_gpu_layers, last) for one in (best, *tried))
+    below = max((other for other in places if other < place), default=place)
+    above = min((other for other in places if other > place), default=place)
+    found = dict.fromkeys((place + (above - place) // 2, below + (place - below) // 2))
+    return [_layers_option(number) for number in found if number not in places]
 
 
 def repack_options(settings: Settings) -> Iterable[Option]:

@@ -57,7 +57,7 @@ class Race:
 
     def __init__(
         self, arms: list[Arm], *, alpha: float, margin: float, max_rounds: int, worse: str = "slower",
-        settle: bool = False,
+        settle: bool = False, anchor: Arm | None = None, enough: float = 0.0,
     ) -> None:  # fmt: skip
         """Line up.
 
@@ -69,6 +69,10 @@ class Race:
             worse: what a lower score means, in a word.
             settle: go on until every arm is proven to be at most the margin better than what holds, also
                 where no proof that it is better is in sight.
+            anchor: the arm that opens and closes each round; the first unless given. What decides are
+                differences, so that it makes none but in time: the faster, the shorter the rounds.
+            enough: ratio that an arm need not be told from what holds within, once no proof that it is better
+                is in sight; 0.04 is 4%. Never less than the margin.
 
         Raises:
             ValueError: there are no arms, or two of one label.
@@ -77,9 +81,11 @@ class Race:
             msg = "a race needs arms, each with a label of its own"
             raise ValueError(msg)
         self.arms = arms
+        self.anchor = anchor or arms[0]
         self.rounds = 0
         self._horizon = max(3, max_rounds)
         self._margin = math.log1p(margin)
+        self._enough = max(self._margin, math.log1p(enough))
         self._alpha = alpha / max(1, 2 * len(arms) - 3)
         self._worse = worse
         self.settle = settle
@@ -102,8 +108,10 @@ class Race:
         return any(self._in_sight(arm, holding) for arm in self.racing if arm is not holding)
 
     def fail(self, arm: Arm, why: str) -> None:
-        """Take an arm out that could not be measured."""
+        """Take an arm out that could not be measured; the first is the anchor again if it was."""
         arm.state, arm.why = "failed", why
+        if arm is self.anchor:
+            self.anchor = self.arms[0]
 
     def differences(self, one: Arm, other: Arm) -> list[float]:
         """Log-ratios of ``one`` over ``other``, by round, over the rounds both were in."""
@@ -127,13 +135,13 @@ class Race:
     def add_round(self, scores: dict[str, float], gains: dict[str, float] | None = None) -> list[Arm]:
         """Take one round's scores, and its speeds alone, by label; return the arms it decided about.
 
-        The first arm is scored in every round, also when it has lost: it is the anchor.
+        The anchor is scored in every round, also when it has lost.
 
         Raises:
-            KeyError: an arm still racing has no score, or the first arm has none.
+            KeyError: an arm still racing has no score, or the anchor has none.
         """
         for arm in self.arms:
-            if arm.state == "racing" or arm is self.arms[0]:
+            if arm.state == "racing" or arm is self.anchor:
                 arm.scores.append(scores[arm.label])
                 arm.gains.append((gains or scores)[arm.label])
         self.rounds += 1
@@ -188,7 +196,8 @@ class Race:
             percent(math.expm1(value), 1, sign=True)
             for value in (fmean(differences), min(700.0, self.interval(arm, holding)[1]))
         )
-        if self.interval(arm, holding)[1] <= self._margin:
+        high = self.interval(arm, holding)[1]
+        if high <= self._margin or (high <= self._enough and not self._in_sight(arm, holding)):
             return tr(
                 "no gain worth a change from {label}: {change}, at most {most}",
                 label=holding.label, change=change, most=most,

@@ -23,6 +23,8 @@ class SearchResult:
     """The time ran out while a candidate might yet have been proven better."""
     candidates: int = 0
     """How many candidates were measured besides what held."""
+    looked_at: tuple[Settings, ...] = ()
+    """What was looked at once, to find what is worth racing."""
     blind: tuple[str, ...] = ()
     """Titles of questions that could not be answered for the noise that others made."""
     slack: float = 0.0

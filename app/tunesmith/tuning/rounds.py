@@ -16,6 +16,7 @@ from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.retake import Retaker
+from tunesmith.tuning.shares import WHOLE, Share
 
 DRIFT_FLOOR = math.log(1.1)
 """An anchor that moved less than this within a round is taken for steady."""
@@ -61,10 +62,34 @@ class Rounds:
         self._order = order
         self._forecast = forecast
         self._drifts: list[float] = []
+        self._range_ms: dict[Part, tuple[float, float]] = {}
 
     @property
     def _out_of_time(self) -> bool:
         return self._forecast.search_left <= 0
+
+    def note(self, sample: Sample, *, holds: bool) -> None:
+        """Take in how long the parts take: the least of all, and the most of what holds."""
+        for part in self._scorer.parts:
+            try:
+                value = self._scorer.response_ms(sample, frozenset({part}))
+            except ValueError:
+                continue
+            least, most = self._range_ms.get(part, (value, value))
+            self._range_ms[part] = (min(least, value), max(most, value) if holds else most)
+
+    def share(self, parts: frozenset[Part]) -> Share:
+        """The most that parts take of what counts: they at their slowest, the rest at its fastest.
+
+        It is over all samples so far, so that noise, depth and what held before only widen it. All of it
+        where a score is more than a speed.
+        """
+        about = self._scorer.parts
+        if self._scorer.bent or not about & parts or about <= parts or not about <= self._range_ms.keys():
+            return WHOLE
+        taken = sum(self._range_ms[part][1] for part in about & parts)
+        rest = sum(self._range_ms[part][0] for part in about - parts)
+        return Share(taken / (taken + rest))
 
     def run(self, race: Race, course: Course) -> list[Arm] | None:
         """Measure one round and give it to the race; a round in which the anchor drifted is repeated.
@@ -88,7 +113,7 @@ class Rounds:
 
     def _measure(self, race: Race, course: Course, attempt: int) -> dict[str, list[Sample]] | None:
         """Samples by label, the anchor's two under the first arm's; None if the time ran out."""
-        anchor = race.arms[0]
+        anchor = race.anchor
         others = [arm for arm in race.racing if arm is not anchor]
         self._order.shuffle(others)
         samples: dict[str, list[Sample]] = {}
@@ -102,12 +127,15 @@ class Rounds:
             try:
                 sample = self.retaker.sample(job)
             except TrialFailure as failure:
-                if arm is anchor:
+                if arm is race.arms[0]:
                     raise
                 race.fail(arm, f"{failure.cause}: {failure.message}")
+                if arm is anchor:
+                    return None
                 continue
             samples.setdefault(arm.label, []).append(sample)
             self._forecast.count_search_sample()
+            self.note(sample, holds=arm is anchor)
             if arm is anchor:
                 self._forecast.observe_anchor(sample)
         return samples
@@ -125,7 +153,7 @@ class Rounds:
 
     def _score(self, race: Race, course: Course, samples: dict[str, list[Sample]]) -> list[Arm]:
         """Score every arm against the mean of the two anchors of its round."""
-        anchor = race.arms[0]
+        anchor = race.anchor
         parts = course.parts
         anchor_speed = fmean(self._scorer.speed(sample, parts) for sample in samples[anchor.label])
         scores, gains = {}, {}

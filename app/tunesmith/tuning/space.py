@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules
-from tunesmith.domain.settings import Settings, setting_spec
+from tunesmith.domain.settings import SETTING_SPECS, ChangeCost, Settings, setting_spec
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import UsageError
 from tunesmith.tuning.options import (
@@ -19,7 +20,10 @@ from tunesmith.tuning.options import (
     flash_attention_label,
     flash_attention_options,
     gpu_layer_options,
+    has_device,
     has_fine_counts,
+    larger_ubatch_options,
+    layers_label,
     load_mode_options,
     repack_options,
     repacking_label,
@@ -29,8 +33,9 @@ from tunesmith.tuning.options import (
     ubatch_options,
 )
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr
 
+MODEL_LEVEL = frozenset(spec.name for spec in SETTING_SPECS if spec.cost is ChangeCost.MODEL)
 BOTH: frozenset[Part] = frozenset({"prefill", "decode"})
 _PREFILL: frozenset[Part] = frozenset({"prefill"})
 _DECODE: frozenset[Part] = frozenset({"decode"})
@@ -61,6 +66,12 @@ class Question:
     """Whether the answer is likely to change the speed; if not, it is only asked when there is time."""
     may_have_options: bool = False
     """Whether there may be options, where there are none now, once something else holds."""
+    by_looks: bool = False
+    """Whether each option is looked at once before any is raced, since each look costs much."""
+    reloads: bool = False
+    """Whether each option needs the model loaded anew."""
+    whole_prompt: bool = False
+    """Whether only the whole prompt can tell."""
 
 
 def baseline_settings(machine: Machine, workload: Workload) -> Settings:
@@ -98,14 +109,11 @@ def _held(settings: Settings, machine: Machine) -> dict[str, str]:
     """How what holds is called in each question, by stage."""
     bound = settings.cpu_affinity
     kinds = tuple(dict.fromkeys((settings.type_k, settings.type_v)))
-    layers = tr("all layers on the GPU")
-    if settings.n_gpu_layers >= 0:
-        layers = trn("{count} layer on the GPU", "{count} layers on the GPU", settings.n_gpu_layers)
     mapped = settings.load_mode in ("auto", "mmap", "mmap+mlock") and (
         machine.build is None or machine.build.supports_mmap
     )
     return {
-        "gpu_layers": layers,
+        "gpu_layers": layers_label(settings.n_gpu_layers),
         "flash_attn": flash_attention_label(settings.flash_attn),
         "threads": thread_label(settings.threads),
         "threads_batch": thread_label(settings.threads_batch),
@@ -118,8 +126,9 @@ def _held(settings: Settings, machine: Machine) -> dict[str, str]:
 
 
 def _all_questions(
-    settings: Settings, workload: Workload, machine: Machine, rules: SearchRules
-) -> list[Question]:
+    settings: Settings, workload: Workload, machine: Machine, rules: SearchRules, blocks: Blocks | None,
+    whole: Workload,
+) -> list[Question]:  # fmt: skip
     held = _held(settings, machine)
     fine = has_fine_counts(machine, settings)
 
@@ -136,7 +145,10 @@ def _all_questions(
             )  # fmt: skip
         return found
 
-    gpu, ubatch = gpu_layer_options(machine, settings), ubatch_options(workload, settings)
+    gpu, ubatch = gpu_layer_options(machine, settings, blocks), ubatch_options(workload, settings)
+    long = has_device(machine) and whole.prompt > workload.prompt > 0
+    if long:
+        ubatch = larger_ubatch_options(whole, settings)
     affinity, caches = affinity_options(machine, settings), cache_type_options(rules.cache_types, settings)
     found: list[tuple[str, str, tuple[str, ...], frozenset[Part], Iterable[Option]]] = [
         ("gpu_layers", tr("GPU offload"), ("n_gpu_layers",), BOTH, gpu),
@@ -151,6 +163,8 @@ def _all_questions(
         Question(
             stage, title, varies, parts, held[stage], tuple(options),
             moves_memory=stage != "affinity", moves_speed=stage != "load_mode",
+            by_looks=(stage == "gpu_layers" and blocks is not None) or (stage == "ubatch" and long),
+            reloads=varies[0] in MODEL_LEVEL, whole_prompt=stage == "ubatch" and long,
         )
         for stage, title, varies, parts, options in found
     ]  # fmt: skip
@@ -162,6 +176,8 @@ def _all_questions(
             *threads("threads_batch", tr("Threads to prefill"), _PREFILL),
         ]
     first, flash, rest = others[:2], others[2:3], others[3:]
+    if has_device(machine):  # a device computes a prompt, and it depends most on how much at once
+        first, rest = [others[0], others[3], others[1]], others[4:]
     if machine.cpu.usable_cores <= FEW_CORES:
         return [*first, *flash, *counts, *rest]
     return [*first, *counts, *flash, *rest]
@@ -176,6 +192,8 @@ def questions(
     parts: frozenset[Part],
     memory_only: bool = False,
     everything: bool = False,
+    blocks: Blocks | None = None,
+    whole: Workload | None = None,
 ) -> list[Question]:
     """What to ask, most telling first, given what holds so far.
 
@@ -187,12 +205,14 @@ def questions(
         parts: the parts of the workload that the objective depends on.
         memory_only: ask only what can change the use of memory.
         everything: ask also what is unlikely to change anything.
+        blocks: the model's layers, where it is known how many there are.
+        whole: the whole workload, where it is longer than what is measured while searching.
     """
     vary = None if rules.vary is None else {setting_spec(name).name for name in rules.vary}
     fixed = {setting_spec(name).name for name in rules.fix}
     chosen = [
         replace(question, options=tuple(o for o in question.options if not fixed & {n for n, _ in o.changes}))
-        for question in _all_questions(settings, workload, machine, rules)
+        for question in _all_questions(settings, workload, machine, rules, blocks, whole or workload)
     ]
     return [
         question

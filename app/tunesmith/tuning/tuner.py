@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Event, Part
 from tunesmith.domain.machine import Machine
+from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
@@ -19,11 +22,12 @@ from tunesmith.tuning.forecast import TYPICAL_ROUNDS, Forecast
 from tunesmith.tuning.heats import Heats
 from tunesmith.tuning.known import STAGE as KNOWN
 from tunesmith.tuning.known import known_question
+from tunesmith.tuning.looks import SHARE, Looks
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
-from tunesmith.tuning.options import Option
-from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload
+from tunesmith.tuning.options import Option, has_device, nearer_layer_options
+from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload, second_pilot_workload
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
@@ -33,6 +37,10 @@ from tunesmith.wording import tr
 BASELINE_LABEL = tr("llama.cpp's defaults")
 ASSURANCE_SHARE = 0.25
 """Part of the error probability kept for the final statement about all candidates."""
+LEAST_LOOKS = 3
+"""With time for fewer, offloads are not asked about."""
+TYPICAL_LOOKS = 8
+"""So many tell, typically, how many layers are best."""
 BLIND_SPREAD = math.log(1.25)
 """Where others disturb most samples and a candidate may still be this much better, nothing was told."""
 
@@ -50,8 +58,18 @@ class Tuner:
 
     def __init__(
         self, request: TuneRequest, *, baseline: Settings, machine: Machine, meter: Meter,
-        emit: Callable[[Event], None],
+        emit: Callable[[Event], None], blocks: Blocks | None = None,
     ) -> None:  # fmt: skip
+        """Prepare a search.
+
+        Args:
+            request: what is asked for.
+            baseline: the defaults.
+            machine: what the settings to try depend on.
+            meter: takes the samples.
+            emit: is told how it goes.
+            blocks: the model's layers, where its header says how many there are.
+        """
         self._request = request
         self._baseline = baseline
         self._machine = machine
@@ -63,6 +81,10 @@ class Tuner:
             scorer=self.scorer, meter=meter, emit=emit, forecast=self.forecast,
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
         )  # fmt: skip
+        self._blocks = blocks
+        self._looks = Looks(
+            scorer=self.scorer, retaker=self._rounds.retaker, forecast=self.forecast, emit=emit
+        )
         self._heats = Heats(request, rounds=self._rounds, forecast=self.forecast, emit=emit)
         self._memory: dict[str, int | None] = {}
         self._failed: dict[str, str] = {}
@@ -85,13 +107,7 @@ class Tuner:
             Interrupted: the user stopped the run.
         """
         request = self._request
-        pilot = self._rounds.retaker.sample(
-            Job(
-                stage="pilot", candidate=BASELINE_LABEL, round=0, attempt=0, position=0,
-                settings=self._baseline, workload=pilot_workload(request.workload),
-            )
-        )  # fmt: skip
-        self.forecast.learn(pilot, request.workload)
+        pilot = self._pilot()
         result = SearchResult(
             settings=start, changes=given_changes(self._baseline, start), slack=self.scorer.slack
         )
@@ -104,23 +120,42 @@ class Tuner:
             self._pass(number, result, pace)
             if self._out_of_time or result.skipped or result.settings == before:
                 break
-        parts = self.scorer.measured_parts
-        course = Course(
-            assurance.STAGE, pace.workload(request.workload, parts), parts, self._memory, slack=result.slack
-        )
         assurance.assure(
-            result, course, request=request, heats=self._heats, forecast=self.forecast,
-            alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
+            result, lambda parts, batches: self._last_course(result, pace, parts, batches=batches),
+            request=request, heats=self._heats, rounds=self._rounds, scorer=self.scorer,
+            forecast=self.forecast, alpha=self._alpha * ASSURANCE_SHARE, failed=self._failed,
         )  # fmt: skip
         settled = result.considered.bound <= math.log1p(request.margin)
         result.budget_spent = result.skipped or (result.cut_short and not settled)
         return result
+
+    def _pilot(self) -> Sample:
+        """What this machine does at all: a taste, and where a device computes, a batch."""
+        taste = self._take_pilot(pilot_workload(self._request.workload), 0)
+        self.forecast.learn(taste, self._request.workload)
+        larger = second_pilot_workload(self._request.workload, self._baseline, taste)
+        if not has_device(self._machine) or larger is None:
+            return taste
+        batch = self._take_pilot(larger, 1)
+        self.forecast.learn_better(batch)
+        return batch
+
+    def _take_pilot(self, workload: Workload, number: int) -> Sample:
+        sample = self._rounds.retaker.sample(
+            Job(
+                stage="pilot", candidate=BASELINE_LABEL, round=number, attempt=0, position=0,
+                settings=self._baseline, workload=workload,
+            )
+        )  # fmt: skip
+        self._rounds.note(sample, holds=True)
+        return sample
 
     def _pass(self, number: int, result: SearchResult, pace: Pace) -> None:
         measured = pace.workload(self._request.workload, self.scorer.measured_parts, batches=True)
         plan = self._questions(result.settings, measured)
         if number == 0 and (known := self._known(result.settings)) is not None:
             plan.insert(0, known)
+        self._put_off(plan, pace)
         alpha = self._alpha * (1 - ASSURANCE_SHARE) / self._request.budget.passes / max(1, len(plan))
         for place, planned in enumerate(plan):
             # asked anew each time: an earlier answer may have changed what is left to ask
@@ -128,7 +163,7 @@ class Tuner:
             question = next((found for found in now if found.stage == planned.stage), None)
             if question is None or not question.options:
                 continue
-            if not self.forecast.affords(len(question.options) + 1, self._paced(question, pace)):
+            if not self._affords(question, pace):
                 result.skipped = True
                 continue
             stage = f"{question.stage}-{number + 1}" if number else question.stage
@@ -138,6 +173,14 @@ class Tuner:
                 if not result.earlier:
                     raise
                 result.go_back()
+
+    def _put_off(self, plan: list[Question], pace: Pace) -> None:
+        """Ask last what there is hardly time for: all else would go without an answer."""
+        for question in [found for found in plan if found.by_looks and found.reloads]:
+            each = self._looks.seconds(question, self._paced(question, pace))
+            if self.forecast.search_left * SHARE < TYPICAL_LOOKS * each:
+                plan.remove(question)
+                plan.append(question)
 
     def _known(self, start: Settings) -> Question | None:
         request = self._request
@@ -153,6 +196,8 @@ class Tuner:
             parts=self.scorer.measured_parts,
             memory_only=request.objective.name == "memory",
             everything=request.budget.passes > 1,
+            blocks=None if request.objective.name == "memory" else self._blocks,
+            whole=request.workload,
         )
 
     # ------------------------------------------------------------- one question
@@ -163,11 +208,16 @@ class Tuner:
     ) -> None:  # fmt: skip
         """Race a question's options against what holds so far and adopt the winner."""
         holding = Arm(question.held, result.settings)
-        arms = [holding, *self._arms(question.options, result.settings)]
+        options = self._worth_racing(stage, question, result, pace) if question.by_looks else question.options
+        arms = [holding, *self._arms(options, result.settings)]
         if len(arms) == 1:
             return
-        race = self._heats.line_up(arms, alpha=alpha, max_rounds=self._request.budget.max_rounds)
         course = self._course(stage, question, result, pace)
+        share = self._rounds.share(course.parts)
+        race = self._heats.line_up(
+            arms, alpha=alpha, max_rounds=self._request.budget.max_rounds,
+            anchor=arms[1] if question.by_looks else holding, share=share,
+        )  # fmt: skip
         self._heats.begin(stage, question.title, race, ahead)
         self._learn_memory(stage, race, question)
         self._heats.run(race, course, question.title, ahead)
@@ -176,12 +226,38 @@ class Tuner:
         winner = race.winner()
         self._note(result, race, question)
         whole = self.scorer.parts <= course.parts
-        result.considered.take(race, winner, whole=whole)
+        share = self._rounds.share(course.parts)
+        result.considered.take(race, winner, whole=whole, parts=course.parts, share=share)
         sentence = answer_sentence(
             race, winner, scorer=self.scorer, parts=question.parts, memory=self._memory, cut_short=cut_short
         )
         self._heats.end(stage, race, winner, sentence)
         self._heats.adopt(result, race, winner)
+
+    def _affords(self, question: Question, pace: Pace) -> bool:
+        workload = self._paced(question, pace)
+        if question.by_looks:
+            return self.forecast.search_left * SHARE >= LEAST_LOOKS * self._looks.seconds(question, workload)
+        return self.forecast.affords(len(question.options) + 1, workload)
+
+    def _worth_racing(
+        self, stage: str, question: Question, result: SearchResult, pace: Pace
+    ) -> Sequence[Option]:
+        """The option that looked best, if any looked near or better than what holds; the others stay open."""
+        blocks = self._blocks
+
+        def nearer(best: Settings, tried: Sequence[Settings]) -> Sequence[Option]:
+            return nearer_layer_options(blocks, best, tried) if blocks and question.reloads else ()
+
+        course = self._course(stage, question, result, pace)
+        found = self._looks.find(
+            question, result.settings, course, nearer=nearer, failed=self._failed
+        )  # fmt: skip
+        result.candidates += len(self._looks.seen) - len(found[:1])
+        result.looked_at += self._looks.seen
+        for look in found[1:]:
+            result.considered.leave_open(look.option.label, look.settings)
+        return [look.option for look in found[:1]]
 
     def _arms(self, options: Sequence[Option], holding: Settings) -> list[Arm]:
         """Candidates that make sense beside what holds, and were not found to fail before."""
@@ -201,6 +277,8 @@ class Tuner:
         return parts if self.scorer.objective.name == "memory" else parts & question.parts
 
     def _paced(self, question: Question, pace: Pace) -> Workload:
+        if question.whole_prompt:
+            pace = replace(pace, batch_prompt=self._request.workload.prompt)
         batches = "n_ubatch" in question.varies
         return pace.workload(self._request.workload, self._parts(question), batches=batches)
 
@@ -208,6 +286,12 @@ class Tuner:
         memory = self._memory if question.moves_memory else {}
         parts = self._parts(question)
         return Course(stage, self._paced(question, pace), parts, memory, slack=result.slack)
+
+    def _last_course(
+        self, result: SearchResult, pace: Pace, parts: frozenset[Part], *, batches: bool
+    ) -> Course:
+        workload = pace.workload(self._request.workload, parts, batches=batches)
+        return Course(assurance.STAGE, workload, parts, self._memory, slack=result.slack)
 
     def _learn_memory(self, stage: str, race: Race, question: Question) -> None:
         """Where memory decides, run each arm once in a process of its own, at the whole workload."""

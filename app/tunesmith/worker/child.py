@@ -26,7 +26,7 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.engine import library
-from tunesmith.engine.errors import Cancelled, EngineError, LoadRefused, OutOfMemory
+from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
 from tunesmith.worker.probe import Probe
@@ -38,9 +38,12 @@ from tunesmith.worker.protocol import (
     Cancel,
     Generate,
     Measure,
+    Score,
     Shutdown,
     Speculate,
+    Work,
 )
+from tunesmith.worker.scoring import Scorer
 from tunesmith.worker.speculation import SpeculationBench
 
 EXIT_ORPHANED = 70
@@ -63,7 +66,7 @@ class Child:
         self._log = library.LogBuffer()
         self._abort = library.AbortFlag()
         self._live = LiveTiming()
-        self._commands: queue.SimpleQueue[Measure | Generate | Speculate | Shutdown] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Work | Shutdown] = queue.SimpleQueue()
         self._outbox: collections.deque[WorkerEvent] = collections.deque()
         self._busy_with: int | None = None
         self._cancelled: set[int] = set()
@@ -74,6 +77,7 @@ class Child:
         self._sent_chunks = self._sent_steps = 0
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
+        self._scorer = Scorer(log=self._log, abort=self._abort, live=self._live, emit=self._emit)
         self.speculation = SpeculationBench(
             log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit,
             affinity=self.bench.affinity,
@@ -98,7 +102,7 @@ class Child:
             os._exit(EXIT_CONFUSED)
         os._exit(0)  # nothing is left to flush, and llama.cpp's static destructors may hang
 
-    def _serve(self, command: Measure | Generate | Speculate) -> None:
+    def _serve(self, command: Work) -> None:
         self._abort.clear()
         self._busy_with = command.request
         if self._ending or command.request in self._cancelled:
@@ -111,6 +115,10 @@ class Child:
                 case Generate():
                     self.speculation.close()
                     self.bench.generate(command)
+                case Score():
+                    self.bench.close()  # memory is for the models that are compared
+                    self.speculation.close()
+                    self._scorer.score(command)
                 case Speculate():
                     self.bench.close()
                     self.speculation.serve(command)
@@ -121,6 +129,10 @@ class Child:
             self._fail(command, "out_of_memory", error)
         except LoadRefused as error:
             self._fail(command, "refused", error)
+        except InputRefused as error:
+            self._fail(command, "input", error)
+        except DiskFault as error:
+            self._fail(command, "disk", error)
         except EngineError as error:
             self._fail(command, "engine", error)
         except MemoryError as error:
@@ -131,7 +143,7 @@ class Child:
         finally:
             self._busy_with = None
 
-    def _fail(self, command: Measure | Generate | Speculate, kind: str, error: EngineError) -> None:
+    def _fail(self, command: Work, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
         fields = {"request": command.request, "error": kind, "message": text[:4000]}
         self._emit(RequestFailed.model_validate(fields))
@@ -190,7 +202,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Speculate() as command:
+            case Measure() | Generate() | Score() | Speculate() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

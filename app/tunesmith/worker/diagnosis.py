@@ -6,7 +6,15 @@ import re
 import signal
 
 from tunesmith.domain.events import RequestFailed
-from tunesmith.errors import Interrupted, ModelRefused, WorkerCrashed, WorkerError, WorkerOutOfMemory
+from tunesmith.errors import (
+    Interrupted,
+    ModelRefused,
+    StoreError,
+    UsageError,
+    WorkerCrashed,
+    WorkerError,
+    WorkerOutOfMemory,
+)
 from tunesmith.wording import tr
 
 _ABORT_MARK = "ggml abort: "
@@ -121,6 +129,15 @@ def request_error(failed: RequestFailed) -> Exception:
                 tr("There was not enough memory: {what}.", what=what),
                 unharmed=UNHARMED,
                 todo=tr("Choose a smaller context, a smaller model or a smaller cache type."),
+                details=failed.message,
+            )
+        case "input":
+            return UsageError(f"{what}.", unharmed=tr("Nothing was changed."), details=failed.message)
+        case "disk":
+            return StoreError(
+                f"{what}.",
+                unharmed=tr("No incomplete file is left, and everything stored is unharmed."),
+                todo=tr("Make room on the disk or choose another folder."),
                 details=failed.message,
             )
         case "cancelled":

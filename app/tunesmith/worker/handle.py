@@ -33,7 +33,7 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Speculate
+from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Score, Speculate, Work
 
 _POLL_SECONDS = 0.1
 
@@ -123,7 +123,18 @@ class WorkerHandle:
             raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
         return answers[0]
 
-    def _ask(self, command: Measure | Generate | Speculate) -> list[WorkerEvent]:
+    def score(self, **arguments: object) -> None:
+        """Send a :class:`Score` and return when all chunks are read; what they gave comes as events.
+
+        Raises:
+            As :meth:`measure`, and:
+            UsageError: the text or the model cannot be scored in this way.
+            StoreError: what the source predicts cannot be kept.
+        """
+        self._requests += 1
+        self._ask(Score.model_validate({**arguments, "request": self._requests}))
+
+    def _ask(self, command: Work) -> list[WorkerEvent]:
         """Send a command and return the answers to it."""
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before

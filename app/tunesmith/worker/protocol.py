@@ -78,6 +78,33 @@ class Generate(Value):
     sampling: Sampling = Sampling()
 
 
+class Score(Value):
+    """Read a text chunk by chunk: keep what the source predicts, or compare a candidate with what is kept."""
+
+    type: Literal["score"] = "score"
+    request: int
+    role: Literal["source", "candidate"]
+    model_path: str
+    settings: Settings
+    """Its context holds one chunk."""
+    text_path: str
+    text_sha256: str
+    max_chunks: int = Field(ge=1)
+    """Only so many of the text's first chunks are read."""
+    seed: int = 1
+    """Of the order in which they are read."""
+    base_folder: str
+    """Holds the folders of what sources predicted."""
+    base_key: str = Field(pattern="[0-9a-f]{32}")
+    """The folder's name of this source with this text and these settings."""
+    base_limit_bytes: int = Field(ge=0)
+    """Of all these folders together."""
+    chunks: tuple[int, ...] = ()
+    """For a candidate: what is compared, in this order."""
+    vocabulary: str = ""
+    """For a candidate: what its source's must be."""
+
+
 class ReadPrompts(Value):
     """Turn texts into tokens, each cut to a length."""
 
@@ -159,5 +186,8 @@ class Cancel(Value):
     request: int
 
 
-Command = Annotated[Measure | Generate | Speculate | Shutdown | Cancel, Field(discriminator="type")]
+Work = Measure | Generate | Score | Speculate
+"""What is answered with ``RequestDone`` or ``RequestFailed``."""
+
+Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)

@@ -23,6 +23,8 @@ class Choice:
     seconds: float
     samples: int
     considered: tuple[Settings, ...] = ()
+    blind: bool = False
+    """Whether it says that the machine was too noisy to tell."""
 
 
 class Policy(Protocol):

@@ -33,10 +33,15 @@ class Ours:
         tuner = Tuner(
             world.request.model_copy(update={"budget": budget, "seed": seed}),
             baseline=world.baseline, machine=world.machine, meter=meter, emit=lambda _event: None,
+            blocks=world.blocks,
         )  # fmt: skip
         try:
             result = tuner.search(world.baseline)
         except TrialFailure:
             return Choice(world.baseline, None, meter.spent_seconds, meter.samples)
         known = result.considered
-        return Choice(result.settings, known.bound, meter.spent_seconds, meter.samples, known.settings)
+        considered = tuple(dict.fromkeys((*known.settings, *result.looked_at)))
+        return Choice(
+            result.settings, known.bound, meter.spent_seconds, meter.samples, considered,
+            blind=bool(result.blind),
+        )  # fmt: skip

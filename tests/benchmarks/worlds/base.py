@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules, TuneRequest
@@ -66,6 +67,8 @@ class World(ABC):
     baseline: Settings
     request: TuneRequest
     """With the standard budget; policies put in what they need."""
+    blocks: Blocks | None = None
+    """What the model's header says of its layers, where some device might hold them."""
 
     @abstractmethod
     def meter(self, seed: int) -> CountingMeter:

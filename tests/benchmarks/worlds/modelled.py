@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from tests.benchmarks.worlds.base import World, wanted
 from tests.benchmarks.worlds.weather import Sky, Weather
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
@@ -71,6 +72,7 @@ class ModelledWorld(World):
         weather: Weather | None = None,
         baseline: Mapping[str, object] | None = None,
         sustained: bool = False,
+        blocks: Blocks | None = None,
     ) -> None:
         """Describe a machine.
 
@@ -86,6 +88,7 @@ class ModelledWorld(World):
             weather: noise, drift, heat.
             baseline: what the defaults are where they are not llama.cpp's own.
             sustained: the truth is that of the hot machine.
+            blocks: what the model's header says of its layers.
         """
         self.name, self.source, self.machine = name, source, machine
         self.baseline = baseline_settings(machine, workload).replace(**(baseline or {}))
@@ -94,6 +97,7 @@ class ModelledWorld(World):
         self.weather = weather or Weather()
         self._axes, self._truth, self._refuses, self._sustained = axes, truth, refuses, sustained
         self._changed = baseline
+        self.blocks = blocks
 
     def lighter(self, factor: float) -> ModelledWorld:
         """The same machine with a model that is so many times smaller, and as many times faster."""
@@ -107,7 +111,7 @@ class ModelledWorld(World):
             f"{self.name}-small", source=f"{self.source}; a model {factor:g} times smaller",
             machine=self.machine, workload=self.request.workload, axes=self._axes, truth=faster,
             refuses=self._refuses, costs=replace(self.costs, load=self.costs.load / factor),
-            weather=self.weather, baseline=self._changed, sustained=self._sustained,
+            weather=self.weather, baseline=self._changed, sustained=self._sustained, blocks=self.blocks,
         )  # fmt: skip
 
     def refusal(self, settings: Settings) -> str:
@@ -214,6 +218,9 @@ class ModelMeter:
             process.contexts[context] = job.workload.depth
         return process.offset
 
+    def _crowd(self, threads: int) -> float:
+        return self._sky.crowd(all_cores=threads >= self._world.machine.cpu.usable_cores)
+
     def sample(self, job: Job) -> Sample:
         """See :meth:`~tunesmith.tuning.meter.Meter.sample`."""
         begun, sky, workload = self.spent_seconds, self._sky, job.workload
@@ -221,14 +228,16 @@ class ModelMeter:
         self.samples += 1
         rates = self._world.rates(job.settings, workload.prompt)
         other, noisy = sky.outlier()
+        noisy |= sky.notices_crowd()
         common = offset + sky.drift + other
         tokens = workload.prompt * workload.parallel
         hot = sky.hotness
         prefill_ns = None
         if tokens:
-            heat = hot * math.log(rates.hot_prefill)
-            prefill_ns = round(rates.prefill_ns * tokens * math.exp(common + heat + sky.blur()))
-        step = round(rates.step_ns * math.exp(common + hot * math.log(rates.hot_decode) + sky.blur()))
+            extra = hot * math.log(rates.hot_prefill) + self._crowd(job.settings.threads_batch)
+            prefill_ns = round(rates.prefill_ns * tokens * math.exp(common + extra + sky.blur()))
+        extra = hot * math.log(rates.hot_decode) + self._crowd(job.settings.threads)
+        step = round(rates.step_ns * math.exp(common + extra + sky.blur()))
         steps = (step,) * workload.generate
         self._spend(self._world.costs.sample + ((prefill_ns or 0) + step * workload.generate) / 1e9)
         return Sample.model_construct(

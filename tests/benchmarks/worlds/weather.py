@@ -27,6 +27,10 @@ class Weather:
     """Seconds from there to the full effect."""
     cooling: float = 1.5
     """Seconds of work that a second of rest undoes."""
+    busy_onset: float = math.inf
+    """Seconds after which another process computes on one of the cores, for good."""
+    busy_seen: float = 0.95
+    """Share of the samples beside it that are seen to be noisy."""
 
 
 class Sky:
@@ -37,10 +41,12 @@ class Sky:
         self._rng = rng
         self._drift = rng.gauss(0, weather.drift)
         self._heat = 0.0
+        self._seconds = 0.0
 
     def work(self, seconds: float) -> None:
         """Let the machine work."""
         weather = self._weather
+        self._seconds += seconds
         kept = math.exp(-seconds / weather.drift_seconds)
         self._drift = self._drift * kept + self._rng.gauss(0, weather.drift) * math.sqrt(1 - kept * kept)
         if weather.heat_onset < math.inf:
@@ -48,6 +54,7 @@ class Sky:
 
     def rest(self, seconds: float) -> None:
         """Let it cool."""
+        self._seconds += seconds
         self._heat = max(0.0, self._heat - seconds * self._weather.cooling)
 
     @property
@@ -77,3 +84,20 @@ class Sky:
     def drift(self) -> float:
         """The logarithm of the slowdown that all share now."""
         return self._drift
+
+    def crowd(self, *, all_cores: bool) -> float:
+        """The logarithm of a slowdown by a process that computes on one of the cores; 0 before it does.
+
+        Threads on all cores wait at each barrier for the one that shares its core: 150 tokens/s were seen to
+        fall to between 1 and 40 on two cores. Fewer threads keep out of its way.
+
+        Args:
+            all_cores: whether there are as many threads as cores.
+        """
+        if self._seconds < self._weather.busy_onset:
+            return 0.0
+        return math.log(self._rng.uniform(2, 6) if all_cores else self._rng.uniform(1, 1.2))
+
+    def notices_crowd(self) -> bool:
+        """Whether a sample that is taken now is seen to be noisy for that process."""
+        return self._seconds >= self._weather.busy_onset and self._rng.random() < self._weather.busy_seen

@@ -1,0 +1,97 @@
+"""Own the comparison of ``tunesmith quality`` with llama-perplexity, on the same text and chunks.
+
+    python -m tests.benchmarks.quality_agreement --tool llama-perplexity --source F16.gguf Q8_0.gguf Q2_K.gguf
+
+The tool must be of the llama.cpp that the binding holds. Printed is what each says, in all the tool's digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tunesmith import assets
+from tunesmith.services.quality import SHIPPED_TEXT
+
+LINES: Final = {
+    "mean_kld": (r"Mean\s+KLD:\s+(\S+)", 6),
+    "median_kld": (r"Median\s+KLD:\s+(\S+)", 6),
+    "p99_kld": (r"99\.0%\s+KLD:\s+(\S+)", 6),
+    "max_kld": (r"Maximum KLD:\s+(\S+)", 6),
+    "top1_agreement": (r"Same top p:\s+(\S+)", 3),
+    "perplexity": (r"Mean PPL\(Q\)\s+:\s+(\S+)", 6),
+    "source_perplexity": (r"Mean PPL\(base\)\s+:\s+(\S+)", 6),
+    "perplexity_ratio": (r"Mean PPL\(Q\)/PPL\(base\)\s+:\s+(\S+)", 6),
+}
+"""Where the tool says it, and to how many decimals."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print one table for each candidate; 1 if something differs that must not."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("candidates", nargs="+", type=Path)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--tool", default="llama-perplexity")
+    parser.add_argument("--text", type=Path, default=assets.resource(SHIPPED_TEXT))
+    parser.add_argument("--chunks", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args(arguments)
+    agreed = True
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder, "base")
+        _tool(options, options.source, base, "-f", str(options.text))
+        for candidate in options.candidates:
+            theirs, their_seconds = _tool(options, candidate, base, "--kl-divergence")
+            ours, our_seconds = _ours(options, candidate)
+            agreed &= _table(candidate, theirs, ours)
+            print(f"seconds: tool {their_seconds:.1f}, Tunesmith {our_seconds:.1f}, loading included\n")
+    return 0 if agreed else 1
+
+
+def _tool(options: argparse.Namespace, model: Path, base: Path, *more: str) -> tuple[str, float]:
+    command = [
+        options.tool, "-m", str(model), "--kl-divergence-base", str(base), "--chunks", str(options.chunks),
+        "-c", "512", "-b", "512", "-t", str(options.threads), *more,
+    ]  # fmt: skip
+    begun = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout + done.stderr, time.monotonic() - begun
+
+
+def _ours(options: argparse.Namespace, model: Path) -> tuple[dict[str, Any], float]:
+    command = [
+        sys.executable, "-m", "tunesmith", "quality", str(model), "--against", str(options.source),
+        "--text", str(options.text), "--chunks", str(options.chunks), "--json", "--quiet",
+    ]  # fmt: skip
+    begun = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout), time.monotonic() - begun
+
+
+def _table(candidate: Path, theirs: str, ours: dict[str, Any]) -> bool:
+    print(candidate.name)
+    print(f"{'':20} {'llama-perplexity':>18} {'Tunesmith':>14} {'difference':>12}")
+    agreed = True
+    for name, (pattern, decimals) in LINES.items():
+        found = re.search(pattern, theirs)
+        if found is None:
+            msg = f"the tool does not say {name}"
+            raise SystemExit(msg)
+        scale = 100 if name == "top1_agreement" else 1
+        tool, own = float(found[1]), ours[name]["value"] * scale
+        relative = own / tool - 1
+        print(f"{name:20} {tool:18.{decimals}f} {own:14.{decimals}f} {relative:+12.1e}")
+        agreed &= abs(own - tool) <= max(2 * 10**-decimals, 2e-5 * abs(tool))
+    return agreed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
