@@ -44,7 +44,7 @@ def make_request(options: argparse.Namespace) -> SpeculateRequest:
     lengths = _lengths(options.lengths)
     max_length = options.max_length
     if max_length is None:
-        max_length = max(DEFAULT_MAX_LENGTH, *(lengths or ()))
+        max_length = max((DEFAULT_MAX_LENGTH, *(lengths or ())))
     for name, value, least, most in (
         ("--prompts", options.prompts, 1, 16),
         ("--prompt-tokens", options.prompt_tokens, FEWEST_PROMPT_TOKENS, 8192),
