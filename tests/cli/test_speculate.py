@@ -15,7 +15,10 @@ from tests.support.gguf_writer import tiny_llama
 from tunesmith import assets
 
 SCHEMA = json.loads((assets.profiles_dir() / "schema/cli/speculate.schema.json").read_text("utf-8"))
-SMALL = ("--prompts", "1", "--prompt-tokens", "24", "--tokens", "8", "--rounds", "2", "--max-length", "3")
+SMALL = (
+    "--prompts", "1", "--prompt-tokens", "24", "--tokens", "8", "--rounds", "2", "--max-length", "3",
+    "--threads", "1",  # two that wait for each other take long beside other tests
+)  # fmt: skip
 
 
 @pytest.mark.model
@@ -23,7 +26,7 @@ def test_a_draft_model_is_measured_against_plain_decoding(
     tunesmith: CommandLine, smollm2_path: Path, smollm2_q2_path: Path
 ) -> None:
     done = tunesmith(
-        "speculate", smollm2_path, "--draft", smollm2_q2_path, *SMALL, "--lengths", "1,3", "--json"
+        "speculate", smollm2_path, "--draft", smollm2_q2_path, *SMALL, "--lengths", "2", "--json"
     )
     assert done.code in (0, 5), done.err
     document = done.document
@@ -33,7 +36,7 @@ def test_a_draft_model_is_measured_against_plain_decoding(
     assert [cost["tokens"] for cost in document["cost_curve"]] == [1, 2, 3, 4]
     assert all(len(cost["seconds"]["samples"]) == 5 for cost in document["cost_curve"])
     assert [cost["tokens"] for cost in document["draft_cost_curve"]] == [1, 2]
-    assert {one["plan"]["length"] for one in document["measured"]} == {1, 3}
+    assert [one["plan"]["length"] for one in document["measured"]] == [2]
     for one in (document["plain"], *document["measured"]):
         assert one["accepted"] + one["cycles"] == sum(document["generated_tokens"]) - 1
         assert one["identical"] or one["differences"][0]["gap"] < 0.05
@@ -61,7 +64,7 @@ def test_without_a_draft_model_words_that_came_before_are_drafted(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to another process")
 def test_ctrl_c_ends_it_with_130(tunesmith: CommandLine, tmp_path: Path) -> None:
     model = tiny_llama().write(tmp_path / "tiny.gguf")
-    process = tunesmith.start("speculate", model, "--rounds", "1000", "--tokens", "64")
+    process = tunesmith.start("speculate", model, *SMALL, "--rounds", "1000")
     assert process.stderr is not None
     for line in process.stderr:
         if "Measuring side by side" in line:

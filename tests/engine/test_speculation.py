@@ -66,7 +66,8 @@ def test_with_drafts_a_real_model_says_what_it_says_without(
         counted = model_cycles(plain.tokens, predicted, 24, length)
         assert told.cycles == counted
         assert 0 < told.draft_ns < told.elapsed_ns
-    assert acceptance([(24, told.cycles)]).rate == 1  # the model itself
+        if text is itself:
+            assert acceptance([(24, told.cycles)]).rate == 1
 
     told = tell(target, LookupDrafter(ngram=2, length=6), prompt, length=6)
     assert told.tokens == plain.tokens
