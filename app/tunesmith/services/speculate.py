@@ -158,6 +158,11 @@ def start_speculate(request: SpeculateRequest) -> Session[SpeculateResult]:
 
 def _speculate(request: SpeculateRequest, stream: Stream, controls: Controls) -> SpeculateResult:
     begun = time.monotonic()
+    if request.draft_path is None and max(request.lengths or (request.max_length,)) < min(NGRAMS):
+        raise UsageError(
+            tr("Prompt lookup drafts {count} tokens or more.", count=min(NGRAMS)),
+            todo=tr("Give larger --lengths or a larger --max-length, or name a draft model."),
+        )
     header = read_model(request.model_path)
     draft_header = read_model(request.draft_path) if request.draft_path is not None else None
     if draft_header is not None:
@@ -366,11 +371,6 @@ class _Run:
             shares = (_MEASURED - 1, 1) if len(kinds) > 1 else (_MEASURED - 1,)
             for kind, share in zip(kinds, shares, strict=True):
                 chosen += shortlist([e for e in estimates if e.plan.drafter == kind], share)
-        if not chosen:
-            raise UsageError(
-                tr("Prompt lookup drafts {count} tokens or more.", count=min(NGRAMS)),
-                todo=tr("Give larger --lengths or a larger --max-length, or name a draft model."),
-            )
         return [estimate.plan for estimate in chosen]
 
     # ------------------------------------------------------------- the measurement
