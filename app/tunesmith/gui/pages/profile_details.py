@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.gui.loading import LOADING_MS
-from tunesmith.gui.page import button, label, line
+from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
 from tunesmith.wording import tr, trc
@@ -125,12 +125,12 @@ class ProfileDetails(QFrame):
         column.addWidget(line())
         column.addWidget(self._changes_title)
         column.addWidget(self._changes)
-        column.addWidget(self.why_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(flush(self.why_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)
         column.addWidget(self._proof)
-        column.addWidget(self.history_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))
         column.addWidget(self.notes)
