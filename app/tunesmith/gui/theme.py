@@ -190,6 +190,7 @@ QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit, QText
   background: {c.surface}; color: {c.text}; border: 1px solid {c.line}; border-radius: 5px; padding: 4px 8px;
   placeholder-text-color: {c.secondary};
   selection-background-color: {c.selection}; selection-color: {c.text}; }}
+QLineEdit {{ lineedit-clear-button-icon: url("{_picture("clear-dark" if c.dark else "clear-light")}"); }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
 QTextEdit:focus {{ border-color: {c.accent}; }}
 QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; background: transparent; }}
