@@ -513,6 +513,12 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     assert context.store.profile(outcome.profile.id).run_id == outcome.run_id
     assert len(real_page.run.live.decode) > 0
     assert not children()
+    real_page.result_view.why_button.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: real_page.why.view is not None)
+    view = real_page.why.view
+    assert view is not None
+    assert sum(len(question.rows) for question in view.questions) > 3
+    assert all(row.why for question in view.questions for row in question.rows)
 
 
 @pytest.mark.model
