@@ -74,7 +74,7 @@ class Message(QFrame):
         self._copy.clicked.connect(self._copy_details)
         self._close = button(tr("Dismiss"), "quiet")
         self._close.clicked.connect(self.hide)
-        self.step_button = button("", "quiet")
+        self.step_button = button(tr("Next step"), "quiet")
         self.step_button.clicked.connect(self._take_step)
         self._step: Callable[[], object] | None = None
         for widget in (self._text, self.step_button, self._copy, self._close):
@@ -98,7 +98,7 @@ class Message(QFrame):
     def _show(
         self, kind: str, text: str, details: str, step: tuple[str, Callable[[], object]] | None
     ) -> None:
-        words, self._step = step or ("", None)
+        words, self._step = step or (tr("Next step"), None)
         self.step_button.setText(words)
         self.step_button.setAccessibleName(words)
         self.step_button.setVisible(step is not None)
