@@ -22,6 +22,7 @@ from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
+from tunesmith.presentation.machine_facts import class_text
 from tunesmith.wording import tr, trc
 
 _SAVE_NOTES_MS = 900
@@ -195,7 +196,7 @@ class ProfileDetails(QFrame):
             [
                 (tr("Workload"), words.workload_words(profile.workload)),
                 (tr("Made best"), words.OBJECTIVE_WORDS[profile.objective.name]),
-                (tr("Machine"), profile.machine.label),
+                (tr("Machine"), class_text(profile.machine.label)),
                 (tr("Build"), profile.build.label),
                 (tr("Made"), words.moment_text(profile.created_utc)),
             ],
