@@ -33,6 +33,12 @@ def class_text(label: str) -> str:
     return " · ".join(parts)
 
 
+def sentence_case(text: str) -> str:
+    """A fragment as a line of its own begins: with a capital, but for names, paths and numbers."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
 def _cores(count: int | None) -> str:
     return tr("cores unknown") if count is None else trn("{count} core", "{count} cores", count)
 

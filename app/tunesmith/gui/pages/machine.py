@@ -31,6 +31,7 @@ from tunesmith.presentation.machine_facts import (
     device_rows,
     machine_rows,
     report_text,
+    sentence_case,
 )
 from tunesmith.wording import tr
 
@@ -192,7 +193,8 @@ class MachinePage(Page):
             row.setSpacing(6)
             row.addWidget(mark)
             row.addWidget(word, 1)
-            says = f"{check.what}\n{check.todo}" if check.todo else check.what
+            found = sentence_case(check.what)
+            says = f"{found}\n{check.todo}" if check.todo else found
             what = label(says, wrap=True, selectable=True)
             what.setContentsMargins(0, 1, 0, 0)
             name = _NAMES.get(check.name, check.name.capitalize())
