@@ -148,6 +148,28 @@ class ChunkScored(_Event):
     score: ChunkScore
 
 
+class TensorQuantized(_Event):
+    """One more tensor of a file is quantized."""
+
+    type: Literal["tensor_quantized"] = "tensor_quantized"
+    done: int
+    total: int
+    tensor: str
+
+
+class FileQuantized(_Event):
+    """A file is complete, or the size that it would have is known."""
+
+    type: Literal["file_quantized"] = "file_quantized"
+    weights_bytes: int
+    """Without the header; to 10 KiB."""
+    bits_per_weight: float
+    fallbacks: int
+    """Tensors whose shape does not allow the type and that got a larger one."""
+    needs_imatrix: bool
+    """It cannot be made without an importance matrix."""
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -288,6 +310,8 @@ WorkerEvent = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -307,6 +331,8 @@ Event = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed
     | RunStarted

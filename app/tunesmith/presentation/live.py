@@ -14,6 +14,7 @@ from tunesmith.domain.events import (
     ChunkScored,
     ContextReady,
     Event,
+    FileQuantized,
     Heartbeat,
     LogLine,
     ModelLoaded,
@@ -28,6 +29,7 @@ from tunesmith.domain.events import (
     SampleTaken,
     StageFinished,
     StageStarted,
+    TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -149,7 +151,7 @@ class LiveView:
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
-                | TextSplit() | ChunkKept() | ChunkScored()
+                | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
             ):  # fmt: skip
                 pass
             case _:

@@ -104,6 +104,33 @@ class Score(Value):
     """For a candidate: what its source's must be."""
 
 
+class TensorType(Value):
+    """The type of the tensors whose names fit."""
+
+    pattern: str = Field(min_length=1, max_length=1000)
+    """A regular expression, looked for anywhere in the name."""
+    type: int = Field(ge=0, le=1000)
+    """enum ggml_type."""
+
+
+class Quantize(Value):
+    """Make a quantized file from another, or say how large it would be."""
+
+    type: Literal["quantize"] = "quantize"
+    request: int
+    source_path: str
+    target_path: str
+    """Written to as it is; nothing may be there yet."""
+    file_type: int = Field(ge=0, le=1000)
+    """enum llama_ftype."""
+    threads: int = Field(ge=1)
+    allow_requantize: bool = False
+    dry_run: bool = False
+    tensor_types: tuple[TensorType, ...] = Field(default=(), max_length=1000)
+    labels: dict[str, str] = Field(default_factory=dict, max_length=10)
+    """Put into the file's header."""
+
+
 class Shutdown(Value):
     """Free everything and exit."""
 
@@ -117,7 +144,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score
+Work = Measure | Generate | Score | Quantize
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
