@@ -99,7 +99,9 @@ class Score(Value):
     base_limit_bytes: int = Field(ge=0)
     """Of all these folders together."""
     chunks: tuple[int, ...] = ()
-    """For a candidate: what is compared, in this order."""
+    """What is read, in this order; for a source, nothing here lets it choose and say what it chose."""
+    first_chunks: int = Field(default=0, ge=0)
+    """For a source that chooses: only so many of the chosen are read now; 0 reads all."""
     vocabulary: str = ""
     """For a candidate: what its source's must be."""
 

@@ -82,24 +82,15 @@ class Scorer:
         n_ctx = command.settings.n_ctx
         with self._load(command, vocab_only=True) as model:
             tokens, shape = self._split(command, model)
-        in_text = len(tokens) // n_ctx
-        chunks = list(range(min(in_text, command.max_chunks)))
-        random.Random(command.seed).shuffle(chunks)  # noqa: S311 (an order, not a secret)
-        kept = {chunk for chunk in chunks if base.holds(chunk, shape, chunk_tokens(tokens, chunk, n_ctx))}
-        room = base.room_for(shape, missing=len(chunks) - len(kept))
-        missing = [chunk for chunk in chunks if chunk not in kept][:room]
-        chosen = tuple(chunk for chunk in chunks if chunk in kept or chunk in missing)
-        if not chosen:
-            raise InputRefused(
-                f"what the source predicts takes {shape.file_bytes // 2**20 + 1} MiB for each chunk, "
-                "for which there is no room within the limit or on the disk"
-            )
-        self._emit(
-            TextSplit(
-                tokens=len(tokens), chunks_in_text=in_text, chunks=chosen, vocabulary=shape.vocabulary,
-                kept=len(kept),
-            )
-        )  # fmt: skip
+
+        def is_kept(chunk: int) -> bool:
+            return base.holds(chunk, shape, chunk_tokens(tokens, chunk, n_ctx))
+
+        wanted = command.chunks
+        if not wanted:
+            chosen = self._choose(command, base, shape, tokens, is_kept)
+            wanted = chosen[: command.first_chunks or len(chosen)]
+        missing = [chunk for chunk in wanted if not is_kept(chunk)]
         if not missing:
             return
         with (
@@ -116,6 +107,31 @@ class Scorer:
                 base.write(chunk, shape, words, _finite(rows))
                 self._count()
                 self._emit(ChunkKept(chunk=chunk))
+
+    def _choose(
+        self, command: Score, base: BaseFiles, shape: BaseShape, tokens: IntArray,
+        is_kept: Callable[[int], bool],
+    ) -> tuple[int, ...]:  # fmt: skip
+        """As many of the text's first chunks as there is room for, in random order."""
+        in_text = len(tokens) // shape.n_ctx
+        chunks = list(range(min(in_text, command.max_chunks)))
+        random.Random(command.seed).shuffle(chunks)  # noqa: S311 (an order, not a secret)
+        kept = {chunk for chunk in chunks if is_kept(chunk)}
+        room = base.room_for(shape, missing=len(chunks) - len(kept))
+        fresh = set([chunk for chunk in chunks if chunk not in kept][:room])
+        chosen = tuple(chunk for chunk in chunks if chunk in kept | fresh)
+        if not chosen:
+            raise InputRefused(
+                f"what the source predicts takes {shape.file_bytes // 2**20 + 1} MiB for each chunk, "
+                "for which there is no room within the limit or on the disk"
+            )
+        self._emit(
+            TextSplit(
+                tokens=len(tokens), chunks_in_text=in_text, chunks=chosen, vocabulary=shape.vocabulary,
+                kept=len(kept),
+            )
+        )  # fmt: skip
+        return chosen
 
     # ------------------------------------------------------------- a candidate
 
