@@ -249,6 +249,11 @@ def _add_quantize(
         help="the type of tensors whose names fit a regular expression, such as ffn_down=Q6_K; repeatable",
     )  # fmt: skip
     quantize.add_argument(
+        "--imatrix", metavar="FILE|compute",
+        help="an importance matrix, or have one made by reading a text with MODEL",
+    )  # fmt: skip
+    quantize.add_argument("--text", metavar="FILE", help="the text for it; the one that ships with Tunesmith")
+    quantize.add_argument(
         "--allow-requantize", action="store_true",
         help="also from a file that is quantized already, which costs quality twice",
     )  # fmt: skip

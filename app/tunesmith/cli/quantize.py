@@ -43,6 +43,8 @@ def make_request(options: argparse.Namespace) -> QuantizeRequest:
         folder=options.output,
         tensor_types=tuple(_tensor_type(text) for text in options.tensor_type),
         allow_requantize=options.allow_requantize,
+        imatrix=options.imatrix,
+        text_path=options.text,
     )
 
 

@@ -148,6 +148,14 @@ class ChunkScored(_Event):
     score: ChunkScore
 
 
+class ImportanceRead(_Event):
+    """One more chunk went into an importance matrix."""
+
+    type: Literal["importance_read"] = "importance_read"
+    done: int
+    total: int
+
+
 class TensorQuantized(_Event):
     """One more tensor of a file is quantized."""
 
@@ -310,6 +318,7 @@ WorkerEvent = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
     | TensorQuantized
     | FileQuantized
     | RequestDone
@@ -331,6 +340,7 @@ Event = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
     | TensorQuantized
     | FileQuantized
     | RequestDone

@@ -9,16 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tunesmith.engine.divergence import FloatArray
 from tunesmith.engine.errors import DiskFault, EngineError, InputRefused, OutOfMemory, looks_out_of_memory
 from tunesmith.engine.library import L, LogBuffer
+from tunesmith.engine.model import c_pointer
 
 _STEP: Final = re.compile(r"^\[ *(\d+)/ *(\d+)\] *(\S+)")
 _SIZE: Final = re.compile(r"quant size *= *([\d.]+) MiB \(([\d.]+) BPW\)")
 _FALLBACK: Final = re.compile(r"WARNING: (\d+) of (\d+) tensor\(s\) required fallback")
 _FAILED: Final = re.compile(r"failed to quantize: (.*)")
 _NEEDS_IMATRIX: Final = "will require an imatrix"
-_STRING_OVERRIDE: Final = 3
-"""LLAMA_KV_OVERRIDE_TYPE_STR of llama.h."""
+_INT_OVERRIDE, _STRING_OVERRIDE = 0, 3
+"""LLAMA_KV_OVERRIDE_TYPE_INT and _STR of llama.h."""
 _LONGEST_VALUE: Final = 127
 
 
@@ -46,8 +48,10 @@ class QuantizeOptions:
     dry_run: bool = False
     tensor_types: Sequence[tuple[str, int]] = ()
     """Regular expression for a tensor's name, and its enum ggml_type; the first that fits counts."""
-    labels: Mapping[str, str] | None = None
+    labels: Mapping[str, str | int] | None = None
     """Keys that are put into the file's header."""
+    importance: Mapping[str, FloatArray] | None = None
+    """How strongly each column of a weight is used, by the weight's name."""
 
 
 def quantize(
@@ -106,10 +110,24 @@ def _params(options: QuantizeOptions) -> tuple[Any, list[object]]:
     if options.labels:
         labels = (L.llama_model_kv_override * (len(options.labels) + 1))()
         for place, (key, value) in zip(labels, options.labels.items(), strict=False):
-            place.tag, place.key = _STRING_OVERRIDE, key.encode()
-            place.value.val_str = value.encode()[:_LONGEST_VALUE].decode("utf-8", "ignore").encode()
+            place.key = key.encode()
+            if isinstance(value, int):
+                place.tag, place.value.val_i64 = _INT_OVERRIDE, value
+            else:
+                place.tag = _STRING_OVERRIDE
+                place.value.val_str = value.encode()[:_LONGEST_VALUE].decode("utf-8", "ignore").encode()
         params.kv_overrides = labels
         kept.append(labels)
+    if options.importance:
+        entries = (L.llama_model_imatrix_data * (len(options.importance) + 1))()
+        for place, (name, weights) in zip(entries, options.importance.items(), strict=False):
+            place.name, place.data, place.size = (
+                name.encode(),
+                c_pointer(weights, ctypes.c_float),
+                weights.size,
+            )
+        params.imatrix = entries
+        kept += [entries, options.importance]
     return params, kept
 
 

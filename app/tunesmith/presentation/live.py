@@ -16,6 +16,7 @@ from tunesmith.domain.events import (
     Event,
     FileQuantized,
     Heartbeat,
+    ImportanceRead,
     LogLine,
     ModelLoaded,
     Part,
@@ -152,6 +153,7 @@ class LiveView:
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
                 | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
+                | ImportanceRead()
             ):  # fmt: skip
                 pass
             case _:

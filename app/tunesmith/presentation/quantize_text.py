@@ -42,6 +42,8 @@ class QuantizeDocument(Document):
     source_size_bytes: int
     requantized: bool
     """The source was quantized already; unless it was Q8_0, the files say so in their headers."""
+    imatrix_path: str | None
+    """The importance matrix that was used."""
     files: tuple[QuantizedFileFacts, ...]
     warnings: tuple[str, ...]
     seconds: float
@@ -55,6 +57,7 @@ def quantize_document(result: QuantizeResult) -> QuantizeDocument:
         source_quantization=result.source.quantization,
         source_size_bytes=result.source.file_bytes,
         requantized=result.requantized,
+        imatrix_path=None if result.imatrix is None else str(result.imatrix),
         files=tuple(
             QuantizedFileFacts(
                 path=str(made.path), type=made.type, size_bytes=made.size_bytes,

@@ -157,7 +157,7 @@ class _Run:
         request = self.request
         text = read_text(request.text_path)
         header, source_header = self._headers()
-        settings = self._settings()
+        settings = chunk_settings(request.n_ctx).replace(type_k=request.type_k, type_v=request.type_v)
         source_settings = settings.replace(type_k="f16", type_v="f16")
         model = identify_model(request.model_path, self.controls)
         source = model
@@ -221,18 +221,6 @@ class _Run:
                 todo=tr("Name the file that the model was quantized from."),
             )  # fmt: skip
         return header, source
-
-    def _settings(self) -> Settings:
-        request = self.request
-        plain = baseline_settings(probe_machine(), Workload(prompt=request.n_ctx, generate=0))
-        n_batch = min(request.n_ctx, _N_BATCH)
-        return plain.replace(
-            n_ctx=request.n_ctx,
-            n_batch=n_batch,
-            n_ubatch=n_batch,
-            type_k=request.type_k,
-            type_v=request.type_v,
-        )
 
     def _read(self, worker: WorkerHandle, **arguments: object) -> None:
         try:
@@ -307,6 +295,13 @@ class _Run:
             kld_high=high,
             seconds=time.monotonic() - self.begun,
         )
+
+
+def chunk_settings(n_ctx: int) -> Settings:
+    """How chunks of a text are read here: what llama.cpp's tools would do, in a context of one chunk."""
+    n_batch = min(n_ctx, _N_BATCH)
+    plain = baseline_settings(probe_machine(), Workload(prompt=n_ctx, generate=0))
+    return plain.replace(n_ctx=n_ctx, n_batch=n_batch, n_ubatch=n_batch)
 
 
 def base_key(source: ModelIdentity, text: EvaluationText, build: Build, settings: Settings) -> str:

@@ -13,17 +13,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tunesmith.domain.events import FileQuantized, Progress, StageStarted, TensorQuantized, WorkerEvent
+from tunesmith.domain.events import (
+    FileQuantized,
+    ImportanceRead,
+    Progress,
+    StageStarted,
+    TensorQuantized,
+    WorkerEvent,
+)
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.quantization import FULL_PRECISION, QUANTIZATION_TYPES, quantization_type
 from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError, WorkerCrashed
 from tunesmith.gguf import TENSOR_TYPES_BY_NAME
 from tunesmith.machine.probe import probe_machine
-from tunesmith.services.context import read_model
+from tunesmith.services.context import identify_model, read_model
+from tunesmith.services.quality import DEFAULT_CHUNKS, DEFAULT_N_CTX, chunk_settings, read_text
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 
+COMPUTE = "compute"
 REQUANTIZED_KEY = "tunesmith.requantized_from"
 """In the header of a file made from one that was quantized already: the type that held most of it."""
 _SPARE_BYTES = 64 * 2**20
@@ -44,6 +53,11 @@ class QuantizeRequest:
     tensor_types: tuple[tuple[str, str], ...] = ()
     """A regular expression for tensors' names, and the type that they get."""
     allow_requantize: bool = False
+    imatrix: str | None = None
+    """``compute``, or a file of llama-imatrix's kind; None for none."""
+    text_path: str | None = None
+    """What is read for an importance matrix; None is the text that ships with Tunesmith."""
+    imatrix_chunks: int = DEFAULT_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +83,8 @@ class QuantizeResult:
     warnings: tuple[str, ...]
     requantized: bool
     """Made from a file that was quantized already, and labelled so in the files."""
+    imatrix: Path | None
+    """The importance matrix that was used."""
     seconds: float
 
 
@@ -138,6 +154,7 @@ class _Run:
     begun: float = field(default_factory=time.monotonic)
     now: str = ""
     planned: int = 1
+    _asker: WorkerHandle = field(init=False)
 
     def run(self) -> QuantizeResult:
         request = self.request
@@ -149,24 +166,29 @@ class _Run:
             {"pattern": pattern, "type": _tensor_type(kind)} for pattern, kind in request.tensor_types
         ]
         self.planned = len(types)
+        imatrix, collects = self._imatrix_place(request)
         title = tr("Quantizing {model}", model=header.name or Path(header.path).stem)
         self.stream.emit(StageStarted(stage="quantize", title=title, candidates=types))
-        common = {
+        common: dict[str, object] = {
             "source_path": str(Path(header.path).absolute()),
             "threads": probe_machine().cpu.llama_default_threads,
             "allow_requantize": base is not None,
             "tensor_types": tuple(overrides),
+            "imatrix_path": str(imatrix) if imatrix is not None and not collects else "",
             "labels": {REQUANTIZED_KEY: base} if base not in (None, "Q8_0") and base else {},
         }
         with self._worker() as ask:
             overhead = header.file_bytes - header.weights_bytes
             predicted = {kind: self._predict(ask, kind, common) + overhead for kind in types}
             self._check_room(sum(predicted.values()))
+            if imatrix is not None and collects:
+                self._collect(imatrix, header)
+                common["imatrix_path"] = str(imatrix)
             for kind in types:
                 self._make(ask, kind, targets[kind], predicted[kind], common)
         return QuantizeResult(
             source=header, files=tuple(self.made), warnings=tuple(self._warnings(base)),
-            requantized=base is not None, seconds=time.monotonic() - self.begun,
+            requantized=base is not None, imatrix=imatrix, seconds=time.monotonic() - self.begun,
         )  # fmt: skip
 
     # ------------------------------------------------------------- before anything is written
@@ -227,17 +249,49 @@ class _Run:
                 todo=tr("Make room, choose fewer types, or name another folder with --output."),
             )  # fmt: skip
 
+    # ------------------------------------------------------------- the importance matrix
+
+    def _imatrix_place(self, request: QuantizeRequest) -> tuple[Path | None, bool]:
+        """Where the importance matrix is or will be, and whether it has to be made."""
+        if request.imatrix is None:
+            return None, False
+        if request.imatrix != COMPUTE:
+            path = Path(request.imatrix).absolute()
+            if not path.is_file():
+                raise UsageError(tr("There is no importance matrix {path}.", path=path))
+            return path, False
+        path = self._folder / target_name(Path(request.source_path), "imatrix")
+        _check_free(path)
+        return path, True
+
+    def _collect(self, target: Path, header: ModelHeader) -> None:
+        """Have an importance matrix made and keep it with where it is from."""
+        text = read_text(self.request.text_path)
+        settings = chunk_settings(DEFAULT_N_CTX).replace(use_extra_bufts=False)
+        source = identify_model(header.path, self.controls)
+        try:
+            self._asker.collect_importance(
+                model_path=str(Path(header.path).absolute()), settings=settings, text_path=str(text.path),
+                text_sha256=text.sha256, text_name=text.name, max_chunks=self.request.imatrix_chunks,
+                target_path=str(target),
+                notes={"tunesmith.source_sha256": source.sha256, "tunesmith.text_sha256": text.sha256},
+            )  # fmt: skip
+        except Interrupted:
+            raise Interrupted(
+                tr("Quantizing was interrupted; {files} complete files are kept.", files=len(self.made))
+            ) from None
+
     # ------------------------------------------------------------- one file
 
     def _predict(self, ask: _Ask, kind: str, common: dict[str, object]) -> int:
         """Bytes of all tensors, to some KiB."""
         number = QUANTIZATION_TYPES[kind]
         found = ask({**common, "file_type": number, "target_path": "nowhere", "dry_run": True})
-        if found.needs_imatrix:
+        if found.needs_imatrix and self.request.imatrix is None:
             raise UsageError(
                 tr("{kind} cannot be made without an importance matrix.", kind=kind),
                 unharmed=tr("Nothing was changed."),
-                todo=tr("Choose a larger type, such as IQ3_S or Q2_K."),
+                todo=tr("Have one made with --imatrix compute, or choose a larger type."),
             )
         return found.weights_bytes
 
@@ -291,12 +345,16 @@ class _Run:
                     raise WorkerCrashed(tr("The worker did not say what became of the file."))
                 return self.outcome
 
+            self._asker = worker
             yield ask
 
     def _take(self, event: WorkerEvent) -> None:
         match event:
             case FileQuantized():
                 self.outcome = event
+            case ImportanceRead(done=done, total=total):
+                step = tr("importance matrix, chunk {done} of {total}", done=done, total=total)
+                self.stream.emit(Progress(step=step, fraction=0.0, eta_seconds=None))
             case TensorQuantized(done=done, total=total):
                 fraction = (len(self.made) + done / max(1, total)) / self.planned
                 eta = (time.monotonic() - self.begun) * (1 - fraction) / fraction if fraction else None

@@ -29,6 +29,7 @@ from tunesmith.engine import library
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
+from tunesmith.worker.importance import ImportanceReader
 from tunesmith.worker.probe import Probe
 from tunesmith.worker.protocol import (
     COMMANDS,
@@ -36,6 +37,7 @@ from tunesmith.worker.protocol import (
     HEARTBEAT_SECONDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Generate,
     Measure,
     Quantize,
@@ -79,6 +81,9 @@ class Child:
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
         self._scorer = Scorer(log=self._log, abort=self._abort, live=self._live, emit=self._emit)
         self._quantizer = Quantizer(log=self._log, live=self._live, emit=self._emit)
+        self._importance = ImportanceReader(
+            log=self._log, abort=self._abort, live=self._live, emit=self._emit
+        )
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
@@ -115,6 +120,9 @@ class Child:
                 case Quantize():
                     self.bench.close()
                     self._quantizer.quantize(command)
+                case CollectImportance():
+                    self.bench.close()
+                    self._importance.collect(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -195,7 +203,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() | Quantize() as command:
+            case Measure() | Generate() | Score() | Quantize() | CollectImportance() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

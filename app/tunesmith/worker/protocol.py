@@ -131,6 +131,25 @@ class Quantize(Value):
     tensor_types: tuple[TensorType, ...] = Field(default=(), max_length=1000)
     labels: dict[str, str] = Field(default_factory=dict, max_length=10)
     """Put into the file's header."""
+    imatrix_path: str = ""
+    """A file of llama-imatrix's kind; nothing for none."""
+
+
+class CollectImportance(Value):
+    """Read a text and keep how strongly each column of a model's weights is used."""
+
+    type: Literal["collect_importance"] = "collect_importance"
+    request: int
+    model_path: str
+    settings: Settings
+    """Its context holds one chunk."""
+    text_path: str
+    text_sha256: str
+    text_name: str
+    max_chunks: int = Field(ge=1)
+    target_path: str
+    notes: dict[str, str] = Field(default_factory=dict, max_length=10)
+    """Put into the file's header, to say where it is from."""
 
 
 class Shutdown(Value):
@@ -146,7 +165,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize
+Work = Measure | Generate | Score | Quantize | CollectImportance
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]

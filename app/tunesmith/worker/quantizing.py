@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tunesmith.domain.events import FileQuantized, TensorQuantized, WorkerEvent
 from tunesmith.engine.errors import DiskFault
+from tunesmith.engine.imatrix import ImportanceFile, read_importance
 from tunesmith.engine.library import LogBuffer
 from tunesmith.engine.quantize import QuantizeOptions, quantize
 from tunesmith.engine.timing import LiveTiming
@@ -36,13 +37,20 @@ class Quantizer:
             if not command.dry_run:
                 self._emit(TensorQuantized(done=done, total=total, tensor=tensor))
 
+        labels: dict[str, str | int] = dict(command.labels)
+        importance = None
+        if command.imatrix_path:
+            matrix = read_importance(Path(command.imatrix_path))
+            importance = matrix.weights
+            labels = {**_provenance(command.imatrix_path, matrix), **labels}
         options = QuantizeOptions(
             file_type=command.file_type,
             threads=command.threads,
             allow_requantize=command.allow_requantize,
             dry_run=command.dry_run,
             tensor_types=[(override.pattern, override.type) for override in command.tensor_types],
-            labels=command.labels,
+            labels=labels,
+            importance=importance,
         )
         self._unfinished = None if command.dry_run else Path(command.target_path)
         try:
@@ -65,6 +73,17 @@ class Quantizer:
         if path is not None:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def _provenance(path: str, matrix: ImportanceFile) -> dict[str, str | int]:
+    """What llama-quantize puts into a file's header of the importance matrix it was made with."""
+    found: dict[str, str | int] = {"quantize.imatrix.file": path}
+    if matrix.text:
+        found["quantize.imatrix.dataset"] = matrix.text
+    found["quantize.imatrix.entries_count"] = len(matrix.weights)
+    if matrix.chunks:
+        found["quantize.imatrix.chunks_count"] = matrix.chunks
+    return found
 
 
 def _flush(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,9 +30,8 @@ from tunesmith.engine.text import Vocabulary
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.base_files import BaseFiles, BaseShape
 from tunesmith.worker.protocol import Score
+from tunesmith.worker.texts import text_tokens
 
-MIN_CHUNKS_IN_TEXT = 2
-"""A shorter text says nothing; llama-perplexity refuses it as well."""
 _ROWS_AT_ONCE = 16
 """Few enough to stay in a cache."""
 
@@ -163,19 +161,8 @@ class Scorer:
 
     def _split(self, command: Score, model: LoadedModel) -> tuple[IntArray, BaseShape]:
         """The text's tokens, and what its chunks have in common."""
-        try:
-            text = Path(command.text_path).read_bytes()
-        except OSError as error:
-            raise InputRefused(f"the text {command.text_path} cannot be read: {error.strerror}") from error
-        if hashlib.sha256(text).hexdigest() != command.text_sha256:
-            raise InputRefused(f"the text {command.text_path} was changed meanwhile")
         vocabulary, n_ctx = Vocabulary(model), command.settings.n_ctx
-        tokens = np.array(vocabulary.text(text), dtype=np.int32)
-        if len(tokens) < MIN_CHUNKS_IN_TEXT * n_ctx:
-            raise InputRefused(
-                f"the text is too short: it has {len(tokens)} tokens, and at least "
-                f"{MIN_CHUNKS_IN_TEXT * n_ctx} are needed"
-            )
+        tokens = text_tokens(vocabulary, command.text_path, command.text_sha256, n_ctx)
         shape = BaseShape(
             n_ctx=n_ctx, rows=scored_rows(n_ctx), vocabulary_size=model.vocabulary_size,
             vocabulary=vocabulary.fingerprint(),
