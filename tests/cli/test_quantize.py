@@ -98,6 +98,34 @@ def test_a_source_in_q8_0_is_taken_with_a_warning(tunesmith: CommandLine, tmp_pa
     assert REQUANTIZED_KEY not in parsed.keys
 
 
+def test_an_importance_matrix_is_made_kept_and_used_again(
+    tunesmith: CommandLine, tiny: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("".join(chr(97 + (n * n) % 26) for n in range(1500)), "utf-8")
+    asked = ("quantize", tiny, "--type", "Q4_0", "--output", tmp_path)
+    made = tunesmith.inline(*asked, "--imatrix", "compute", "--text", text, "--json")
+    assert made.code == 0, made.err
+    matrix = Path(made.document["imatrix_path"])
+    assert matrix == tmp_path / "tiny-imatrix.gguf"
+    (parsed,) = parse_model(tmp_path / "tiny-Q4_0.gguf")
+    assert parsed.keys["quantize.imatrix.dataset"] == "text.txt"
+    assert parsed.keys["quantize.imatrix.entries_count"] == 14
+    assert parsed.keys["quantize.imatrix.chunks_count"] == 2
+    with_it = gguf.read_tensors(tmp_path / "tiny-Q4_0.gguf")
+    (tmp_path / "tiny-Q4_0.gguf").rename(tmp_path / "first.gguf")
+    again = tunesmith.inline(*asked, "--imatrix", matrix, "--json")
+    assert again.code == 0, again.err
+    assert gguf.read_tensors(tmp_path / "tiny-Q4_0.gguf") == with_it
+    assert (tmp_path / "tiny-Q4_0.gguf").read_bytes() == (tmp_path / "first.gguf").read_bytes()
+    refused = tunesmith.inline("quantize", tiny, "--type", "Q4_0", "--imatrix", tiny)
+    assert refused.code == 2
+    assert "holds no importance matrix" in refused.err
+    assert tunesmith.inline("quantize", tiny, "--type", "Q4_0").code == 0
+    without = tiny.with_name("tiny-Q4_0.gguf").read_bytes()
+    assert without[-50_000:] != (tmp_path / "first.gguf").read_bytes()[-50_000:]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -106,6 +134,7 @@ def test_a_source_in_q8_0_is_taken_with_a_warning(tunesmith: CommandLine, tmp_pa
         (("--type", "Q4_0", "--tensor-type", "ffn_down"), "names no type"),
         (("--type", "Q4_0", "--tensor-type", "ffn_down=Q9"), "no type of a tensor"),
         (("--type", "Q4_0", "--output", "nowhere"), "no folder"),
+        (("--type", "Q4_0", "--imatrix", "none.gguf"), "no importance matrix"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
