@@ -109,6 +109,7 @@ def test_an_importance_matrix_is_made_kept_and_used_again(
     matrix = Path(made.document["imatrix_path"])
     assert matrix == tmp_path / "tiny-imatrix.gguf"
     (parsed,) = parse_model(tmp_path / "tiny-Q4_0.gguf")
+    assert parsed.keys["quantize.imatrix.file"] == "tiny-imatrix.gguf"
     assert parsed.keys["quantize.imatrix.dataset"] == "text.txt"
     assert parsed.keys["quantize.imatrix.entries_count"] == 14
     assert parsed.keys["quantize.imatrix.chunks_count"] == 2

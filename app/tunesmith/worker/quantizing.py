@@ -76,8 +76,11 @@ class Quantizer:
 
 
 def _provenance(path: str, matrix: ImportanceFile) -> dict[str, str | int]:
-    """What llama-quantize puts into a file's header of the importance matrix it was made with."""
-    found: dict[str, str | int] = {"quantize.imatrix.file": path}
+    """What llama-quantize puts into a file's header of the importance matrix it was made with.
+
+    The file's name only: models are passed on, and folders are nobody's business.
+    """
+    found: dict[str, str | int] = {"quantize.imatrix.file": Path(path).name}
     if matrix.text:
         found["quantize.imatrix.dataset"] = matrix.text
     found["quantize.imatrix.entries_count"] = len(matrix.weights)
