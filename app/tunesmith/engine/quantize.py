@@ -75,7 +75,7 @@ def quantize(
 
     def on_line(line: str) -> None:
         found = _STEP.match(line)
-        if found is None:
+        if found is None or _FAILED.search(line):  # a failure ends the line of the tensor it happened at
             said.append(line)
         else:
             on_step(int(found[1]), int(found[2]), found[3])
