@@ -8,8 +8,7 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,11 +149,12 @@ class _Run:
     stream: Stream
     controls: Controls
     made: list[QuantizedFile] = field(default_factory=list)
-    outcome: FileQuantized | None = None
+    outcomes: list[FileQuantized] = field(default_factory=list)
+    """Of the request under way."""
     begun: float = field(default_factory=time.monotonic)
     now: str = ""
     planned: int = 1
-    _asker: WorkerHandle = field(init=False)
+    _worker: WorkerHandle = field(init=False)
 
     def run(self) -> QuantizeResult:
         request = self.request
@@ -177,15 +177,15 @@ class _Run:
             "imatrix_path": str(imatrix) if imatrix is not None and not collects else "",
             "labels": {REQUANTIZED_KEY: base} if base not in (None, "Q8_0") and base else {},
         }
-        with self._worker() as ask:
+        with WorkerHandle(on_event=self._take, interrupted=lambda: self.controls.cancelled) as self._worker:
             overhead = header.file_bytes - header.weights_bytes
-            predicted = {kind: self._predict(ask, kind, common) + overhead for kind in types}
+            predicted = {kind: self._predict(kind, common) + overhead for kind in types}
             self._check_room(sum(predicted.values()))
             if imatrix is not None and collects:
                 self._collect(imatrix, header)
                 common["imatrix_path"] = str(imatrix)
             for kind in types:
-                self._make(ask, kind, targets[kind], predicted[kind], common)
+                self._make(kind, targets[kind], predicted[kind], common)
         return QuantizeResult(
             source=header, files=tuple(self.made), warnings=tuple(self._warnings(base)),
             requantized=base is not None, imatrix=imatrix, seconds=time.monotonic() - self.begun,
@@ -270,7 +270,7 @@ class _Run:
         settings = chunk_settings(DEFAULT_N_CTX).replace(use_extra_bufts=False)
         source = identify_model(header.path, self.controls)
         try:
-            self._asker.collect_importance(
+            self._worker.collect_importance(
                 model_path=str(Path(header.path).absolute()), settings=settings, text_path=str(text.path),
                 text_sha256=text.sha256, text_name=text.name, max_chunks=self.request.imatrix_chunks,
                 target_path=str(target),
@@ -283,10 +283,10 @@ class _Run:
 
     # ------------------------------------------------------------- one file
 
-    def _predict(self, ask: _Ask, kind: str, common: dict[str, object]) -> int:
+    def _predict(self, kind: str, common: dict[str, object]) -> int:
         """Bytes of all tensors, to some KiB."""
         number = QUANTIZATION_TYPES[kind]
-        found = ask({**common, "file_type": number, "target_path": "nowhere", "dry_run": True})
+        found = self._ask({**common, "file_type": number, "target_path": "nowhere", "dry_run": True})
         if found.needs_imatrix and self.request.imatrix is None:
             raise UsageError(
                 tr("{kind} cannot be made without an importance matrix.", kind=kind),
@@ -295,13 +295,13 @@ class _Run:
             )
         return found.weights_bytes
 
-    def _make(self, ask: _Ask, kind: str, target: Path, predicted: int, common: dict[str, object]) -> None:
+    def _make(self, kind: str, target: Path, predicted: int, common: dict[str, object]) -> None:
         self.controls.wait_if_paused()
         self.now = kind
         begun = time.monotonic()
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
-            found = ask({**common, "file_type": QUANTIZATION_TYPES[kind], "target_path": str(part)})
+            found = self._ask({**common, "file_type": QUANTIZATION_TYPES[kind], "target_path": str(part)})
             size = read_model(str(part)).file_bytes
             _put_in_place(part, target)
         except OSError as error:
@@ -329,29 +329,23 @@ class _Run:
             )
         )  # fmt: skip
 
-    @contextmanager
-    def _worker(self) -> Iterator[_Ask]:
-        with WorkerHandle(on_event=self._take, interrupted=lambda: self.controls.cancelled) as worker:
-
-            def ask(arguments: dict[str, object]) -> FileQuantized:
-                self.outcome = None
-                try:
-                    worker.quantize(**arguments)
-                except TunesmithError as error:
-                    if not Path(self.request.source_path).exists():
-                        error.todo = tr("The source is no longer there: put it back and try again.")
-                    raise
-                if self.outcome is None:
-                    raise WorkerCrashed(tr("The worker did not say what became of the file."))
-                return self.outcome
-
-            self._asker = worker
-            yield ask
+    def _ask(self, arguments: dict[str, object]) -> FileQuantized:
+        """Send one request to the worker and return what became of it."""
+        self.outcomes.clear()
+        try:
+            self._worker.quantize(**arguments)
+        except TunesmithError as error:
+            if not Path(self.request.source_path).exists():
+                error.todo = tr("The source is no longer there: put it back and try again.")
+            raise
+        if not self.outcomes:
+            raise WorkerCrashed(tr("The worker did not say what became of the file."))
+        return self.outcomes[-1]
 
     def _take(self, event: WorkerEvent) -> None:
         match event:
             case FileQuantized():
-                self.outcome = event
+                self.outcomes.append(event)
             case ImportanceRead(done=done, total=total):
                 step = tr("importance matrix, chunk {done} of {total}", done=done, total=total)
                 self.stream.emit(Progress(step=step, fraction=0.0, eta_seconds=None))
@@ -363,9 +357,6 @@ class _Run:
             case _:
                 pass
         self.stream.emit(event)
-
-
-_Ask = Callable[[dict[str, object]], FileQuantized]
 
 
 def _check_free(path: Path) -> None:
