@@ -203,7 +203,9 @@ def test_a_real_model_is_quantized_and_its_quality_measured(
     assert "larger type" in done.document["warnings"][0]
     assert made["bits_per_weight"] == pytest.approx(6.17, abs=0.01)
     assert made["size_bytes"] == pytest.approx(made["predicted_bytes"], rel=1e-3)
-    scored = tunesmith("quality", made["path"], "--against", smollm2_f16, "--chunks", 1, "--json")
+    scored = tunesmith(
+        "quality", made["path"], "--against", smollm2_f16, "--chunks", 1, "--ctx-size", 256, "--json"
+    )
     assert scored.code == 0, scored.err
     assert 0.01 < scored.document["mean_kld"]["value"] < 0.3
     assert scored.document["mean_kld"]["standard_error"] is None
