@@ -54,8 +54,8 @@ def test_a_coarser_cache_costs_a_real_model_little_quality(
     assert (document["chunks"], document["tokens_scored"], document["chunks_reused"]) == (2, 254, 0)
     assert 0 < document["mean_kld"]["value"] < 0.01
     assert document["median_kld"]["value"] < document["p99_kld"]["value"] < document["max_kld"]["value"] < 1
-    assert document["top1_agreement"]["value"] > 0.95
-    assert document["perplexity_ratio"]["value"] == pytest.approx(1, abs=0.01)
+    assert document["top1_agreement"]["value"] > 0.9
+    assert document["perplexity_ratio"]["value"] == pytest.approx(1, abs=0.03)
     assert document["perplexity_ratio"]["standard_error"] < document["perplexity"]["standard_error"]
     assert document["source"]["sha256"] == document["model"]["sha256"]
     assert (document["model"]["type_k"], document["source"]["type_k"]) == ("q8_0", "f16")
