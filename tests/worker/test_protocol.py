@@ -13,13 +13,16 @@ from tunesmith.domain.events import (
     ChunkKept,
     ChunkScored,
     ContextReady,
+    FileQuantized,
     Heartbeat,
+    ImportanceRead,
     LogLine,
     ModelLoaded,
     PromptRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
+    TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -35,13 +38,16 @@ from tunesmith.worker.protocol import (
     COMMANDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Command,
     Generate,
     Measure,
     NoisePolicy,
+    Quantize,
     Sampling,
     Score,
     Shutdown,
+    TensorType,
     Turn,
 )
 
@@ -108,6 +114,9 @@ EVENTS: list[WorkerEvent] = [
     TextSplit(tokens=9, chunks_in_text=3, chunks=(2, 0, 1), vocabulary="0" * 64, kept=1),
     ChunkKept(chunk=2),
     ChunkScored(score=ChunkScore(chunk=2, kld=(0.1, -1e-7), nll=(1.5, 2.0), source_nll=(1.0, 2.0), agreed=1)),
+    ImportanceRead(done=3, total=40),
+    TensorQuantized(done=3, total=272, tensor="blk.0.ffn_down.weight"),
+    FileQuantized(weights_bytes=10**9, bits_per_weight=4.85, fallbacks=3, needs_imatrix=False),
     RequestDone(request=1),
     RequestFailed(request=1, error="out_of_memory", message="a\nb"),
 ]
@@ -118,10 +127,20 @@ SCORE = Score(
     text_sha256="0" * 64,
     max_chunks=3, base_folder="/c", base_key="a" * 32, base_limit_bytes=1, chunks=(2, 0), vocabulary="1" * 64,
 )  # fmt: skip
+QUANTIZE = Quantize(
+    request=5, source_path="/m.gguf", target_path="/.q.part", file_type=15, threads=2, dry_run=True,
+    tensor_types=(TensorType(pattern="ffn_down", type=14),), labels={"tunesmith.requantized_from": "Q4_1"},
+)  # fmt: skip
+COLLECT = CollectImportance(
+    request=6, model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt", text_sha256="0" * 64,
+    text_name="t.txt", max_chunks=3, target_path="/i.gguf", notes={"tunesmith.text_sha256": "0" * 64},
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "command", [MEASURE, GENERATE, SCORE, Cancel(request=3), Shutdown()], ids=lambda c: c.type
+    "command",
+    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, Cancel(request=3), Shutdown()],
+    ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
     assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command

@@ -148,6 +148,36 @@ class ChunkScored(_Event):
     score: ChunkScore
 
 
+class ImportanceRead(_Event):
+    """One more chunk went into an importance matrix."""
+
+    type: Literal["importance_read"] = "importance_read"
+    done: int
+    total: int
+
+
+class TensorQuantized(_Event):
+    """One more tensor of a file is quantized."""
+
+    type: Literal["tensor_quantized"] = "tensor_quantized"
+    done: int
+    total: int
+    tensor: str
+
+
+class FileQuantized(_Event):
+    """A file is complete, or the size that it would have is known."""
+
+    type: Literal["file_quantized"] = "file_quantized"
+    weights_bytes: int
+    """Without the header; to 10 KiB."""
+    bits_per_weight: float
+    fallbacks: int
+    """Tensors whose shape does not allow the type and that got a larger one."""
+    needs_imatrix: bool
+    """It cannot be made without an importance matrix."""
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -288,6 +318,9 @@ WorkerEvent = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -307,6 +340,9 @@ Event = Annotated[
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed
     | RunStarted

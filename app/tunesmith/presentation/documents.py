@@ -17,6 +17,7 @@ from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.quality_text import QualityDocument
+from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
@@ -191,6 +192,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "explain": ExplainDocument,
     "survey-summary": SurveySummaryDocument,
     "quality": QualityDocument,
+    "quantize": QuantizeDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""

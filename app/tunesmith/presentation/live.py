@@ -14,7 +14,9 @@ from tunesmith.domain.events import (
     ChunkScored,
     ContextReady,
     Event,
+    FileQuantized,
     Heartbeat,
+    ImportanceRead,
     LogLine,
     ModelLoaded,
     Part,
@@ -28,6 +30,7 @@ from tunesmith.domain.events import (
     SampleTaken,
     StageFinished,
     StageStarted,
+    TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -149,7 +152,8 @@ class LiveView:
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
-                | TextSplit() | ChunkKept() | ChunkScored()
+                | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
+                | ImportanceRead()
             ):  # fmt: skip
                 pass
             case _:

@@ -29,6 +29,7 @@ from tunesmith.engine import library
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
+from tunesmith.worker.importance import ImportanceReader
 from tunesmith.worker.probe import Probe
 from tunesmith.worker.protocol import (
     COMMANDS,
@@ -36,12 +37,15 @@ from tunesmith.worker.protocol import (
     HEARTBEAT_SECONDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Generate,
     Measure,
+    Quantize,
     Score,
     Shutdown,
     Work,
 )
+from tunesmith.worker.quantizing import Quantizer
 from tunesmith.worker.scoring import Scorer
 
 EXIT_ORPHANED = 70
@@ -76,6 +80,10 @@ class Child:
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
         self._scorer = Scorer(log=self._log, abort=self._abort, live=self._live, emit=self._emit)
+        self._quantizer = Quantizer(log=self._log, live=self._live, emit=self._emit)
+        self._importance = ImportanceReader(
+            log=self._log, abort=self._abort, live=self._live, emit=self._emit
+        )
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
@@ -109,6 +117,12 @@ class Child:
                 case Score():
                     self.bench.close()  # memory is for the models that are compared
                     self._scorer.score(command)
+                case Quantize():
+                    self.bench.close()
+                    self._quantizer.quantize(command)
+                case CollectImportance():
+                    self.bench.close()
+                    self._importance.collect(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -149,6 +163,7 @@ class Child:
         except BaseException as error:  # noqa: BLE001 (a silent talker would look like a hang)
             os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
             os._exit(EXIT_CONFUSED)
+        self._quantizer.abandon()
         os._exit(EXIT_ORPHANED)
 
     def _talk_until_broken(self) -> None:
@@ -188,7 +203,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() as command:
+            case Measure() | Generate() | Score() | Quantize() | CollectImportance() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

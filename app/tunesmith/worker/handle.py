@@ -31,7 +31,16 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Score, Work
+from tunesmith.worker.protocol import (
+    Cancel,
+    CollectImportance,
+    Command,
+    Generate,
+    Measure,
+    Quantize,
+    Score,
+    Work,
+)
 
 _POLL_SECONDS = 0.1
 
@@ -117,6 +126,24 @@ class WorkerHandle:
         """
         self._requests += 1
         self._ask(Score.model_validate({**arguments, "request": self._requests}))
+
+    def quantize(self, **arguments: object) -> None:
+        """Send a :class:`Quantize` and return when it is done; what became of it comes as an event.
+
+        Raises:
+            As :meth:`score`; if it is interrupted, the worker is gone, for llama.cpp cannot stop in this.
+        """
+        self._requests += 1
+        self._ask(Quantize.model_validate({**arguments, "request": self._requests}))
+
+    def collect_importance(self, **arguments: object) -> None:
+        """Send a :class:`CollectImportance` and return when the file is there.
+
+        Raises:
+            As :meth:`score`.
+        """
+        self._requests += 1
+        self._ask(CollectImportance.model_validate({**arguments, "request": self._requests}))
 
     def _ask(self, command: Work) -> list[Sample]:
         if self.alive:
