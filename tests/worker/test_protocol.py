@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.worker.conftest import SETTINGS
+from tunesmith.domain.bandwidth import BandwidthReading, MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     ChunkKept,
@@ -17,6 +18,7 @@ from tunesmith.domain.events import (
     Heartbeat,
     ImportanceRead,
     LogLine,
+    MemoryRead,
     ModelLoaded,
     PromptRead,
     RequestDone,
@@ -44,6 +46,7 @@ from tunesmith.worker.protocol import (
     Measure,
     NoisePolicy,
     Quantize,
+    ReadMemory,
     Sampling,
     Score,
     Shutdown,
@@ -85,6 +88,11 @@ BUILD = Build(
 )
 DEVICE = Device(name="CPU", description="A CPU", type="cpu", free_bytes=1, total_bytes=2, backend="CPU")
 
+BANDWIDTH = MemoryBandwidth(
+    threads=2, readings=(BandwidthReading(size_bytes=64, bytes_per_s=(1.5e10, 1.6e10)),),
+    foreign_cores=None, noisy=False,
+)  # fmt: skip
+
 
 def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
     return Sample(
@@ -108,6 +116,7 @@ EVENTS: list[WorkerEvent] = [
     ContextReady(create_ns=1, depth_ns=2),
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
+    MemoryRead(bandwidth=BANDWIDTH),
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
@@ -122,6 +131,7 @@ EVENTS: list[WorkerEvent] = [
 ]
 
 
+MEMORY = ReadMemory(request=9, threads=2, free_bytes=5)
 SCORE = Score(
     request=4, role="candidate", model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt",
     text_sha256="0" * 64,
@@ -139,7 +149,7 @@ COLLECT = CollectImportance(
 
 @pytest.mark.parametrize(
     "command",
-    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, Cancel(request=3), Shutdown()],
+    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, Cancel(request=3), Shutdown()],
     ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
@@ -84,6 +85,13 @@ class SampleTaken(_Event):
 
     type: Literal["sample_taken"] = "sample_taken"
     sample: Sample
+
+
+class MemoryRead(_Event):
+    """Memory bandwidth was measured."""
+
+    type: Literal["memory_read"] = "memory_read"
+    bandwidth: MemoryBandwidth
 
 
 class PromptRead(_Event):
@@ -205,6 +213,8 @@ class RunStarted(_Event):
     model_name: str
     baseline: Settings
     resumed: bool = False
+    decode_limit_tokens_per_s: float | None = None
+    """What memory bandwidth allows the least demanding candidate; None where it is not known."""
 
 
 class StageStarted(_Event):
@@ -312,6 +322,7 @@ WorkerEvent = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | MemoryRead
     | PromptRead
     | TextGenerated
     | TextEnded
@@ -334,6 +345,7 @@ Event = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | MemoryRead
     | PromptRead
     | TextGenerated
     | TextEnded

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.machine import Machine, MachineClass
+from tunesmith.presentation.limit_text import memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
 from tunesmith.presentation.numbers import DASH, bytes_text, figures
 from tunesmith.tuning.setting_text import format_cpu_list
@@ -70,6 +71,12 @@ def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[st
         ),
         (tr("Instructions"), ", ".join(cpu.features) or DASH),
         (tr("Memory"), main),
+        (
+            tr("Memory bandwidth"),
+            memory_bandwidth_text(machine.memory_bandwidth)
+            if machine.memory_bandwidth
+            else tr("not measured yet: a tune or a measurement does"),
+        ),
         (tr("System"), f"{machine.os_name}, {machine.os_kernel}"),
         (tr("Virtualization"), plain(machine.virtualization)),
         (

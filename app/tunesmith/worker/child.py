@@ -14,10 +14,12 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     Heartbeat,
     LogLine,
+    MemoryRead,
     Part,
     RequestDone,
     RequestFailed,
@@ -26,6 +28,7 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.engine import library
+from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
@@ -41,6 +44,7 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     Quantize,
+    ReadMemory,
     Score,
     Shutdown,
     Work,
@@ -123,6 +127,8 @@ class Child:
                 case CollectImportance():
                     self.bench.close()
                     self._importance.collect(command)
+                case ReadMemory():
+                    self._read_memory(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -142,6 +148,18 @@ class Child:
             self._emit(RequestFailed(request=command.request, error="out_of_memory", message=message))
         finally:
             self._busy_with = None
+
+    def _read_memory(self, command: ReadMemory) -> None:
+        self._probe.begin()
+        readings = read_bandwidth(
+            command.threads, free_bytes=command.free_bytes, stopped=lambda: self._abort.is_set
+        )
+        conditions = self._probe.end()
+        bandwidth = MemoryBandwidth(
+            threads=command.threads, readings=readings, foreign_cores=conditions.foreign_cores,
+            noisy=command.noise.disturbed(conditions),
+        )  # fmt: skip
+        self._emit(MemoryRead(bandwidth=bandwidth))
 
     def _fail(self, command: Work, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
@@ -203,7 +221,9 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() | Quantize() | CollectImportance() as command:
+            case (
+                Measure() | Generate() | Score() | Quantize() | CollectImportance() | ReadMemory()
+            ) as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

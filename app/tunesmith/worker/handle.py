@@ -11,8 +11,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
+    MemoryRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
@@ -38,6 +40,7 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     Quantize,
+    ReadMemory,
     Score,
     Work,
 )
@@ -71,6 +74,7 @@ class WorkerHandle:
         self._interrupted = interrupted
         self._requests = 0
         self._unanswered = False
+        self._bandwidth: MemoryBandwidth | None = None
         try:
             self._process = WorkerProcess(command or default_command(), self.patience)
         except OSError as error:
@@ -145,6 +149,23 @@ class WorkerHandle:
         self._requests += 1
         self._ask(CollectImportance.model_validate({**arguments, "request": self._requests}))
 
+    def read_memory(self, *, threads: int, free_bytes: int) -> MemoryBandwidth:
+        """Measure how fast memory is read; takes a second or so.
+
+        Args:
+            threads: how many read at once.
+            free_bytes: main memory that is free; a part of it is used.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        self._ask(ReadMemory(request=self._requests, threads=threads, free_bytes=free_bytes))
+        found, self._bandwidth = self._bandwidth, None
+        if found is None:
+            raise self._garbage(tr("it measured memory and did not say what"))
+        return found
+
     def _ask(self, command: Work) -> list[Sample]:
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
@@ -170,6 +191,8 @@ class WorkerHandle:
             match event:
                 case SampleTaken(sample=sample):
                     samples.append(sample)
+                case MemoryRead(bandwidth=bandwidth):
+                    self._bandwidth = bandwidth
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
                     return samples

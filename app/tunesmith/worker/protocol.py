@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 
@@ -31,6 +32,11 @@ class NoisePolicy(Value):
     """A disturbed sample is taken again at most so often, then kept and marked noisy."""
     pause_seconds: float = Field(default=0.3, ge=0)
     """Rest before a disturbed sample is taken again."""
+
+    def disturbed(self, conditions: Conditions) -> bool:
+        """Whether others disturbed what was measured under these conditions."""
+        foreign, waiting = conditions.foreign_cores or 0, conditions.wait_share or 0
+        return foreign > self.max_foreign_cores or waiting > self.max_wait_share
 
 
 class Measure(Value):
@@ -152,6 +158,17 @@ class CollectImportance(Value):
     """Put into the file's header, to say where it is from."""
 
 
+class ReadMemory(Value):
+    """Measure how fast memory is read."""
+
+    type: Literal["read_memory"] = "read_memory"
+    request: int
+    threads: int = Field(ge=1)
+    free_bytes: int = Field(ge=0)
+    """Main memory that is free; a part of it is used."""
+    noise: NoisePolicy = NoisePolicy()
+
+
 class Shutdown(Value):
     """Free everything and exit."""
 
@@ -165,7 +182,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize | CollectImportance
+Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]

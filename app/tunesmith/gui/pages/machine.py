@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith import __version__
-from tunesmith.errors import TunesmithError
+from tunesmith.errors import StoreError, TunesmithError
 from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
@@ -116,8 +116,13 @@ class MachinePage(Page):
 
         def survey() -> Surroundings:
             from tunesmith.services.context import survey_machine
+            from tunesmith.services.limits import with_bandwidth
 
-            return survey_machine()
+            found = survey_machine()
+            try:
+                return with_bandwidth(found, context.store, measure=False)
+            except StoreError:  # the checks tell what is wrong with it
+                return found
 
         def examine() -> list[Check]:
             from tunesmith.services import doctor
