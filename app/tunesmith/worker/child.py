@@ -14,10 +14,12 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     Heartbeat,
     LogLine,
+    MemoryRead,
     Part,
     RequestDone,
     RequestFailed,
@@ -26,9 +28,11 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.engine import library
+from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
+from tunesmith.worker.importance import ImportanceReader
 from tunesmith.worker.probe import Probe
 from tunesmith.worker.protocol import (
     COMMANDS,
@@ -36,13 +40,17 @@ from tunesmith.worker.protocol import (
     HEARTBEAT_SECONDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Generate,
     Measure,
+    Quantize,
+    ReadMemory,
     Score,
     Shutdown,
     Speculate,
     Work,
 )
+from tunesmith.worker.quantizing import Quantizer
 from tunesmith.worker.scoring import Scorer
 from tunesmith.worker.speculation import SpeculationBench
 
@@ -78,6 +86,10 @@ class Child:
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
         self._scorer = Scorer(log=self._log, abort=self._abort, live=self._live, emit=self._emit)
+        self._quantizer = Quantizer(log=self._log, live=self._live, emit=self._emit)
+        self._importance = ImportanceReader(
+            log=self._log, abort=self._abort, live=self._live, emit=self._emit
+        )
         self.speculation = SpeculationBench(
             log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit,
             affinity=self.bench.affinity,
@@ -119,6 +131,16 @@ class Child:
                     self.bench.close()  # memory is for the models that are compared
                     self.speculation.close()
                     self._scorer.score(command)
+                case Quantize():
+                    self.bench.close()
+                    self.speculation.close()
+                    self._quantizer.quantize(command)
+                case CollectImportance():
+                    self.bench.close()
+                    self.speculation.close()
+                    self._importance.collect(command)
+                case ReadMemory():
+                    self._read_memory(command)
                 case Speculate():
                     self.bench.close()
                     self.speculation.serve(command)
@@ -143,6 +165,18 @@ class Child:
         finally:
             self._busy_with = None
 
+    def _read_memory(self, command: ReadMemory) -> None:
+        self._probe.begin()
+        readings = read_bandwidth(
+            command.threads, free_bytes=command.free_bytes, stopped=lambda: self._abort.is_set
+        )
+        conditions = self._probe.end()
+        bandwidth = MemoryBandwidth(
+            threads=command.threads, readings=readings, foreign_cores=conditions.foreign_cores,
+            noisy=command.noise.disturbed(conditions),
+        )  # fmt: skip
+        self._emit(MemoryRead(bandwidth=bandwidth))
+
     def _fail(self, command: Work, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
         fields = {"request": command.request, "error": kind, "message": text[:4000]}
@@ -163,6 +197,7 @@ class Child:
         except BaseException as error:  # noqa: BLE001 (a silent talker would look like a hang)
             os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
             os._exit(EXIT_CONFUSED)
+        self._quantizer.abandon()
         os._exit(EXIT_ORPHANED)
 
     def _talk_until_broken(self) -> None:
@@ -202,7 +237,15 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() | Speculate() as command:
+            case (
+                Measure()
+                | Generate()
+                | Score()
+                | Quantize()
+                | CollectImportance()
+                | ReadMemory()
+                | Speculate()
+            ) as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

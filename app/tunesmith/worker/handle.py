@@ -11,8 +11,10 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
+    MemoryRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
@@ -33,7 +35,18 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Score, Speculate, Work
+from tunesmith.worker.protocol import (
+    Cancel,
+    CollectImportance,
+    Command,
+    Generate,
+    Measure,
+    Quantize,
+    ReadMemory,
+    Score,
+    Speculate,
+    Work,
+)
 
 _POLL_SECONDS = 0.1
 
@@ -64,6 +77,7 @@ class WorkerHandle:
         self._interrupted = interrupted
         self._requests = 0
         self._unanswered = False
+        self._bandwidth: MemoryBandwidth | None = None
         try:
             self._process = WorkerProcess(command or default_command(), self.patience)
         except OSError as error:
@@ -134,6 +148,41 @@ class WorkerHandle:
         self._requests += 1
         self._ask(Score.model_validate({**arguments, "request": self._requests}))
 
+    def quantize(self, **arguments: object) -> None:
+        """Send a :class:`Quantize` and return when it is done; what became of it comes as an event.
+
+        Raises:
+            As :meth:`score`; if it is interrupted, the worker is gone, for llama.cpp cannot stop in this.
+        """
+        self._requests += 1
+        self._ask(Quantize.model_validate({**arguments, "request": self._requests}))
+
+    def collect_importance(self, **arguments: object) -> None:
+        """Send a :class:`CollectImportance` and return when the file is there.
+
+        Raises:
+            As :meth:`score`.
+        """
+        self._requests += 1
+        self._ask(CollectImportance.model_validate({**arguments, "request": self._requests}))
+
+    def read_memory(self, *, threads: int, free_bytes: int) -> MemoryBandwidth:
+        """Measure how fast memory is read; takes a second or so.
+
+        Args:
+            threads: how many read at once.
+            free_bytes: main memory that is free; a part of it is used.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        self._ask(ReadMemory(request=self._requests, threads=threads, free_bytes=free_bytes))
+        found, self._bandwidth = self._bandwidth, None
+        if found is None:
+            raise self._garbage(tr("it measured memory and did not say what"))
+        return found
+
     def _ask(self, command: Work) -> list[WorkerEvent]:
         """Send a command and return the answers to it."""
         if self.alive:
@@ -160,6 +209,8 @@ class WorkerHandle:
             match event:
                 case SampleTaken() | SpeculationTaken():
                     answers.append(event)
+                case MemoryRead(bandwidth=bandwidth):
+                    self._bandwidth = bandwidth
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
                     return answers
