@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -12,6 +14,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support.cli import CommandLine
+
+_FTYPE_Q2_K = 10
+"""LLAMA_FTYPE_MOSTLY_Q2_K of llama.h."""
 
 # A busy machine is no reason to fail; and what CI says is the same each time it says it.
 settings.register_profile("tunesmith", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -39,6 +44,31 @@ def gemma_path() -> Path:
         temporary = folder / f".{package.MODEL_NAME}.{os.getpid()}"
         try:
             package.assemble(temporary)  # checks the SHA-256
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return target
+
+
+@pytest.fixture(scope="session")
+def smollm2_q2_path(smollm2_path: Path) -> Path:
+    """SmolLM2-135M-Instruct once more, Q2_K, 84 MiB: a draft model. It is made once, in the user's cache."""
+    target = Path(platformdirs.user_cache_dir("tunesmith-tests")) / "SmolLM2-135M-Instruct.Q2_K.gguf"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        code = (
+            "import ctypes, sys, llama_cpp.llama_cpp as L\n"
+            "how = L.llama_model_quantize_default_params()\n"
+            f"how.ftype, how.allow_requantize = {_FTYPE_Q2_K}, True\n"
+            "source, made = (name.encode() for name in sys.argv[1:])\n"
+            "sys.exit(L.llama_model_quantize(source, made, ctypes.byref(how)))\n"
+        )
+        try:
+            subprocess.run(
+                [sys.executable, "-c", code, str(smollm2_path), str(temporary)],
+                check=True, capture_output=True,
+            )  # fmt: skip
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)

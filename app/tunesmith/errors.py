@@ -7,6 +7,7 @@
         · ModelUnreadable
         · ModelMalformed
         · ModelRefused            llama.cpp would not load or run it
+        · DraftMismatch           a draft model of another vocabulary
     · InfeasibleError             exit 4
     · NoisyMachineError           exit 5
     · StoreError                  exit 6
@@ -96,6 +97,12 @@ class ModelRefused(ModelFileError):
     """The header is well formed but llama.cpp would not load the model."""
 
     name = "model_refused"
+
+
+class DraftMismatch(ModelFileError):
+    """A draft model does not have the vocabulary of the model that it is to draft for."""
+
+    name = "draft_mismatch"
 
 
 class InfeasibleError(TunesmithError):

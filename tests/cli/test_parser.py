@@ -32,7 +32,14 @@ def _imported_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("--help",), ("--version",), ("tune", "--help"), ("measure", "--help"), ("survey", "--help")],
+    [
+        ("--help",),
+        ("--version",),
+        ("tune", "--help"),
+        ("measure", "--help"),
+        ("survey", "--help"),
+        ("speculate", "--help"),
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:
     assert not _imported_by(*arguments) & set(HEAVY)

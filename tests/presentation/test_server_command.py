@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 
 from tunesmith.domain.settings import Settings
-from tunesmith.presentation.server_command import server_arguments, server_command
+from tunesmith.domain.speculation import PLAIN as PLAIN_DECODING
+from tunesmith.domain.speculation import Plan
+from tunesmith.presentation.server_command import drafting_arguments, server_arguments, server_command
 
 PLAIN = Settings(threads=4, threads_batch=8, n_ctx=4096)
 
@@ -48,3 +50,17 @@ def test_switches_appear_only_when_they_differ_from_the_default() -> None:
 def test_a_path_with_blanks_and_quotes_survives_a_shell() -> None:
     path = "/home/me/my models/it's $HOME.gguf"
     assert shlex.split(server_command(PLAIN, path))[2] == path
+
+
+def test_drafting_is_told_by_the_flags_that_this_llama_cpp_has() -> None:
+    draft = Plan(drafter="draft", length=5)
+    arguments = drafting_arguments(draft, "/d.gguf", PLAIN.replace(n_gpu_layers=3))
+    assert arguments == [
+        "--spec-type", "draft-simple", "--spec-draft-model", "/d.gguf", "--spec-draft-n-max", "5",
+        "--spec-draft-ngl", "3",
+    ]  # fmt: skip
+    assert value_of(drafting_arguments(draft, "/d.gguf", PLAIN), "--spec-draft-ngl") == "all"
+    lookup = drafting_arguments(Plan(drafter="lookup", length=8, ngram=3), None, None)
+    assert value_of(lookup, "--spec-ngram-simple-size-n") == "3"
+    assert value_of(lookup, "--spec-ngram-simple-size-m") == "8"
+    assert drafting_arguments(PLAIN_DECODING, "/d.gguf", PLAIN) == []

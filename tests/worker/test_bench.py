@@ -359,4 +359,4 @@ def test_affinity_holds_for_its_settings_and_no_others(rig: Rig) -> None:
         rig.measure()
         assert os.sched_getaffinity(0) == mine
     finally:
-        rig.bench._affinity.apply(None)
+        rig.bench.affinity.apply(None)

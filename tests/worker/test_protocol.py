@@ -24,6 +24,7 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    SpeculationTaken,
     TensorQuantized,
     TextEnded,
     TextGenerated,
@@ -35,6 +36,7 @@ from tunesmith.domain.events import (
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.quality import ChunkScore
+from tunesmith.domain.speculation import BatchRound, Plan
 from tunesmith.domain.workload import Workload
 from tunesmith.worker.protocol import (
     COMMANDS,
@@ -42,6 +44,8 @@ from tunesmith.worker.protocol import (
     Cancel,
     CollectImportance,
     Command,
+    Continue,
+    DraftModel,
     Generate,
     Measure,
     NoisePolicy,
@@ -50,6 +54,7 @@ from tunesmith.worker.protocol import (
     Sampling,
     Score,
     Shutdown,
+    Speculate,
     TensorType,
     Turn,
 )
@@ -73,6 +78,13 @@ GENERATE = Generate(
     ),
     max_tokens=7,
     sampling=Sampling(temperature=0, seed=2**31),
+)
+SPECULATE = Speculate(
+    request=9,
+    model_path="/models/größer.gguf",
+    settings=SETTINGS,
+    draft=DraftModel(model_path="/models/klein.gguf", settings=SETTINGS),
+    task=Continue(prompt=(1, 2), max_tokens=5, plan=Plan(drafter="lookup", length=4, ngram=2)),
 )
 BUILD = Build(
     binding_version="1",
@@ -120,6 +132,7 @@ EVENTS: list[WorkerEvent] = [
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
+    SpeculationTaken(result=BatchRound(sizes=(2, 1), elapsed_ns=(7, 5), depth=3, noisy=False)),
     TextSplit(tokens=9, chunks_in_text=3, chunks=(2, 0, 1), vocabulary="0" * 64, kept=1),
     ChunkKept(chunk=2),
     ChunkScored(score=ChunkScore(chunk=2, kld=(0.1, -1e-7), nll=(1.5, 2.0), source_nll=(1.0, 2.0), agreed=1)),
@@ -149,7 +162,7 @@ COLLECT = CollectImportance(
 
 @pytest.mark.parametrize(
     "command",
-    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, Cancel(request=3), Shutdown()],
+    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, SPECULATE, Cancel(request=3), Shutdown()],
     ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:

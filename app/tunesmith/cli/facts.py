@@ -10,6 +10,7 @@ from tunesmith import __version__
 from tunesmith.cli.output import Output
 from tunesmith.errors import StoreError, WorkerCrashed
 from tunesmith.presentation import documents
+from tunesmith.presentation.fact_documents import build_facts
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
 from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
 from tunesmith.services.doctor import examine
@@ -69,7 +70,7 @@ def _devices(output: Output) -> int:
     if machine.build is None:
         raise WorkerCrashed("The worker did not say what its llama.cpp is.")
     if output.json_mode:
-        build = documents.build_facts(machine.build)
+        build = build_facts(machine.build)
         output.document(documents.DevicesDocument(devices=machine.devices, build=build))
     else:
         output.show(*devices_report(machine))

@@ -71,6 +71,8 @@ def _dispatch(options: argparse.Namespace, output: Output) -> int:
             from tunesmith.cli.profiles import run as command
         case "survey":
             from tunesmith.cli.survey import run as command
+        case "speculate":
+            from tunesmith.cli.speculate import run as command
         case "quality":
             from tunesmith.cli.quality import run as command
         case "quantize":

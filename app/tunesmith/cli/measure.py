@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from tunesmith.cli.output import Output
-from tunesmith.cli.parser import SETTING_FLAGS
 from tunesmith.cli.progress import follow
+from tunesmith.cli.settings_given import changed, given_settings, like_llama_cpp
 from tunesmith.cli.tune import interruptible
-from tunesmith.cli.values import first_problem, make_workload
+from tunesmith.cli.values import make_workload
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.settings import Settings
@@ -20,7 +18,6 @@ from tunesmith.errors import UsageError
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.measure import start_measure
 from tunesmith.settings import store_location
-from tunesmith.tuning.setting_text import parse_setting
 from tunesmith.tuning.space import baseline_settings
 
 
@@ -73,28 +70,16 @@ def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Work
 
 
 def _settings(options: argparse.Namespace, profile: TunedProfile | None, workload: Workload) -> Settings:
-    changes: dict[str, object] = {}
-    for name, _, _, _ in SETTING_FLAGS:
-        text = getattr(options, f"set_{name}")
-        if text is not None:
-            key, value = parse_setting(name, text)
-            changes[key] = value
+    changes = given_settings(options)
     if profile is None:
         base = baseline_settings(probe_machine(), workload)
-        if "threads" in changes:  # llama.cpp's tools prefill with as many threads as they decode with
-            changes.setdefault("threads_batch", changes["threads"])
+        changes = like_llama_cpp(changes)
     else:
         base = profile.settings
         if workload != profile.workload:
             changes.setdefault("n_ctx", workload.n_ctx)
             changes.setdefault("n_seq_max", workload.parallel)
-    n_batch = changes.get("n_batch")
-    if isinstance(n_batch, int) and "n_ubatch" not in changes:  # llama.cpp clamps it so
-        changes["n_ubatch"] = min(base.n_ubatch, n_batch)
-    try:
-        settings = base.replace(**changes)
-    except ValidationError as error:
-        raise UsageError(f"The settings make no sense: {first_problem(error)}.") from None
+    settings = changed(base, changes)
     if settings.n_ctx < workload.tokens_per_sequence * workload.parallel:
         raise UsageError(
             f"A context of {settings.n_ctx} tokens cannot hold the workload's "

@@ -15,7 +15,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "completion",
+    "quantize", "speculate", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_survey(commands, everywhere)
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
+    _add_speculate(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -145,7 +146,11 @@ def _add_measure(
     work.add_argument("--depth", type=int, metavar="N", help="tokens in the context before; 0")
     work.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
     work.add_argument("--repetitions", type=int, default=5, metavar="N", help="samples to take; 5")
-    settings = measure.add_argument_group("settings (llama.cpp's names and defaults)")
+    _add_settings(measure)
+
+
+def _add_settings(command: argparse.ArgumentParser) -> None:
+    settings = command.add_argument_group("settings (llama.cpp's names and defaults)")
     for name, flags, metavar, text in SETTING_FLAGS:
         settings.add_argument(*flags, dest=f"set_{name}", metavar=metavar, help=text)
 
@@ -257,3 +262,33 @@ def _add_quantize(
         "--allow-requantize", action="store_true",
         help="also from a file that is quantized already, which costs quality twice",
     )  # fmt: skip
+
+
+def _add_speculate(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    speculate = _add(
+        commands, "speculate", "measure whether drafting tokens makes a model faster here", [everywhere]
+    )
+    speculate.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
+    what = speculate.add_argument_group("who drafts")
+    what.add_argument(
+        "--draft",
+        metavar="DRAFT.gguf",
+        help="a smaller model of the same vocabulary; else only prompt lookup",
+    )
+    what.add_argument(
+        "--lengths", metavar="N,N", help="draft lengths to measure; the most promising if left out"
+    )
+    what.add_argument("--max-length", type=int, metavar="N", help="most tokens drafted at once; 15")
+    text = speculate.add_argument_group("on what text")
+    text.add_argument(
+        "--text", metavar="FILE", help="where beginnings are cut from; a text that ships if left out"
+    )
+    text.add_argument("--prompts", type=int, default=4, metavar="N", help="beginnings; 4")
+    text.add_argument("--prompt-tokens", type=int, default=128, metavar="N", help="tokens of each; 128")
+    text.add_argument("--tokens", type=int, default=64, metavar="N", help="tokens generated after each; 64")
+    how = speculate.add_argument_group("how")
+    how.add_argument("--rounds", type=int, default=6, metavar="N", help="times everything is measured; 6")
+    how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
+    _add_settings(speculate)

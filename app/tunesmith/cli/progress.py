@@ -55,7 +55,7 @@ class _Words:
                 verb = "Resuming" if resumed else ("Tuning" if kind == "tune" else "Measuring")
                 return f"{verb} {name}"
             case StageStarted(title=title, candidates=candidates):
-                return f"{title}: {', '.join(candidates)}"
+                return f"{title}: {', '.join(candidates)}" if candidates else title
             case CandidateStanding(state="lost" | "tied" | "failed" | "infeasible", why=why) if why:
                 return self._once(event.stage, event.candidate, f"  {event.candidate}: out, {why}")
             case StageFinished(winner=winner, sentence=sentence):

@@ -13,6 +13,7 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
 from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.speculation import SpeculationResult
 
 Part = Literal["prefill", "decode"]
 
@@ -186,6 +187,13 @@ class FileQuantized(_Event):
     """It cannot be made without an importance matrix."""
 
 
+class SpeculationTaken(_Event):
+    """One answer about speculative decoding."""
+
+    type: Literal["speculation_taken"] = "speculation_taken"
+    result: SpeculationResult
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -332,6 +340,7 @@ WorkerEvent = Annotated[
     | ImportanceRead
     | TensorQuantized
     | FileQuantized
+    | SpeculationTaken
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -355,6 +364,7 @@ Event = Annotated[
     | ImportanceRead
     | TensorQuantized
     | FileQuantized
+    | SpeculationTaken
     | RequestDone
     | RequestFailed
     | RunStarted

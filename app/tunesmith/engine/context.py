@@ -194,9 +194,10 @@ class InferenceContext:
     def keep_first(self, tokens: int) -> bool:
         """Forget all but the first tokens of sequence 0; False if this model can only forget everything.
 
-        With a sliding window, what has left the window is gone and cannot be gone back to.
+        With a sliding window, what has left the window is gone and cannot be gone back to, unless the whole
+        context is kept.
         """
-        if L.llama_model_n_swa(self.model.handle):
+        if L.llama_model_n_swa(self.model.handle) and not self.settings.swa_full:
             return False
         return bool(L.llama_memory_seq_rm(self._memory, 0, tokens, -1))
 

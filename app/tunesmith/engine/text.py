@@ -38,6 +38,14 @@ class Vocabulary:
         plain = "".join(f"{names.get(role, role)}: {words}\n" for role, words in turns)
         return self._tokens(f"{plain}Assistant:".encode(), special=False), False
 
+    def plain(self, text: str) -> list[int]:
+        """The tokens of a text as it stands, the vocabulary's first token in front where it wants one.
+
+        Raises:
+            EngineError: the text cannot be turned into tokens.
+        """
+        return self._tokens(text.encode("utf-8", "replace"), special=False)
+
     def _templated(self, turns: Sequence[tuple[str, str]]) -> bytes | None:
         """The conversation in the model's own format; None if llama.cpp does not know its template."""
         template = L.llama_model_chat_template(self._model.handle, None)

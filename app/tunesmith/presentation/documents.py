@@ -17,43 +17,21 @@ from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
+from tunesmith.presentation.fact_documents import (
+    BuildFacts,
+    MachineFacts,
+    ModelFacts,
+    build_facts,
+    model_facts,
+)
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
+from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
 from tunesmith.services.tune_result import TuneResult
 from tunesmith.store import ProfileRow
-
-
-class ModelFacts(_Document):
-    """The model, in short."""
-
-    path: str
-    sha256: str
-    name: str | None
-    architecture: str
-    quantization: str
-    bits_per_weight: float
-    parameters: int
-    size_bytes: int
-
-
-class MachineFacts(_Document):
-    """The machine class, in short."""
-
-    fingerprint: str
-    label: str
-
-
-class BuildFacts(_Document):
-    """The llama.cpp build, in short."""
-
-    binding_version: str
-    llama_cpp_version: str
-    ggml_version: str
-    cpu_features: tuple[str, ...]
-    backends: tuple[str, ...]
 
 
 class MeasuredFacts(_Document):
@@ -202,6 +180,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "survey-summary": SurveySummaryDocument,
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
+    "speculate": SpeculateDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
@@ -219,32 +198,6 @@ def json_schema(name: str) -> dict[str, Any]:
         **schema,
         "title": f"tunesmith.{name}/1",
     }
-
-
-def model_facts(model: ModelIdentity) -> ModelFacts:
-    """The model, in short."""
-    header = model.header
-    return ModelFacts(
-        path=header.path,
-        sha256=model.sha256,
-        name=header.name,
-        architecture=header.architecture,
-        quantization=header.quantization,
-        bits_per_weight=round(header.bits_per_weight, 3),
-        parameters=header.parameters,
-        size_bytes=header.file_bytes,
-    )
-
-
-def build_facts(build: Build) -> BuildFacts:
-    """The build, in short."""
-    return BuildFacts(
-        binding_version=build.binding_version,
-        llama_cpp_version=build.llama_cpp_version,
-        ggml_version=build.ggml_version,
-        cpu_features=build.cpu_features,
-        backends=build.backends,
-    )
 
 
 def _measured(

@@ -29,6 +29,7 @@ from tunesmith.domain.events import (
     RunFinished,
     RunStarted,
     SampleTaken,
+    SpeculationTaken,
     StageFinished,
     StageStarted,
     TensorQuantized,
@@ -156,7 +157,7 @@ class LiveView:
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
                 | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
-                | ImportanceRead()
+                | ImportanceRead() | SpeculationTaken()
             ):  # fmt: skip
                 pass
             case _:

@@ -39,7 +39,7 @@ class Bench:
         self._live = live
         self._probe = probe
         self._emit = emit
-        self._affinity = AffinityControl()
+        self.affinity = AffinityControl()
         self._model: LoadedModel | None = None
         self._model_key: tuple[object, ...] = ()
         self._contexts: OrderedDict[tuple[object, ...], InferenceContext] = OrderedDict()
@@ -59,7 +59,7 @@ class Bench:
         begun = time.monotonic_ns()
         self._conversations.clear()  # what is measured overwrites what the contexts hold
         context = self._context(command, self._load(command))
-        self._affinity.apply(command.settings.cpu_affinity)
+        self.affinity.apply(command.settings.cpu_affinity)
         context.set_threads(command.settings.threads, command.settings.threads_batch)
         timed = self._timed_workload(context, command)
         self._warm_up(timed, context, command)
@@ -74,7 +74,7 @@ class Bench:
             EngineError: and its kinds, as llama.cpp ended.
         """
         context = self._context(command, self._load(command))
-        self._affinity.apply(command.settings.cpu_affinity)
+        self.affinity.apply(command.settings.cpu_affinity)
         context.set_threads(command.settings.threads, command.settings.threads_batch)
         key = command.settings.key(ChangeCost.CONTEXT)
         conversation = self._conversations.get(key)
@@ -90,7 +90,7 @@ class Bench:
         if self._model is not None:
             self.close()
             self._probe.reset_peak()
-        self._affinity.apply(command.settings.cpu_affinity)
+        self.affinity.apply(command.settings.cpu_affinity)
         self._device_free = self._free_on_devices()
         self._model = LoadedModel(
             command.model_path, command.settings, log=self._log, abort=self._abort,

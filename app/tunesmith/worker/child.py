@@ -47,10 +47,12 @@ from tunesmith.worker.protocol import (
     ReadMemory,
     Score,
     Shutdown,
+    Speculate,
     Work,
 )
 from tunesmith.worker.quantizing import Quantizer
 from tunesmith.worker.scoring import Scorer
+from tunesmith.worker.speculation import SpeculationBench
 
 EXIT_ORPHANED = 70
 """The parent went away."""
@@ -88,6 +90,10 @@ class Child:
         self._importance = ImportanceReader(
             log=self._log, abort=self._abort, live=self._live, emit=self._emit
         )
+        self.speculation = SpeculationBench(
+            log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit,
+            affinity=self.bench.affinity,
+        )  # fmt: skip
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
@@ -102,6 +108,7 @@ class Child:
             while not isinstance(command := self._commands.get(), Shutdown):
                 self._serve(command)
             self.bench.close()
+            self.speculation.close()
         except BaseException:  # noqa: BLE001 (the process ends here, and says why)
             traceback.print_exc()
             os._exit(EXIT_CONFUSED)
@@ -115,20 +122,28 @@ class Child:
         try:
             match command:
                 case Measure():
+                    self.speculation.close()
                     self.bench.measure(command)
                 case Generate():
+                    self.speculation.close()
                     self.bench.generate(command)
                 case Score():
                     self.bench.close()  # memory is for the models that are compared
+                    self.speculation.close()
                     self._scorer.score(command)
                 case Quantize():
                     self.bench.close()
+                    self.speculation.close()
                     self._quantizer.quantize(command)
                 case CollectImportance():
                     self.bench.close()
+                    self.speculation.close()
                     self._importance.collect(command)
                 case ReadMemory():
                     self._read_memory(command)
+                case Speculate():
+                    self.bench.close()
+                    self.speculation.serve(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -144,6 +159,7 @@ class Child:
             self._fail(command, "engine", error)
         except MemoryError as error:
             self.bench.close()
+            self.speculation.close()
             message = str(error) or "Python could not allocate memory"
             self._emit(RequestFailed(request=command.request, error="out_of_memory", message=message))
         finally:
@@ -222,7 +238,13 @@ class Child:
                 self._abort.set()
                 self._commands.put(command)
             case (
-                Measure() | Generate() | Score() | Quantize() | CollectImportance() | ReadMemory()
+                Measure()
+                | Generate()
+                | Score()
+                | Quantize()
+                | CollectImportance()
+                | ReadMemory()
+                | Speculate()
             ) as command:
                 self._open.add(command.request)
                 self._commands.put(command)

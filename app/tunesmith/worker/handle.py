@@ -18,10 +18,12 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    SpeculationTaken,
     WorkerEvent,
     WorkerReady,
 )
 from tunesmith.domain.measurement import Sample
+from tunesmith.domain.speculation import SpeculationResult
 from tunesmith.errors import (
     Interrupted,
     WorkerCrashed,
@@ -42,6 +44,7 @@ from tunesmith.worker.protocol import (
     Quantize,
     ReadMemory,
     Score,
+    Speculate,
     Work,
 )
 
@@ -109,7 +112,8 @@ class WorkerHandle:
             Interrupted: the user stopped it; the worker lives on.
         """
         self._requests += 1
-        return self._ask(Measure.model_validate({**arguments, "request": self._requests}))
+        events = self._ask(Measure.model_validate({**arguments, "request": self._requests}))
+        return [event.sample for event in events if isinstance(event, SampleTaken)]
 
     def generate(self, **arguments: object) -> None:
         """Send a :class:`Generate` and return when the answer is over; its text comes as events.
@@ -119,6 +123,19 @@ class WorkerHandle:
         """
         self._requests += 1
         self._ask(Generate.model_validate({**arguments, "request": self._requests}))
+
+    def speculate(self, **arguments: object) -> SpeculationResult:
+        """Send a :class:`Speculate` and return its answer.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        command = Speculate.model_validate({**arguments, "request": self._requests})
+        answers = [event.result for event in self._ask(command) if isinstance(event, SpeculationTaken)]
+        if len(answers) != 1:
+            raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
+        return answers[0]
 
     def score(self, **arguments: object) -> None:
         """Send a :class:`Score` and return when all chunks are read; what they gave comes as events.
@@ -166,7 +183,8 @@ class WorkerHandle:
             raise self._garbage(tr("it measured memory and did not say what"))
         return found
 
-    def _ask(self, command: Work) -> list[Sample]:
+    def _ask(self, command: Work) -> list[WorkerEvent]:
+        """Send a command and return the answers to it."""
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True
@@ -177,8 +195,8 @@ class WorkerHandle:
             if self._unanswered:  # whatever comes now would be taken for the next request's
                 self.kill()
 
-    def _collect(self, request: int) -> list[Sample]:
-        samples: list[Sample] = []
+    def _collect(self, request: int) -> list[WorkerEvent]:
+        answers: list[WorkerEvent] = []
         cancelled_at: float | None = None
         watch = Watch(self.patience)
         while True:
@@ -189,13 +207,13 @@ class WorkerHandle:
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
                 raise Interrupted(tr("The run was interrupted; what was measured is kept."))
             match event:
-                case SampleTaken(sample=sample):
-                    samples.append(sample)
+                case SampleTaken() | SpeculationTaken():
+                    answers.append(event)
                 case MemoryRead(bandwidth=bandwidth):
                     self._bandwidth = bandwidth
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
-                    return samples
+                    return answers
                 case RequestFailed(request=number) as failed if number == request:
                     self._unanswered = False
                     raise request_error(failed)

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from tunesmith.domain.base import Value
 from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.speculation import Plan
 from tunesmith.domain.workload import Workload
 
 MAX_FRAME_BYTES = 16 * 2**20
@@ -169,6 +170,74 @@ class ReadMemory(Value):
     noise: NoisePolicy = NoisePolicy()
 
 
+class ReadPrompts(Value):
+    """Turn texts into tokens, each cut to a length."""
+
+    do: Literal["read_prompts"] = "read_prompts"
+    texts: tuple[Annotated[str, Field(max_length=2**20)], ...] = Field(min_length=1)
+    max_tokens: int = Field(ge=1)
+
+
+class TimeBatches(Value):
+    """Time batches of several sizes, each on top of a prompt."""
+
+    do: Literal["time_batches"] = "time_batches"
+    model: Literal["target", "draft"]
+    prompt: tuple[int, ...] = Field(min_length=1)
+    sizes: tuple[int, ...] = Field(min_length=1)
+    seed: int
+    """Of the order."""
+
+
+class Predict(Value):
+    """Have the draft model say, for every position of a continuation, what it would put there."""
+
+    do: Literal["predict"] = "predict"
+    prompt: tuple[int, ...] = Field(min_length=1)
+    continuation: tuple[int, ...] = Field(min_length=1)
+
+
+class Continue(Value):
+    """Go on with a prompt, always with the likeliest token, and time it."""
+
+    do: Literal["continue"] = "continue"
+    prompt: tuple[int, ...] = Field(min_length=1)
+    max_tokens: int = Field(ge=1)
+    plan: Plan
+    gaps: bool = False
+    """Also tell by how much each token led; it takes time, which is timed as well."""
+
+
+class GetReady(Value):
+    """Load both models and compare their vocabularies."""
+
+    do: Literal["get_ready"] = "get_ready"
+
+
+class DraftModel(Value):
+    """A second, smaller model."""
+
+    model_path: str
+    settings: Settings
+
+
+SpeculationTask = Annotated[
+    GetReady | ReadPrompts | TimeBatches | Predict | Continue, Field(discriminator="do")
+]
+
+
+class Speculate(Value):
+    """Do one thing with a model and perhaps a draft model, loading what is not there yet."""
+
+    type: Literal["speculate"] = "speculate"
+    request: int
+    model_path: str
+    settings: Settings
+    draft: DraftModel | None
+    task: SpeculationTask
+    noise: NoisePolicy = NoisePolicy()
+
+
 class Shutdown(Value):
     """Free everything and exit."""
 
@@ -182,7 +251,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory
+Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | Speculate
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]

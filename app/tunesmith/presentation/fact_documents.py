@@ -1,0 +1,63 @@
+"""Own the parts of JSON documents that say on what something was measured: model, machine, build."""
+
+from __future__ import annotations
+
+from tunesmith.domain.machine import Build
+from tunesmith.domain.model import ModelIdentity
+from tunesmith.presentation.document import Document
+
+
+class ModelFacts(Document):
+    """The model, in short."""
+
+    path: str
+    sha256: str
+    name: str | None
+    architecture: str
+    quantization: str
+    bits_per_weight: float
+    parameters: int
+    size_bytes: int
+
+
+class MachineFacts(Document):
+    """The machine class, in short."""
+
+    fingerprint: str
+    label: str
+
+
+class BuildFacts(Document):
+    """The llama.cpp build, in short."""
+
+    binding_version: str
+    llama_cpp_version: str
+    ggml_version: str
+    cpu_features: tuple[str, ...]
+    backends: tuple[str, ...]
+
+
+def model_facts(model: ModelIdentity) -> ModelFacts:
+    """The model, in short."""
+    header = model.header
+    return ModelFacts(
+        path=header.path,
+        sha256=model.sha256,
+        name=header.name,
+        architecture=header.architecture,
+        quantization=header.quantization,
+        bits_per_weight=round(header.bits_per_weight, 3),
+        parameters=header.parameters,
+        size_bytes=header.file_bytes,
+    )
+
+
+def build_facts(build: Build) -> BuildFacts:
+    """The build, in short."""
+    return BuildFacts(
+        binding_version=build.binding_version,
+        llama_cpp_version=build.llama_cpp_version,
+        ggml_version=build.ggml_version,
+        cpu_features=build.cpu_features,
+        backends=build.backends,
+    )
