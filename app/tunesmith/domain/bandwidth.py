@@ -9,8 +9,10 @@ from pydantic import Field
 from tunesmith.domain.base import Value
 
 SAFETY = 1.25
-"""What must be faster than a limit by this factor before the limit is believed to exclude anything: so much
-the highest figures of repeated measurements of one memory may differ."""
+"""What was shown must be faster than a limit by this factor before the limit excludes anything.
+
+A choice: of two measurements beside other programs, the highest figures differed by 0%, 21% and 39%, by size.
+"""
 
 
 class BandwidthReading(Value):
