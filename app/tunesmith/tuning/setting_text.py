@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from tunesmith.domain.endpoint import parse_endpoint
 from tunesmith.domain.settings import Settings, setting_spec
 from tunesmith.errors import UsageError
 from tunesmith.wording import tr
@@ -43,6 +44,12 @@ def parse_setting(name: str, value: str) -> tuple[str, object]:
         raise UsageError(tr("{name} is on or off, not {value}.", name=spec.name, value=repr(value)))
     if spec.name == "cpu_affinity":
         return spec.name, parse_cpu_list(value)
+    if spec.name == "rpc":
+        return spec.name, tuple(map(parse_endpoint, _pieces(value)))
+    if spec.name == "devices":
+        return spec.name, () if lowered == "all" else _pieces(value)
+    if spec.name == "tensor_split":
+        return spec.name, parse_shares(value)
     if lowered not in (choices := get_args(kind)):
         raise UsageError(
             tr(
@@ -78,10 +85,36 @@ def parse_cpu_list(text: str) -> tuple[int, ...] | None:
     return tuple(sorted(cpus))
 
 
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(piece.strip() for piece in text.split(",") if piece.strip())
+
+
+def parse_shares(text: str) -> tuple[float, ...]:
+    """Read ``3,1``, as llama.cpp's --tensor-split; an empty text or ``auto`` divides by free memory.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    if text.strip().lower() in ("", "auto"):
+        return ()
+    try:
+        return tuple(float(piece) for piece in text.replace("/", ",").split(","))
+    except ValueError:
+        raise UsageError(
+            tr("{words} is no list of shares.", words=repr(text)), todo=tr("Write it as 3,1.")
+        ) from None
+
+
 def format_setting(value: object) -> str:
     """How a setting's value is written for people and on command lines."""
     if value is None:
         return "none"
+    if value == ():
+        return "auto"
+    if isinstance(value, tuple) and isinstance(value[0], str):
+        return ",".join(value)
+    if isinstance(value, tuple) and isinstance(value[0], float):
+        return ",".join(f"{share:g}" for share in value)
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
