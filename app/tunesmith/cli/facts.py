@@ -7,9 +7,11 @@ from pathlib import Path
 
 from tunesmith import __version__
 from tunesmith.cli.output import Output
+from tunesmith.cli.values import parse_servers
 from tunesmith.errors import WorkerCrashed
 from tunesmith.presentation import documents
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
+from tunesmith.presentation.machine_facts import server_text
 from tunesmith.services.context import identify_model, read_model, survey_machine
 from tunesmith.services.doctor import examine
 
@@ -22,7 +24,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         case "machine":
             return _machine(output)
         case "devices":
-            return _devices(output)
+            return _devices(options, output)
         case _:
             return _doctor(options, output)
 
@@ -47,15 +49,21 @@ def _machine(output: Output) -> int:
     return 0
 
 
-def _devices(output: Output) -> int:
-    machine = survey_machine().machine
+def _devices(options: argparse.Namespace, output: Output) -> int:
+    found = survey_machine(rpc=parse_servers(options.rpc))
+    machine = found.machine
     if machine.build is None:
         raise WorkerCrashed("The worker did not say what its llama.cpp is.")
     if output.json_mode:
         build = documents.build_facts(machine.build)
-        output.document(documents.DevicesDocument(devices=machine.devices, build=build))
+        servers = documents.server_facts(found.servers)
+        output.document(
+            documents.DevicesDocument(devices=machine.devices, build=build, rpc_servers=servers)
+        )
     else:
         output.show(*devices_report(machine))
+        for server in found.servers:
+            output.say(server_text(server))
     return 0
 
 

@@ -11,7 +11,7 @@ from tunesmith.cli.output import Output
 from tunesmith.cli.parser import SETTING_FLAGS
 from tunesmith.cli.progress import follow
 from tunesmith.cli.tune import interruptible
-from tunesmith.cli.values import first_problem, make_workload
+from tunesmith.cli.values import first_problem, make_workload, parse_devices, parse_servers
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.settings import Settings
@@ -60,8 +60,9 @@ def make_request(options: argparse.Namespace, profile: TunedProfile | None) -> M
     workload = _workload(options, profile)
     settings = _settings(options, profile, workload)
     return MeasureRequest(
-        model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions
-    )
+        model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions,
+        rpc=parse_servers(options.rpc),
+    )  # fmt: skip
 
 
 def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Workload:
@@ -79,6 +80,10 @@ def _settings(options: argparse.Namespace, profile: TunedProfile | None, workloa
         if text is not None:
             key, value = parse_setting(name, text)
             changes[key] = value
+    if options.rpc:
+        changes["rpc"] = parse_servers(options.rpc)
+    if options.device:
+        changes["devices"] = parse_devices(options.device)
     if profile is None:
         base = baseline_settings(probe_machine(), workload)
         if "threads" in changes:  # llama.cpp's tools prefill with as many threads as they decode with

@@ -6,6 +6,7 @@ import re
 
 from pydantic import ValidationError
 
+from tunesmith.domain.endpoint import parse_endpoint
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
 from tunesmith.errors import UsageError
 
@@ -108,6 +109,27 @@ def parse_budget(text: str) -> Budget:
         raise UsageError(f"{text!r} is no budget.", todo=f"Choose {', '.join(BUDGETS)} or seconds.") from None
     nearest = min(BUDGETS.values(), key=lambda budget: abs(budget.seconds - seconds))
     return nearest.model_copy(update={"name": "custom", "seconds": seconds})
+
+
+def parse_servers(texts: list[str]) -> tuple[str, ...]:
+    """The RPC servers that were named, each once; a comma divides, as in llama.cpp's own flag.
+
+    Raises:
+        UsageError: one is no host:port.
+    """
+    return tuple(dict.fromkeys(parse_endpoint(piece) for text in texts for piece in text.split(",")))
+
+
+def parse_devices(texts: list[str]) -> tuple[str, ...]:
+    """The names of devices, each once; a comma divides, as in llama.cpp's own flag.
+
+    Raises:
+        UsageError: a name is empty, or ``none`` is not alone.
+    """
+    names = tuple(dict.fromkeys(piece.strip() for text in texts for piece in text.split(",")))
+    if "" in names or ("none" in names and len(names) > 1):
+        raise UsageError("--device takes names of devices, or none alone.", todo="See `tunesmith devices`.")
+    return names
 
 
 def first_problem(error: ValidationError) -> str:

@@ -25,6 +25,7 @@ from tunesmith.domain.events import (
     RoundDiscarded,
     RunFinished,
     RunStarted,
+    ServerReached,
     SampleTaken,
     StageFinished,
     StageStarted,
@@ -143,6 +144,8 @@ class LiveView:
                 self.end = End(outcome, sentence, profile_id)
                 self.fraction, self.eta_seconds = 1.0, None
                 self._say(sentence)
+            case ServerReached():
+                self._say(server_text(event))
             case LogLine(level=level, text=text):
                 if level in ("warning", "error"):
                     self._say(f"llama.cpp: {text}")

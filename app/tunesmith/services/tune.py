@@ -20,7 +20,14 @@ from tunesmith.errors import (
     TunesmithError,
     UsageError,
 )
-from tunesmith.services.context import Surroundings, identify_model, live_workers, read_model, survey_machine
+from tunesmith.services.context import (
+    Surroundings,
+    check_devices,
+    identify_model,
+    live_workers,
+    read_model,
+    survey_machine,
+)
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -86,7 +93,10 @@ class _Tune:
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
-        surroundings = survey_machine(self._controls)
+        surroundings = survey_machine(
+            self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
+        )  # fmt: skip
+        check_devices(starting_points(self._request, surroundings)[1], surroundings.machine)
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
@@ -174,6 +184,13 @@ class _Tune:
             )
         if not isinstance(record.request, TuneRequest):
             raise UsageError(tr("Run {run} is no tune.", run=record.id))
+        if record.request.rpc != self._request.rpc:
+            servers = " ".join(f"--rpc {endpoint}" for endpoint in record.request.rpc)
+            raise UsageError(
+                tr("Run {run} used other RPC servers than you named now.", run=record.id),
+                unharmed=tr("Its samples are kept."),
+                todo=tr("Go on with: {options}", options=f"--resume {servers}".strip()),
+            )
         self._store.claim_run(record.id)
         self._request = record.request.model_copy(update={"model_path": self._request.model_path})
         self._stream.count_on_from(self._store.last_seq(record.id))
@@ -316,6 +333,7 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     """
     check_rules(request.rules)
     baseline = baseline_settings(found.machine, request.workload)
+    baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
     shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
     try:
@@ -332,4 +350,5 @@ def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Co
         noise=NoisePolicy(),
         on_event=stream.emit,
         interrupted=lambda: controls.cancelled,
+        rpc=request.rpc,
     )

@@ -23,7 +23,7 @@ def known_settings(
 ) -> tuple[KnownSettings, ...]:
     """Settings that won on this machine class before: for this model, or for a sibling quantization.
 
-    The same model comes before a sibling, the same workload and objective before others, the newer before
+    Those that use other RPC servers than the user named now are none of them. The same model comes before a sibling, the same workload and objective before others, the newer before
     the older; at most :data:`MOST` of them.
 
     Raises:
@@ -31,7 +31,9 @@ def known_settings(
     """
     rows = store.profiles(machine=machine.fingerprint)[:_LOOKED_AT]
     found = [profile for row in rows if (profile := store.profile(row.id)).speedup.median > 1]
-    related = [profile for profile in found if _related(profile, model)]
+    related = [
+        profile for profile in found if _related(profile, model) and profile.settings.rpc == request.rpc
+    ]
     related.sort(key=lambda profile: _distance(profile, request, model))
     return tuple(
         KnownSettings(label=tr("profile {name}", name=profile.name), settings=profile.settings)

@@ -44,12 +44,8 @@ def parse_setting(name: str, value: str) -> tuple[str, object]:
         raise UsageError(tr("{name} is on or off, not {value}.", name=spec.name, value=repr(value)))
     if spec.name == "cpu_affinity":
         return spec.name, parse_cpu_list(value)
-    if spec.name == "rpc":
-        return spec.name, tuple(map(parse_endpoint, _pieces(value)))
-    if spec.name == "devices":
-        return spec.name, () if lowered == "all" else _pieces(value)
-    if spec.name == "tensor_split":
-        return spec.name, parse_shares(value)
+    if spec.name in ("rpc", "devices", "tensor_split"):
+        return spec.name, () if lowered in ("", "default") else _parse_list(spec.name, value)
     if lowered not in (choices := get_args(kind)):
         raise UsageError(
             tr(
@@ -85,20 +81,19 @@ def parse_cpu_list(text: str) -> tuple[int, ...] | None:
     return tuple(sorted(cpus))
 
 
-def _pieces(text: str) -> tuple[str, ...]:
-    return tuple(piece.strip() for piece in text.split(",") if piece.strip())
-
-
-def parse_shares(text: str) -> tuple[float, ...]:
-    """Read ``3,1``, as llama.cpp's --tensor-split; an empty text or ``auto`` divides by free memory.
+def _parse_list(name: str, text: str) -> tuple[object, ...]:
+    """Read ``10.0.0.2:50052,10.0.0.3:50052``, ``RPC0,RPC1`` or ``3,1`` as llama.cpp's own flags do.
 
     Raises:
         UsageError: it is no such list.
     """
-    if text.strip().lower() in ("", "auto"):
-        return ()
+    pieces = [piece.strip() for piece in (text.replace("/", ",") if name == "tensor_split" else text).split(",")]
+    if name == "rpc":
+        return tuple(map(parse_endpoint, pieces))
+    if name == "devices":
+        return tuple(pieces)
     try:
-        return tuple(float(piece) for piece in text.replace("/", ",").split(","))
+        return tuple(map(float, pieces))
     except ValueError:
         raise UsageError(
             tr("{words} is no list of shares.", words=repr(text)), todo=tr("Write it as 3,1.")
@@ -110,7 +105,7 @@ def format_setting(value: object) -> str:
     if value is None:
         return "none"
     if value == ():
-        return "auto"
+        return "default"
     if isinstance(value, tuple) and isinstance(value[0], str):
         return ",".join(value)
     if isinstance(value, tuple) and isinstance(value[0], float):

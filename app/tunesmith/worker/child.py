@@ -21,11 +21,12 @@ from tunesmith.domain.events import (
     Part,
     RequestDone,
     RequestFailed,
+    ServerReached,
     TokensTimed,
     WorkerEvent,
     WorkerReady,
 )
-from tunesmith.engine import library
+from tunesmith.engine import library, rpc
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
@@ -38,6 +39,7 @@ from tunesmith.worker.protocol import (
     Cancel,
     Generate,
     Measure,
+    Reach,
     Score,
     Shutdown,
     Work,
@@ -109,6 +111,9 @@ class Child:
                 case Score():
                     self.bench.close()  # memory is for the models that are compared
                     self._scorer.score(command)
+                case Reach(endpoint=endpoint):
+                    found, latency_ns = rpc.reach(endpoint)
+                    self._emit(ServerReached(endpoint=endpoint, devices=found, latency_ns=latency_ns))
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -188,7 +193,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() as command:
+            case Measure() | Generate() | Score() | Reach() as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from tunesmith.domain.endpoint import refuse_unnamed
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     RequestDone,
@@ -31,7 +32,7 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Score, Work
+from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Reach, Score, Work
 
 _POLL_SECONDS = 0.1
 
@@ -46,6 +47,7 @@ class WorkerHandle:
         patience: Patience | None = None,
         on_event: Callable[[WorkerEvent], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
+        rpc: Sequence[str] = (),
     ) -> None:
         """Start the process and wait until it is ready.
 
@@ -53,6 +55,7 @@ class WorkerHandle:
             command: what to run; the pipe's handle is added as last argument.
             on_event: called with every event, heartbeats included, in this thread.
             interrupted: asked often; True cancels what is being done.
+            rpc: the RPC servers that the user named: it is asked to connect to no other.
 
         Raises:
             WorkerError: it did not come up.
@@ -60,6 +63,7 @@ class WorkerHandle:
         self.patience = patience or Patience()
         self._on_event = on_event
         self._interrupted = interrupted
+        self._rpc = tuple(rpc)
         self._requests = 0
         self._unanswered = False
         try:
@@ -93,6 +97,7 @@ class WorkerHandle:
             ModelRefused: llama.cpp would not load the model or run it so.
             WorkerOutOfMemory: there was not enough memory; the worker may live on.
             WorkerCrashed, WorkerHung, WorkerProtocolError: the worker is gone.
+            UsageError: the settings name an RPC server that the user did not.
             Interrupted: the user stopped it; the worker lives on.
         """
         self._requests += 1
@@ -118,7 +123,18 @@ class WorkerHandle:
         self._requests += 1
         self._ask(Score.model_validate({**arguments, "request": self._requests}))
 
+    def reach(self, endpoint: str) -> None:
+        """Have an RPC server answer; what it says comes as a :class:`ServerReached` event.
+
+        Raises:
+            As :meth:`measure`: a dead server ends the worker.
+        """
+        self._requests += 1
+        self._ask(Reach(request=self._requests, endpoint=endpoint))
+
     def _ask(self, command: Work) -> list[Sample]:
+        wanted = (command.endpoint,) if isinstance(command, Reach) else command.settings.rpc
+        refuse_unnamed(wanted, self._rpc)
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True

@@ -104,6 +104,14 @@ class Score(Value):
     """For a candidate: what its source's must be."""
 
 
+class Reach(Value):
+    """Ask an RPC server for its devices; what it says comes as :class:`ServerReached`."""
+
+    type: Literal["reach"] = "reach"
+    request: int
+    endpoint: str
+
+
 class Shutdown(Value):
     """Free everything and exit."""
 
@@ -117,7 +125,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score
+Work = Measure | Generate | Score | Reach
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
