@@ -11,7 +11,6 @@ from tunesmith.cli.values import parse_servers
 from tunesmith.errors import WorkerCrashed
 from tunesmith.presentation import documents
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
-from tunesmith.presentation.machine_facts import server_text
 from tunesmith.services.context import identify_model, read_model, survey_machine
 from tunesmith.services.doctor import examine
 
@@ -57,13 +56,9 @@ def _devices(options: argparse.Namespace, output: Output) -> int:
     if output.json_mode:
         build = documents.build_facts(machine.build)
         servers = documents.server_facts(found.servers)
-        output.document(
-            documents.DevicesDocument(devices=machine.devices, build=build, rpc_servers=servers)
-        )
+        output.document(documents.DevicesDocument(devices=machine.devices, build=build, rpc_servers=servers))
     else:
-        output.show(*devices_report(machine))
-        for server in found.servers:
-            output.say(server_text(server))
+        output.show(*devices_report(machine, found.servers))
     return 0
 
 

@@ -110,7 +110,7 @@ def _add_devices(command: argparse.ArgumentParser, *, only_rpc: bool = False) ->
     )  # fmt: skip
     if not only_rpc:
         group.add_argument("--device", metavar="NAME", action="append", default=[],
-                           help="put layers on this device only, as `devices` names it; repeatable")  # fmt: skip
+                           help="put layers on this device only; repeatable")  # fmt: skip
 
 
 def _add_tune(

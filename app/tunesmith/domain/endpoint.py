@@ -46,8 +46,9 @@ def refuse_unnamed(wanted: Iterable[str], named: Iterable[str]) -> None:
     """
     unnamed = [endpoint for endpoint in wanted if endpoint not in set(named)]
     if unnamed:
+        servers = ", ".join(unnamed)
         raise UsageError(
-            tr("These settings use an RPC server that you did not name: {servers}.", servers=", ".join(unnamed)),
+            tr("These settings use an RPC server that you did not name: {servers}.", servers=servers),
             unharmed=tr("No connection was made."),
             todo=tr(
                 "If you trust it and the network to it, name it yourself: {option}.",

@@ -80,9 +80,9 @@ class Settings(Value):
     cpu_affinity: tuple[int, ...] | None = None
     """Logical CPUs the threads may run on; None leaves it to the system."""
     rpc: tuple[str, ...] = ()
-    """RPC servers whose devices are used, ``host:port``; nothing connects to one that the user did not name."""
+    """RPC servers whose devices are used, ``host:port``; only those that the user named are connected to."""
     devices: tuple[str, ...] = ()
-    """Names of the devices that layers may be put on, in order; none named is all, ``none`` is the CPU alone."""
+    """Devices that layers may be put on, in order; empty is all of them, ``none`` is the CPU alone."""
     split_mode: SplitMode = "layer"
     """How several devices divide the model."""
     main_gpu: int = Field(default=0, ge=0, lt=MAX_DEVICES)
@@ -119,12 +119,16 @@ class Settings(Value):
                 msg = f"rpc has {endpoint} where {written} is meant"
                 raise ValueError(msg)
         names = set(self.devices)
-        bad = len(names) < len(self.devices) or len(names) > MAX_DEVICES or ("none" in names and len(names) > 1)
+        bad = (
+            len(names) < len(self.devices) or len(names) > MAX_DEVICES or ("none" in names and len(names) > 1)
+        )
         if bad or not all(name.isprintable() and 0 < len(name) <= 64 for name in names):
             msg = f"devices names at most {MAX_DEVICES} devices once each, or none"
             raise ValueError(msg)
         shares = self.tensor_split
-        good = all(math.isfinite(share) and share >= 0 for share in shares) and (not shares or sum(shares) > 0)
+        good = all(math.isfinite(share) and share >= 0 for share in shares) and (
+            not shares or sum(shares) > 0
+        )
         if not good or len(shares) > MAX_DEVICES:
             msg = f"tensor_split has at most {MAX_DEVICES} shares of 0 or more, not all 0"
             raise ValueError(msg)
@@ -210,13 +214,16 @@ SETTING_SPECS: tuple[SettingSpec, ...] = (
         "RPC servers on other machines whose devices are used.",
     ),
     SettingSpec(
-        "devices", "--device", ChangeCost.MODEL, ("dev",), "The devices that layers may be put on; all if none is named."
+        "devices", "--device", ChangeCost.MODEL, ("dev",),
+        "The devices that layers may be put on; all if none is named.",
     ),
     SettingSpec(
-        "split_mode", "--split-mode", ChangeCost.MODEL, ("sm",), "How several devices divide the model among them."
+        "split_mode", "--split-mode", ChangeCost.MODEL, ("sm",),
+        "How several devices divide the model among them.",
     ),
     SettingSpec(
-        "main_gpu", "--main-gpu", ChangeCost.MODEL, ("mg",), "The one device that is used where the model is not divided."
+        "main_gpu", "--main-gpu", ChangeCost.MODEL, ("mg",),
+        "The one device that is used where the model is not divided.",
     ),
     SettingSpec(
         "tensor_split", "--tensor-split", ChangeCost.MODEL, ("ts",),

@@ -46,7 +46,9 @@ def reach(endpoint: str) -> tuple[tuple[Device, ...], int]:
     get = symbol("ggml_backend_reg_dev_get", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_size_t])
     handles = [get(server, index) for index in range(count)]
     # a backend holds the connection open: else each question would make one of its own
-    backend = symbol("ggml_backend_dev_init", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p])(handles[0], None)
+    backend = symbol("ggml_backend_dev_init", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p])(
+        handles[0], None
+    )
     found = tuple(describe(handle) for handle in handles)
     times = []
     for _ in range(_ROUND_TRIPS):

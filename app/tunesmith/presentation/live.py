@@ -25,8 +25,8 @@ from tunesmith.domain.events import (
     RoundDiscarded,
     RunFinished,
     RunStarted,
-    ServerReached,
     SampleTaken,
+    ServerReached,
     StageFinished,
     StageStarted,
     TextEnded,
@@ -40,6 +40,7 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.measurement import Conditions, Sample
 from tunesmith.presentation.candidates import OUT, Candidates
+from tunesmith.presentation.machine_facts import server_text
 from tunesmith.presentation.numbers import duration_text, percent
 from tunesmith.presentation.read_outs import BUSY_CORES, ReadOut, newest, read_outs
 from tunesmith.presentation.series import Series, Ticks

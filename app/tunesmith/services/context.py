@@ -78,7 +78,7 @@ def _reach(worker: WorkerHandle, endpoint: str, build: Build) -> None:
             tr("This llama.cpp was built without RPC."),
             unharmed=tr("No connection was made."),
             todo=tr(
-                "Build it anew with {flags}: python3 packaging/bootstrap.py setup does, in a clone of Tunesmith.",
+                "Build it anew with {flags}; in a clone, python3 packaging/bootstrap.py setup does.",
                 flags="CMAKE_ARGS='-DGGML_RPC=ON'",
             ),
         )
@@ -112,7 +112,9 @@ def check_devices(settings: Settings, machine: Machine) -> None:
     count = len(settings.devices) or len(usable)
     if len(settings.tensor_split) > max(1, count) or settings.main_gpu >= max(1, count):
         raise UsageError(
-            tr("There are not so many devices: {names}.", names=", ".join(usable) or tr("none, only the CPU")),
+            tr(
+                "There are not so many devices: {names}.", names=", ".join(usable) or tr("none, only the CPU")
+            ),
             todo=tr("Give one share for each device; the main GPU is counted from 0."),
         )
 

@@ -23,8 +23,9 @@ def known_settings(
 ) -> tuple[KnownSettings, ...]:
     """Settings that won on this machine class before: for this model, or for a sibling quantization.
 
-    Those that use other RPC servers than the user named now are none of them. The same model comes before a sibling, the same workload and objective before others, the newer before
-    the older; at most :data:`MOST` of them.
+    The same model comes before a sibling, the same workload and objective before others, the newer before
+    the older; at most :data:`MOST` of them. Settings that use other RPC servers than the user named now are
+    left out.
 
     Raises:
         StoreError: or one of its kin.

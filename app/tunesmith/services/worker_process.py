@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 
 from tunesmith.domain.measurement import Conditions, MemoryUse
+from tunesmith.machine.listeners import listening_pids
 from tunesmith.machine.load import LoadMeter
 from tunesmith.machine.power import PowerMeter
-from tunesmith.machine.listeners import listening_pids
 from tunesmith.machine.process_memory import process_memory, reset_peak
 from tunesmith.machine.sensors import cpu_mhz, temperature_celsius
 from tunesmith.worker.child import Child, connection_from_argument

@@ -87,7 +87,9 @@ def _parse_list(name: str, text: str) -> tuple[object, ...]:
     Raises:
         UsageError: it is no such list.
     """
-    pieces = [piece.strip() for piece in (text.replace("/", ",") if name == "tensor_split" else text).split(",")]
+    pieces = [
+        piece.strip() for piece in (text.replace("/", ",") if name == "tensor_split" else text).split(",")
+    ]
     if name == "rpc":
         return tuple(map(parse_endpoint, pieces))
     if name == "devices":

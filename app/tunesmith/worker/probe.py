@@ -11,7 +11,7 @@ class Probe(Protocol):
     """Watches the machine and the worker's own process around a timed region."""
 
     def adopt(self, endpoints: tuple[str, ...]) -> None:
-        """Called before a model is loaded: RPC servers of this machine work for us, so they are not foreign."""
+        """Called before a model is loaded: RPC servers of this machine work for us and are not foreign."""
 
     def begin(self) -> None:
         """Called right before a timed region."""
