@@ -18,11 +18,12 @@ from tunesmith.engine.context import InferenceContext
 from tunesmith.engine.library import AbortFlag, L, LogBuffer
 from tunesmith.engine.model import LoadedModel
 
+Logits = np.ndarray[tuple[int], np.dtype[np.float32]]
 PROMPT = tuple(range(400, 440))
 TOKENS = 12
 
 
-def outputs(path: str, settings: Settings, log: LogBuffer) -> tuple[object, list[int]]:
+def outputs(path: str, settings: Settings, log: LogBuffer) -> tuple[Logits, list[int]]:
     """The logits after the prompt, and the tokens that a greedy reader would see."""
     rpc.connect(settings.rpc)
     abort = AbortFlag()
@@ -30,7 +31,8 @@ def outputs(path: str, settings: Settings, log: LogBuffer) -> tuple[object, list
     context = InferenceContext(model, settings, log=log, abort=abort)
     context.set_threads(settings.threads, settings.threads_batch)
     context.decode(batch_of(*PROMPT))
-    first, tokens = _logits(context), []
+    first = _logits(context)
+    tokens: list[int] = []
     for place in range(TOKENS):
         tokens.append(int(_logits(context).argmax()))
         context.decode(batch_of(tokens[-1], start=len(PROMPT) + place))
@@ -39,7 +41,7 @@ def outputs(path: str, settings: Settings, log: LogBuffer) -> tuple[object, list
     return first, tokens
 
 
-def _logits(context: InferenceContext) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+def _logits(context: InferenceContext) -> Logits:
     pointer = L.llama_get_logits_ith(context.handle, -1)
     return np.ctypeslib.as_array(pointer, (context.model.vocabulary_size,)).copy()
 

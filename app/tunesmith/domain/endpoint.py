@@ -28,7 +28,7 @@ def parse_endpoint(text: str) -> str:
     number = int(port) if re.fullmatch(r"[0-9]{1,5}", port) else 0
     if len(host) > MAX_HOST or not _HOST.fullmatch(host) or not 1 <= number <= _LAST_PORT:
         raise UsageError(
-            tr("{text} is no address of an RPC server.", text=repr(text)),
+            tr("{words} is no address of an RPC server.", words=repr(text)),
             todo=tr("Write it as host:port, such as 192.168.1.20:50052; IPv6 is not known to llama.cpp."),
         )
     return f"{host.lower()}:{number}"

@@ -52,7 +52,8 @@ _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
 _SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
 """Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
-
+_OF_THE_RUN = ("rpc", "devices")
+"""Settings that are named for a run, and hold for the baseline too."""
 
 SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
 
@@ -96,7 +97,6 @@ class _Tune:
         surroundings = survey_machine(
             self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
         )  # fmt: skip
-        check_devices(starting_points(self._request, surroundings)[1], surroundings.machine)
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
@@ -216,6 +216,7 @@ class _Tune:
     def _tune(self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter) -> TuneResult:
         request = self._request
         baseline, start = starting_points(request, found)
+        check_devices(start, found.machine)
         self._stream.emit(
             RunStarted(
                 kind="tune",
@@ -335,6 +336,8 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     baseline = baseline_settings(found.machine, request.workload)
     baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
+    if not fixed.keys().isdisjoint(_OF_THE_RUN):
+        raise UsageError(tr("Servers and devices are not fixed, but named with --rpc and --device."))
     shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
     try:
         return baseline.replace(**shared), baseline.replace(**fixed)
