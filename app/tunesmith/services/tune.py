@@ -172,6 +172,15 @@ class _Tune:
             raise UsageError(
                 tr("Run {run} was of another model, {model}.", run=record.id, model=record.model_name)
             )
+        if not isinstance(record.request, TuneRequest):
+            raise UsageError(tr("Run {run} is no tune.", run=record.id))
+        if record.request.rpc != self._request.rpc:
+            servers = " ".join(f"--rpc {endpoint}" for endpoint in record.request.rpc)
+            raise UsageError(
+                tr("Run {run} used other RPC servers than you named now.", run=record.id),
+                unharmed=tr("Its samples are kept."),
+                todo=tr("Go on with: {options}", options=f"--resume {servers}".strip()),
+            )
         if record.machine_fingerprint != found.machine_class.fingerprint:
             raise UsageError(
                 tr(
@@ -181,15 +190,6 @@ class _Tune:
                 ),
                 unharmed=tr("Its samples are kept."),
                 todo=tr("Start a new run without --resume."),
-            )
-        if not isinstance(record.request, TuneRequest):
-            raise UsageError(tr("Run {run} is no tune.", run=record.id))
-        if record.request.rpc != self._request.rpc:
-            servers = " ".join(f"--rpc {endpoint}" for endpoint in record.request.rpc)
-            raise UsageError(
-                tr("Run {run} used other RPC servers than you named now.", run=record.id),
-                unharmed=tr("Its samples are kept."),
-                todo=tr("Go on with: {options}", options=f"--resume {servers}".strip()),
             )
         self._store.claim_run(record.id)
         self._request = record.request.model_copy(update={"model_path": self._request.model_path})
