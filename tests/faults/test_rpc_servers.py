@@ -175,10 +175,10 @@ def test_one_worker_lives_at_a_time_since_a_server_serves_one(server: RpcServer,
 
 
 def tune_request(model: Path, server: RpcServer) -> TuneRequest:
+    budget = BUDGETS["quick"].model_copy(update={"seconds": 12.0})
     return TuneRequest(
         model_path=str(model), workload=WORKLOAD, objective=Objective(), constraints=Constraints(),
-        budget=BUDGETS["quick"].model_copy(update={"seconds": 12.0}), rules=SearchRules(vary=("n_gpu_layers",)),
-        preset=None, seed=1, rpc=(server.endpoint,),
+        budget=budget, rules=SearchRules(vary=("n_gpu_layers",)), preset=None, seed=1, rpc=(server.endpoint,),
     )  # fmt: skip
 
 
