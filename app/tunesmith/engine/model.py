@@ -65,9 +65,9 @@ class LoadedModel:
         named = _named_devices(settings.devices)  # both are read while the model is loaded
         shares = _shares(settings.tensor_split)
         if named is not None:
-            params.devices = ctypes.cast(named, type(params.devices))
+            params.devices = ctypes.cast(named, ctypes.c_void_p)
         if shares is not None:
-            params.tensor_split = ctypes.cast(shares, type(params.tensor_split))
+            params.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
         params.check_tensors = check_tensors
         params.vocab_only = vocab_only
         c_on_load = L.llama_progress_callback(on_load)
