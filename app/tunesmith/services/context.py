@@ -119,6 +119,14 @@ def check_devices(settings: Settings, machine: Machine) -> None:
         )
 
 
+def narrowed(machine: Machine, names: Sequence[str]) -> Machine:
+    """The machine as if it had no other devices for layers than the named ones; all if none is named."""
+    if not names:
+        return machine
+    kept = tuple(d for d in machine.devices if d.name in names or d.type not in ("gpu", "igpu"))
+    return machine.model_copy(update={"devices": kept})
+
+
 def read_model(path: str) -> ModelHeader:
     """Read a model's header.
 

@@ -20,7 +20,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import AxisValue, PartCell, Surface, part_settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerError
-from tunesmith.services.context import Surroundings, check_devices, read_model, survey_machine
+from tunesmith.services.context import Surroundings, check_devices, narrowed, read_model, survey_machine
 from tunesmith.services.metering import SampleSource
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -149,7 +149,7 @@ class _Survey:
     ) -> None:  # fmt: skip
         self._request = request
         self._header = header
-        self._machine = found.machine
+        self._machine = narrowed(found.machine, request.devices)
         self._source = source
         self._stream = stream
         self._controls = controls

@@ -25,6 +25,7 @@ from tunesmith.services.context import (
     check_devices,
     identify_model,
     live_workers,
+    narrowed,
     read_model,
     survey_machine,
 )
@@ -226,8 +227,8 @@ class _Tune:
             )
         )
         tuner = Tuner(
-            request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit,
-            blocks=blocks_of(model.header),
+            request, baseline=baseline, machine=narrowed(found.machine, request.devices), meter=meter,
+            emit=self._stream.emit, blocks=blocks_of(model.header),
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
