@@ -83,7 +83,7 @@ RECORDINGS = (
     ),
     Recording(
         "smollm2-q4_1-chat-rpc", "SmolLM2-135M-Q4_1.gguf", "chat", "an RPC server on loopback, two threads",
-        rpc=True, varied="threads,threads_batch,n_gpu_layers", axes=("n_gpu_layers=-1,24,15,0",), rounds=4,
+        rpc=True, varied="threads,threads_batch,n_gpu_layers", axes=("n_gpu_layers=-1,24,15,0",), rounds=3,
     ),
 )  # fmt: skip
 
