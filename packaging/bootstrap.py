@@ -184,6 +184,15 @@ def build_options(cpuinfo: str, accepts: Callable[..., bool], environ: Mapping[s
     ]
 
 
+def is_built_so(venv: Path, options: list[str]) -> bool:
+    """Whether llama.cpp lies in an environment, built with these options of ``uv sync``: uv notes them there."""
+    wanted = dict(setting.partition(":")[2].split("=", 1) for setting in options[1::2])
+    for pattern in ("lib/python*/site-packages", "Lib/site-packages"):
+        for note in venv.glob(f"{pattern}/llama_cpp_python-*.dist-info/uv_build.json"):
+            return bool(json.loads(_text(note)).get("config_settings") == wanted)
+    return False
+
+
 def say(text: str) -> None:
     """Tell the user; stdout belongs to what is run."""
     print(text, file=sys.stderr, flush=True)
@@ -262,11 +271,10 @@ def sync(*options: str) -> None:
     os.environ["UV_PROJECT_ENVIRONMENT"] = str(VENV)
     # A virtual environment's own Python is no base for another one.
     python = sys.executable if sys.prefix == sys.base_prefix else "{}.{}".format(*sys.version_info)
-    command = [get_uv(), "sync", "--frozen", "--python", python, *options]
-    command += build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
-    if not VENV.exists():
+    build = build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
+    if not is_built_so(VENV, build):
         say("llama.cpp is compiled for this machine now, once. That takes minutes.")
-    run(command, must=True)
+    run([get_uv(), "sync", "--frozen", "--python", python, *options, *build], must=True)
 
 
 def setup(arguments: list[str]) -> int:
