@@ -185,7 +185,7 @@ def build_options(cpuinfo: str, accepts: Callable[..., bool], environ: Mapping[s
 
 
 def is_built_so(venv: Path, options: list[str]) -> bool:
-    """Whether llama.cpp lies in an environment, built with these options of ``uv sync``: uv notes them there."""
+    """Whether an environment has llama.cpp, built with these options of ``uv sync``, which uv notes there."""
     wanted = dict(setting.partition(":")[2].split("=", 1) for setting in options[1::2])
     for pattern in ("lib/python*/site-packages", "Lib/site-packages"):
         for note in venv.glob(f"{pattern}/llama_cpp_python-*.dist-info/uv_build.json"):
