@@ -20,6 +20,7 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    ServerReached,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -39,6 +40,7 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     NoisePolicy,
+    Reach,
     Sampling,
     Score,
     Shutdown,
@@ -48,7 +50,13 @@ from tunesmith.worker.protocol import (
 MEASURE = Measure(
     request=7,
     model_path="/models/größer.gguf",
-    settings=SETTINGS.replace(cpu_affinity=(0, 2), type_k="q8_0"),
+    settings=SETTINGS.replace(
+        cpu_affinity=(0, 2),
+        type_k="q8_0",
+        rpc=("10.0.0.2:50052",),
+        tensor_split=(1.0, 0.5),
+        devices=("RPC0",),
+    ),
     workload=Workload(prompt=512, generate=128, depth=4096, parallel=4),
     repetitions=3,
     noise=NoisePolicy(max_retries=5),
@@ -96,6 +104,7 @@ def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
 
 EVENTS: list[WorkerEvent] = [
     WorkerReady(pid=1, build=BUILD, devices=(DEVICE,)),
+    ServerReached(endpoint="10.0.0.2:50052", devices=(DEVICE,), latency_ns=30_000),
     Heartbeat(progress=3, busy=True),
     LogLine(level="error", text="zu wenig Speicher ⚠"),
     ModelLoaded(load_ns=5),
@@ -121,7 +130,9 @@ SCORE = Score(
 
 
 @pytest.mark.parametrize(
-    "command", [MEASURE, GENERATE, SCORE, Cancel(request=3), Shutdown()], ids=lambda c: c.type
+    "command",
+    [MEASURE, GENERATE, SCORE, Reach(request=2, endpoint="box:1"), Cancel(request=3), Shutdown()],
+    ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:
     assert COMMANDS.validate_json(COMMANDS.dump_json(command)) == command
