@@ -6,7 +6,8 @@ import re
 
 from pydantic import ValidationError
 
-from tunesmith.domain.endpoint import parse_endpoint
+from tunesmith.domain.endpoint import MAX_SERVERS, parse_endpoint
+from tunesmith.domain.settings import are_device_names
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
 from tunesmith.errors import UsageError
 
@@ -115,19 +116,22 @@ def parse_servers(texts: list[str]) -> tuple[str, ...]:
     """The RPC servers that were named, each once; a comma divides, as in llama.cpp's own flag.
 
     Raises:
-        UsageError: one is no host:port.
+        UsageError: one is no host:port, or there are more than llama.cpp takes.
     """
-    return tuple(dict.fromkeys(parse_endpoint(piece) for text in texts for piece in text.split(",")))
+    named = tuple(dict.fromkeys(parse_endpoint(piece) for text in texts for piece in text.split(",")))
+    if len(named) > MAX_SERVERS:
+        raise UsageError(f"--rpc names at most {MAX_SERVERS} servers.")
+    return named
 
 
 def parse_devices(texts: list[str]) -> tuple[str, ...]:
     """The names of devices, each once; a comma divides, as in llama.cpp's own flag.
 
     Raises:
-        UsageError: a name is empty, or ``none`` is not alone.
+        UsageError: a name is none, there are too many, or ``none`` is not alone.
     """
     names = tuple(dict.fromkeys(piece.strip() for text in texts for piece in text.split(",")))
-    if "" in names or ("none" in names and len(names) > 1):
+    if not are_device_names(names):
         raise UsageError("--device takes names of devices, or none alone.", todo="See `tunesmith devices`.")
     return names
 

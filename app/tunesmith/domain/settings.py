@@ -26,6 +26,8 @@ CACHE_TYPES_BY_PRECISION: tuple[CacheType, ...] = (
 
 MAX_DEVICES = 16
 """llama_max_devices() of llama.cpp."""
+MAX_NAME = 64
+"""Characters of a device's name: far more than any backend uses."""
 
 MAX_THREADS = 512
 """GGML_MAX_N_THREADS of ggml.h."""
@@ -118,11 +120,7 @@ class Settings(Value):
             if written != endpoint:
                 msg = f"rpc has {endpoint} where {written} is meant"
                 raise ValueError(msg)
-        names = set(self.devices)
-        bad = (
-            len(names) < len(self.devices) or len(names) > MAX_DEVICES or ("none" in names and len(names) > 1)
-        )
-        if bad or not all(name.isprintable() and 0 < len(name) <= 64 for name in names):
+        if not are_device_names(self.devices):
             msg = f"devices names at most {MAX_DEVICES} devices once each, or none"
             raise ValueError(msg)
         shares = self.tensor_split
@@ -150,6 +148,13 @@ class Settings(Value):
     def key(self, cost: ChangeCost) -> tuple[object, ...]:
         """The values of all settings whose change costs ``cost``; equal keys share what they need."""
         return tuple(getattr(self, spec.name) for spec in SETTING_SPECS if spec.cost is cost)
+
+
+def are_device_names(names: tuple[str, ...]) -> bool:
+    """Whether these can be names of devices, each once; ``none`` stands alone. There may be none at all."""
+    alone = "none" not in names or len(names) == 1
+    each_once = len(set(names)) == len(names) <= MAX_DEVICES
+    return alone and each_once and all(name.isprintable() and 0 < len(name) <= MAX_NAME for name in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tunesmith.domain.events import ServerReached, WorkerEvent
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass, machine_class
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.settings import Settings
-from tunesmith.errors import RpcUnreachable, UsageError, WorkerError
+from tunesmith.errors import ModelRefused, RpcUnreachable, UsageError, WorkerError
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.session import Controls
 from tunesmith.settings import folders
@@ -84,7 +84,7 @@ def _reach(worker: WorkerHandle, endpoint: str, build: Build) -> None:
         )
     try:
         worker.reach(endpoint)
-    except WorkerError as error:
+    except (WorkerError, ModelRefused) as error:
         raise RpcUnreachable(
             tr("No RPC server could be used at {endpoint}: {reason}", endpoint=endpoint, reason=error.what),
             unharmed=tr("Nothing was started, and everything stored is unharmed."),
