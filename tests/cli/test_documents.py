@@ -66,6 +66,17 @@ def test_a_measurement_has_every_key_of_the_contract(tunesmith: CommandLine, smo
     assert decode["low"] <= decode["median"] <= decode["high"]
     for key in ("itl_ms", "peak_memory_bytes", "settings", "workload", "model", "machine", "build"):
         assert done.document[key] is not None
+    limit = done.document["decode_limit_tokens_per_s"]
+    if limit is None:  # a busy machine tells nothing of its memory
+        assert done.document["decode_limit_reason"]
+        assert done.document["memory_bandwidth_bytes_per_s"] is None
+    else:
+        assert max(decode["samples"]) <= limit
+        assert done.document["memory_bandwidth_bytes_per_s"] > 1e8
+        assert done.document["decode_step_bytes"] > 90e6
+        assert done.document["decode_limit_reason"] is None
+        found = tunesmith.inline("machine", "--json").document["machine"]["memory_bandwidth"]
+        assert found["readings"][0]["bytes_per_s"]
 
 
 @pytest.mark.model

@@ -44,28 +44,23 @@ def text(tmp_path: Path) -> Path:
 def test_a_coarser_cache_costs_a_real_model_little_quality(
     tunesmith: CommandLine, smollm2_path: Path
 ) -> None:
-    asked = ("quality", smollm2_path, "-ctk", "q8_0", "-ctv", "q8_0", "--chunks", 2)
-    done = tunesmith(*asked, "--json")
+    done = tunesmith(
+        "quality", smollm2_path, "-ctk", "q8_0", "-ctv", "q8_0", "--chunks", 2, "--ctx-size", 256, "--json"
+    )
     assert done.code == 0, done.err
     document = done.document
     jsonschema.validate(document, SCHEMA)
     assert "Comparing" in done.err
-    assert (document["chunks"], document["tokens_scored"], document["chunks_reused"]) == (2, 510, 0)
+    assert (document["chunks"], document["tokens_scored"], document["chunks_reused"]) == (2, 254, 0)
     assert 0 < document["mean_kld"]["value"] < 0.01
     assert document["median_kld"]["value"] < document["p99_kld"]["value"] < document["max_kld"]["value"] < 1
-    assert document["top1_agreement"]["value"] > 0.95
-    assert document["perplexity_ratio"]["value"] == pytest.approx(1, abs=0.01)
+    assert document["top1_agreement"]["value"] > 0.9
+    assert document["perplexity_ratio"]["value"] == pytest.approx(1, abs=0.03)
     assert document["perplexity_ratio"]["standard_error"] < document["perplexity"]["standard_error"]
     assert document["source"]["sha256"] == document["model"]["sha256"]
     assert (document["model"]["type_k"], document["source"]["type_k"]) == ("q8_0", "f16")
     assert document["text"]["shipped"]
-    assert document["text"]["chunks"] >= 40
-
-    again = tunesmith(*asked, "--quiet")
-    assert again.code == 0, again.err
-    assert again.err == ""
-    assert "Mean KLD" in again.out
-    assert "mixed.txt, 2 chunks of 512 tokens" in again.out
+    assert document["text"]["chunks"] >= 80
 
 
 def test_the_shipped_text_is_the_one_its_page_describes() -> None:
@@ -102,7 +97,10 @@ def test_a_limit_ends_it_as_soon_as_it_is_clear(
         assert (limit["verdict"], limit["stopped_early"]) == (verdict, True)
         assert done.document["chunks"] < 12
         assert limit["low"] <= done.document["mean_kld"]["value"] <= limit["high"]
-    told = tunesmith.inline(*asked[:-2], "--max-kld", "9")
+    assert len(list((tunesmith.folder / "cache" / "quality-bases").glob("*/*.base"))) == 8
+    told = tunesmith.inline(*asked[:-2], "--max-kld", "9", "--quiet")
+    assert told.err == ""
+    assert "Mean KLD" in told.out
     assert "Within the limit" in told.out
     assert "left out" in told.out
 

@@ -40,6 +40,7 @@ from tests.gui.sample_profiles import samples
 from tests.gui.screenshots import chat, machine, models, profiles, tune
 from tests.gui.screenshots.scene import SCENES, Ready, Scene, at_once, settle, wait
 from tests.gui.simulated_run import model
+from tests.tuning.machines import LAPTOP
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.model import ModelHeader
 from tunesmith.gui.app import make_window
@@ -69,7 +70,9 @@ def known_data() -> tuple[str, ...]:
     words = {text for one in samples() for text in (one.name, one.notes, one.model.header.name or "")}
     words |= {text for one in samples() for text in _strings(one.build.model_dump())}
     words |= {*MADE_UP, *_strings(here.model_dump()), *_strings(machine.MACHINE.model_dump())}
-    classes = [one.machine for one in samples()] + [machine_class(one) for one in (here, machine.MACHINE)]
+    classes = [one.machine for one in samples()] + [
+        machine_class(one) for one in (here, LAPTOP, machine.MACHINE)
+    ]
     words |= {part for one in classes for part in (*one.label.split(" · "), one.fingerprint)}
     ordered = sorted((word for word in words if len(word) > 1), key=len, reverse=True)
     whole = (rf"(?<![\w/.]){re.escape(word)}(?![\w/]|\.\w)" for word in ordered)

@@ -10,6 +10,7 @@ from tests.store.values import identity
 from tests.tuning.machines import BUILD, LAPTOP
 from tests.tuning.simulation import SimulatedMachine, Speeds, request
 from tunesmith import __version__
+from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.events import (
     Event,
     Part,
@@ -36,6 +37,9 @@ from tunesmith.tuning.tuner import Tuner
 
 FLUSH_SECONDS = 0.2
 MIB = 2**20
+NO_LIMIT = DecodeLimit(
+    tokens_per_s=None, bandwidth_bytes_per_s=None, step_bytes=None, reason="memory bandwidth was not measured"
+)
 SAME = Quantity(median=1, low=1, high=1, confidence=0.95, samples=(), noisy=False, interval="mean")
 
 
@@ -153,6 +157,7 @@ def simulated(
         guarantee=guarantee(wanted, found, kept=True, speedup=None),
         trials=len(telling.jobs), seconds=telling.now, sentence=sentence, model=model(model_path),
         surroundings=Surroundings(LAPTOP, machine_class(LAPTOP)),
+        baseline_limit=NO_LIMIT, tuned_limit=NO_LIMIT,
     )  # fmt: skip
     profile = profile_of(result, outcome)  # type: ignore[arg-type]
     telling.tell(

@@ -72,7 +72,7 @@ def test_it_shows_facts_devices_and_checks(
     said = words(page)
     assert surroundings.machine.cpu.model in said
     assert {"GPU0", "A card", "1.0 GiB", "2.0 GiB"} <= set(said)
-    assert "other programs use 1.4 cores\nClose them before measuring." in said
+    assert "Other programs use 1.4 cores\nClose them before measuring." in said
 
 
 def test_a_check_is_told_by_an_icon_and_a_word(page: MachinePage, qtbot: QtBot) -> None:

@@ -112,7 +112,8 @@ def test_the_memory_limit_is_dotted_only_when_in_reach(plots: LivePlots, view: L
 def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePlots, view: LiveView) -> None:
     decode = plots.decode
     assert not decode._limit.isVisible()
-    plots.show_run(view, decode_limit=152)
+    view.decode_limit = 152
+    plots.show_run(view)
     assert decode._limit.isVisible()
     assert decode._limit.value() == 152
     assert decode._limit.pen.style() == Qt.PenStyle.DotLine
@@ -120,6 +121,7 @@ def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePl
     assert decode.getPlotItem().viewRange()[1][1] >= 152
     plots.show_at(view)
     assert decode._limit.isVisible(), "a replay keeps it"
+    view.decode_limit = None
     plots.show_run(view)
     assert not decode._limit.isVisible()
     assert decode.getPlotItem().viewRange()[1][1] < 120
@@ -128,7 +130,8 @@ def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePl
 def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
     plots: LivePlots, view: LiveView
 ) -> None:
-    plots.show_run(view, decode_limit=1000)
+    view.decode_limit = 1000
+    plots.show_run(view)
     assert not plots.decode._limit.isVisible()
     assert plots.decode.getPlotItem().viewRange()[1][1] < 120
 
@@ -137,7 +140,8 @@ def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
 def test_the_labels_of_limit_and_baseline_never_lie_on_each_other(
     plots: LivePlots, view: LiveView, limit: float, edge: float
 ) -> None:
-    plots.show_run(view, decode_limit=limit)
+    view.decode_limit = limit
+    plots.show_run(view)
     assert plots.decode._limit_label.anchor.x() == edge
 
 

@@ -15,7 +15,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QToolButton
 from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import heard, shown_page, store_at
@@ -52,6 +52,18 @@ def choose(qtbot: QtBot, page: ProfilesPage, *ids: str) -> None:
     assert page.table.choose(lambda line: line.id in ids)
     if len(ids) == 1:
         qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == ids[0])
+
+
+def test_escape_and_the_cross_empty_the_search(page: ProfilesPage) -> None:
+    (cross,) = page.search.findChildren(QToolButton)
+    assert cross.accessibleName() == "Clear the search"
+    page.search.setText("mistral")
+    assert names(page) == []
+    QTest.keyClick(page.search, Qt.Key.Key_Escape)
+    assert len(names(page)) == 6
+    page.search.setText("qwen")
+    cross.click()
+    assert page.search.text() == ""
 
 
 def test_an_empty_store_says_what_to_do(qtbot: QtBot, tmp_path: Path) -> None:

@@ -291,6 +291,22 @@ def test_an_error_is_told_in_place_and_the_form_keeps_its_values(
     assert page.tune_button.isEnabled()
 
 
+def test_a_run_without_a_result_can_be_looked_at(
+    page: TunePage, starter: Starter, context: AppContext, gain: Simulated, qtbot: QtBot
+) -> None:
+    events = gain.events[:600]
+    run_id = stored(context, events, gain, state="failed")
+    told = [event.model_copy(update={"run_id": run_id}) for event in events]
+    starter.sessions.append(FakeSession(told, InfeasibleError("Nothing satisfies the constraints.")))
+    press(page, qtbot, "setup")
+    assert page.message.step_button.accessibleName() == "Show the run"
+    page.message.step_button.click()
+    qtbot.waitUntil(lambda: page.state == "replay")
+    assert page.running.table.rows.rowCount() > 3
+    page.message.show_note("Another thing.")
+    assert page.message.step_button.isHidden()
+
+
 def test_a_locked_store_is_told_and_nothing_runs(page: TunePage, starter: Starter, qtbot: QtBot) -> None:
     starter.sessions.append(StoreLocked("Another program holds the store.", todo="Close it and try again."))
     press(page, qtbot, "setup")
@@ -513,6 +529,12 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     assert context.store.profile(outcome.profile.id).run_id == outcome.run_id
     assert len(real_page.run.live.decode) > 0
     assert not children()
+    real_page.result_view.why_button.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: real_page.why.view is not None)
+    view = real_page.why.view
+    assert view is not None
+    assert view.questions or view.note  # a busy machine leaves no time for a question
+    assert all(row.why for question in view.questions for row in question.rows)
 
 
 @pytest.mark.model

@@ -232,3 +232,16 @@ def test_no_gain_is_told_in_the_same_places() -> None:
     assert view.big_unit == "tok/s"
     assert view.reason.startswith("None of ")
     assert not view.changes
+
+
+def test_the_limit_comes_with_the_run_and_goes_when_a_sample_is_faster() -> None:
+    events = simulated(laptop_truth).events
+    begun = next(event for event in events if isinstance(event, RunStarted))
+    fastest = max(
+        event.sample.decode_tokens_per_s or 0.0 for event in events if isinstance(event, TrialMeasured)
+    )
+    for limit, kept in ((fastest * 1.01, fastest * 1.01), (fastest * 0.99, None)):
+        told = begun.model_copy(update={"decode_limit_tokens_per_s": limit})
+        view = folded(*(told if event is begun else event for event in events))
+        assert view.decode_limit == kept
+        assert any("no limit is drawn" in sentence.lower() for sentence in view.sentences) == (kept is None)

@@ -9,7 +9,7 @@ import pytest
 from tunesmith.domain.digits import figures, fixed, memory_scale
 from tunesmith.domain.statistics import quantity
 from tunesmith.presentation.candidates import CandidateRow
-from tunesmith.presentation.machine_facts import class_text
+from tunesmith.presentation.machine_facts import class_text, sentence_case
 from tunesmith.presentation.numbers import (
     bytes_text,
     count_text,
@@ -106,3 +106,9 @@ def test_a_minus_is_as_wide_as_a_plus_and_stands_before_no_zero() -> None:
     assert percent_text(0.968) == "\N{MINUS SIGN}3.2%"
     assert percent_text(0.9998) == "+0.0%"
     assert fixed(-0.04, 1) == "0.0"
+
+
+def test_a_line_of_its_own_begins_with_a_capital_but_for_names_and_paths() -> None:
+    assert sentence_case("other programs use 0.1 cores") == "Other programs use 0.1 cores"
+    for kept in ("llama.cpp starts", "/home/ada/store", "n_ubatch 512", "5 files", "Intel Core", ""):
+        assert sentence_case(kept) == kept

@@ -8,19 +8,24 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tests.worker.conftest import SETTINGS
+from tunesmith.domain.bandwidth import BandwidthReading, MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     ChunkKept,
     ChunkScored,
     ContextReady,
+    FileQuantized,
     Heartbeat,
+    ImportanceRead,
     LogLine,
+    MemoryRead,
     ModelLoaded,
     PromptRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
     ServerReached,
+    TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -36,14 +41,18 @@ from tunesmith.worker.protocol import (
     COMMANDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Command,
     Generate,
     Measure,
     NoisePolicy,
+    Quantize,
     Reach,
+    ReadMemory,
     Sampling,
     Score,
     Shutdown,
+    TensorType,
     Turn,
 )
 
@@ -87,6 +96,11 @@ BUILD = Build(
 )
 DEVICE = Device(name="CPU", description="A CPU", type="cpu", free_bytes=1, total_bytes=2, backend="CPU")
 
+BANDWIDTH = MemoryBandwidth(
+    threads=2, readings=(BandwidthReading(size_bytes=64, bytes_per_s=(1.5e10, 1.6e10)),),
+    foreign_cores=None, noisy=False,
+)  # fmt: skip
+
 
 def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
     return Sample(
@@ -111,27 +125,42 @@ EVENTS: list[WorkerEvent] = [
     ContextReady(create_ns=1, depth_ns=2),
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
+    MemoryRead(bandwidth=BANDWIDTH),
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
     TextSplit(tokens=9, chunks_in_text=3, chunks=(2, 0, 1), vocabulary="0" * 64, kept=1),
     ChunkKept(chunk=2),
     ChunkScored(score=ChunkScore(chunk=2, kld=(0.1, -1e-7), nll=(1.5, 2.0), source_nll=(1.0, 2.0), agreed=1)),
+    ImportanceRead(done=3, total=40),
+    TensorQuantized(done=3, total=272, tensor="blk.0.ffn_down.weight"),
+    FileQuantized(weights_bytes=10**9, bits_per_weight=4.85, fallbacks=3, needs_imatrix=False),
     RequestDone(request=1),
     RequestFailed(request=1, error="out_of_memory", message="a\nb"),
 ]
 
 
+MEMORY = ReadMemory(request=9, threads=2, free_bytes=5)
 SCORE = Score(
     request=4, role="candidate", model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt",
     text_sha256="0" * 64,
     max_chunks=3, base_folder="/c", base_key="a" * 32, base_limit_bytes=1, chunks=(2, 0), vocabulary="1" * 64,
 )  # fmt: skip
+QUANTIZE = Quantize(
+    request=5, source_path="/m.gguf", target_path="/.q.part", file_type=15, threads=2, dry_run=True,
+    tensor_types=(TensorType(pattern="ffn_down", type=14),), labels={"tunesmith.requantized_from": "Q4_1"},
+)  # fmt: skip
+COLLECT = CollectImportance(
+    request=6, model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt", text_sha256="0" * 64,
+    text_name="t.txt", max_chunks=3, target_path="/i.gguf", notes={"tunesmith.text_sha256": "0" * 64},
+)  # fmt: skip
+
+REACH = Reach(request=2, endpoint="box:1")
 
 
 @pytest.mark.parametrize(
     "command",
-    [MEASURE, GENERATE, SCORE, Reach(request=2, endpoint="box:1"), Cancel(request=3), Shutdown()],
+    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, REACH, Cancel(request=3), Shutdown()],
     ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:

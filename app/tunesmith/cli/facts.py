@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from tunesmith import __version__
 from tunesmith.cli.output import Output
 from tunesmith.cli.values import parse_servers
-from tunesmith.errors import WorkerCrashed
+from tunesmith.errors import StoreError, WorkerCrashed
 from tunesmith.presentation import documents
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
-from tunesmith.services.context import identify_model, read_model, survey_machine
+from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
 from tunesmith.services.doctor import examine
+from tunesmith.services.limits import with_bandwidth
+from tunesmith.settings import store_location
+
+_LOG = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
@@ -21,7 +26,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         case "inspect":
             return _inspect(options, output)
         case "machine":
-            return _machine(output)
+            return _machine(options, output)
         case "devices":
             return _devices(options, output)
         case _:
@@ -39,13 +44,25 @@ def _inspect(options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _machine(output: Output) -> int:
-    found = survey_machine()
+def _machine(options: argparse.Namespace, output: Output) -> int:
+    found = _remembered(survey_machine(), options.store)
     if output.json_mode:
         output.document(documents.MachineDocument(machine=found.machine, machine_class=found.machine_class))
     else:
         output.show(*machine_report(found.machine, found.machine_class))
     return 0
+
+
+def _remembered(found: Surroundings, location: str | None) -> Surroundings:
+    """With the memory bandwidth that the store holds, if there is a store."""
+    from tunesmith.store import Store
+
+    try:
+        with Store.open(store_location(location), read_only=True) as store:
+            return with_bandwidth(found, store, measure=False)
+    except StoreError as error:
+        _LOG.info("the store was not asked for the memory's bandwidth: %s", error)
+        return found
 
 
 def _devices(options: argparse.Namespace, output: Output) -> int:

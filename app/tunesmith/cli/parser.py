@@ -15,7 +15,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "completion",
+    "quantize", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_profiles(commands, everywhere)
     _add_survey(commands, everywhere)
     _add_quality(commands, everywhere)
+    _add_quantize(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -249,4 +250,29 @@ def _add_quality(
     limits.add_argument(
         "--base-limit", metavar="SIZE",
         help="room on the disk for what sources predict, kept for later runs; 8GiB",
+    )  # fmt: skip
+
+
+def _add_quantize(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    quantize = _add(commands, "quantize", "make smaller files of a model in full precision", [everywhere])
+    quantize.add_argument("model", metavar="MODEL", help="an F16, BF16 or F32 file; Q8_0 with a warning")
+    quantize.add_argument(
+        "--type", action="append", required=True, metavar="TYPE",
+        help="such as Q4_K_M; repeatable, or several divided by commas; ladder is eight of them",
+    )  # fmt: skip
+    quantize.add_argument("--output", metavar="FOLDER", help="where the files go; beside MODEL")
+    quantize.add_argument(
+        "--tensor-type", action="append", default=[], metavar="PATTERN=TYPE",
+        help="the type of tensors whose names fit a regular expression, such as ffn_down=Q6_K; repeatable",
+    )  # fmt: skip
+    quantize.add_argument(
+        "--imatrix", metavar="FILE|compute",
+        help="an importance matrix, or have one made by reading a text with MODEL",
+    )  # fmt: skip
+    quantize.add_argument("--text", metavar="FILE", help="the text for it; the one that ships with Tunesmith")
+    quantize.add_argument(
+        "--allow-requantize", action="store_true",
+        help="also from a file that is quantized already, which costs quality twice",
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
@@ -96,6 +97,13 @@ class SampleTaken(_Event):
     sample: Sample
 
 
+class MemoryRead(_Event):
+    """Memory bandwidth was measured."""
+
+    type: Literal["memory_read"] = "memory_read"
+    bandwidth: MemoryBandwidth
+
+
 class PromptRead(_Event):
     """A conversation was read; the answer begins."""
 
@@ -158,6 +166,36 @@ class ChunkScored(_Event):
     score: ChunkScore
 
 
+class ImportanceRead(_Event):
+    """One more chunk went into an importance matrix."""
+
+    type: Literal["importance_read"] = "importance_read"
+    done: int
+    total: int
+
+
+class TensorQuantized(_Event):
+    """One more tensor of a file is quantized."""
+
+    type: Literal["tensor_quantized"] = "tensor_quantized"
+    done: int
+    total: int
+    tensor: str
+
+
+class FileQuantized(_Event):
+    """A file is complete, or the size that it would have is known."""
+
+    type: Literal["file_quantized"] = "file_quantized"
+    weights_bytes: int
+    """Without the header; to 10 KiB."""
+    bits_per_weight: float
+    fallbacks: int
+    """Tensors whose shape does not allow the type and that got a larger one."""
+    needs_imatrix: bool
+    """It cannot be made without an importance matrix."""
+
+
 class RequestDone(_Event):
     """The worker finished what it was asked; the terminal event of a request."""
 
@@ -185,6 +223,8 @@ class RunStarted(_Event):
     model_name: str
     baseline: Settings
     resumed: bool = False
+    decode_limit_tokens_per_s: float | None = None
+    """What memory bandwidth allows the least demanding candidate; None where it is not known."""
 
 
 class StageStarted(_Event):
@@ -293,12 +333,16 @@ WorkerEvent = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | MemoryRead
     | PromptRead
     | TextGenerated
     | TextEnded
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed,
     Field(discriminator="type"),
@@ -313,12 +357,16 @@ Event = Annotated[
     | ContextReady
     | TokensTimed
     | SampleTaken
+    | MemoryRead
     | PromptRead
     | TextGenerated
     | TextEnded
     | TextSplit
     | ChunkKept
     | ChunkScored
+    | ImportanceRead
+    | TensorQuantized
+    | FileQuantized
     | RequestDone
     | RequestFailed
     | RunStarted

@@ -7,6 +7,7 @@ import json
 import re
 from typing import Literal
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
 
 CoreKind = Literal["performance", "efficiency", "unknown"]
@@ -125,6 +126,8 @@ class Machine(Value):
     devices: tuple[Device, ...]
     build: Build | None
     """None until a worker was asked."""
+    memory_bandwidth: MemoryBandwidth | None = None
+    """None until it was measured."""
 
 
 class ForeignLoad(Value):

@@ -70,8 +70,14 @@ class Batch:
 class InferenceContext:
     """A llama.cpp context on a loaded model."""
 
-    def __init__(self, model: LoadedModel, settings: Settings, *, log: LogBuffer, abort: AbortFlag) -> None:
+    def __init__(
+        self, model: LoadedModel, settings: Settings, *, log: LogBuffer, abort: AbortFlag, watch: Any = None
+    ) -> None:
         """Make the context.
+
+        Args:
+            watch: a ``ggml_backend_sched_eval_callback`` that is asked of each tensor computed; slows
+                computing down.
 
         Raises:
             OutOfMemory: the cache or the compute buffers did not fit.
@@ -95,6 +101,9 @@ class InferenceContext:
         params.op_offload = settings.op_offload
         params.swa_full = settings.swa_full
         params.no_perf = False
+        if watch is not None:
+            params.cb_eval = watch
+        self._watch = watch  # kept, since llama.cpp does not
         self.model = model
         self.settings = settings
         self._log = log

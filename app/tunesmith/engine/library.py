@@ -7,6 +7,7 @@ import ctypes
 import os
 import re
 from collections import deque
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,8 @@ class LogBuffer:
         self.lines: deque[tuple[str, str]] = deque(maxlen=lines)
         self.unsent: deque[tuple[str, str]] = deque(maxlen=lines)
         """The same lines, for whoever passes them on and takes them out."""
+        self.on_line: Callable[[str], None] | None = None
+        """Told of each line as it is complete, in the thread that logs."""
         self._level = "info"
         self._partial = ""
 
@@ -85,6 +88,9 @@ class LogBuffer:
         entries = [(self._level, line.rstrip()) for line in whole if line.strip()]
         self.lines.extend(entries)
         self.unsent.extend(entries)
+        if self.on_line is not None:
+            for _, line in entries:
+                self.on_line(line)
         return entries
 
     def tail(self, count: int = 5, *, levels: tuple[str, ...] = ("warning", "error")) -> str:

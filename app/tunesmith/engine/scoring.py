@@ -26,6 +26,22 @@ def chunk_tokens(tokens: IntArray, chunk: int, n_ctx: int) -> IntArray:
     return tokens[chunk * n_ctx : (chunk + 1) * n_ctx]
 
 
+def read_whole(context: InferenceContext, tokens: IntArray) -> None:
+    """Have a context compute a chunk with an output at every position, so that nothing of it is left out.
+
+    Raises:
+        Cancelled, OutOfMemory, EngineError: as llama_decode ended.
+    """
+    read = tokens.copy()
+    if context.model.first_token is not None:
+        read[0] = context.model.first_token
+    context.clear()
+    for start in range(0, len(tokens), context.n_batch):
+        positions = np.arange(start, min(start + context.n_batch, len(tokens)), dtype=np.int32)
+        piece = read[start : start + len(positions)]
+        context.decode(Batch(piece, positions, np.zeros_like(positions), np.ones(len(piece), np.int8)))
+
+
 class ChunkReader:
     """Reads chunks in a context that holds exactly one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tunesmith.gguf.decode_bytes import decode_bytes
 from tunesmith.gguf.ggml_types import TENSOR_TYPES, TENSOR_TYPES_BY_NAME, TensorType
 from tunesmith.gguf.hash_cache import HashCache
 from tunesmith.gguf.header import read_header, read_tensors
@@ -13,6 +14,7 @@ __all__ = [
     "HashCache",
     "TensorType",
     "content_hash",
+    "decode_bytes",
     "identify",
     "read_header",
     "read_tensors",

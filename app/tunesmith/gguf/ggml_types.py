@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.quantization import FILE_TYPE_NAMES
 
 
 class TensorType(Value):
@@ -101,49 +102,7 @@ REMOVED_TENSOR_TYPES: Mapping[int, str] = MappingProxyType(
 
 _FTYPE_GUESSED = 1024
 
-# enum llama_ftype of llama.h; the names are those that llama-quantize takes.
-_FILE_TYPES: Mapping[int, str] = MappingProxyType(
-    {
-        0: "F32",
-        1: "F16",
-        2: "Q4_0",
-        3: "Q4_1",
-        7: "Q8_0",
-        8: "Q5_0",
-        9: "Q5_1",
-        10: "Q2_K",
-        11: "Q3_K_S",
-        12: "Q3_K_M",
-        13: "Q3_K_L",
-        14: "Q4_K_S",
-        15: "Q4_K_M",
-        16: "Q5_K_S",
-        17: "Q5_K_M",
-        18: "Q6_K",
-        19: "IQ2_XXS",
-        20: "IQ2_XS",
-        21: "Q2_K_S",
-        22: "IQ3_XS",
-        23: "IQ3_XXS",
-        24: "IQ1_S",
-        25: "IQ4_NL",
-        26: "IQ3_S",
-        27: "IQ3_M",
-        28: "IQ2_S",
-        29: "IQ2_M",
-        30: "IQ4_XS",
-        31: "IQ1_M",
-        32: "BF16",
-        36: "TQ1_0",
-        37: "TQ2_0",
-        38: "MXFP4_MOE",
-        39: "NVFP4",
-        40: "Q1_0",
-        41: "Q2_0",
-    }
-)
-
 
 def file_type_name(ftype: int) -> str | None:
     """The name of a ``general.file_type``, such as ``Q4_K_M``; None for a number without one."""
-    return _FILE_TYPES.get(ftype & ~_FTYPE_GUESSED)
+    return FILE_TYPE_NAMES.get(ftype & ~_FTYPE_GUESSED)

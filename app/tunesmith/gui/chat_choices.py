@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QSizePolicy, QWidget
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.gui.theme import GRID
@@ -14,6 +14,7 @@ from tunesmith.presentation.chat import ALTERNATION, profile_words
 from tunesmith.presentation.numbers import number
 from tunesmith.wording import tr
 
+_WIDEST = 400
 _VARIED = 0.8
 """Temperature of varied words; the other values of sampling are the worker's own defaults."""
 
@@ -29,7 +30,9 @@ class ChatChoices(QWidget):
         self._first: TunedProfile | None = None
         self.settings_box = ElidedChoice()
         self.settings_box.setAccessibleName(tr("Settings"))
-        self.settings_box.setMinimumContentsLength(22)
+        self.settings_box.setMinimumContentsLength(18)
+        self.settings_box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.settings_box.setMaximumWidth(_WIDEST)
         self.beside = QCheckBox(tr("Beside the defaults"))
         self.beside.setToolTip(ALTERNATION)
         self.words_box = QComboBox()
@@ -47,8 +50,8 @@ class ChatChoices(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GRID * 2)
         for choice in (self.settings_box, self.beside, self.words_box):
-            row.addWidget(choice)
-        row.addStretch()
+            row.addWidget(choice, 4 if choice is self.settings_box else 0)
+        row.addStretch(1)
         self.settings_box.currentIndexChanged.connect(self._choose)
         self.beside.toggled.connect(lambda _on: self.changed.emit())
 

@@ -92,7 +92,7 @@ class IntervalDelegate(QStyledItemDelegate):
     def _colour(self, row: CandidateRow) -> str:
         c = self.colours
         if row.out:
-            return c.disabled
+            return c.limit
         if row.low is not None and row.low > 1:
             return c.better
         if row.high is not None and row.high < 1:

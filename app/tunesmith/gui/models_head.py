@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QMenu, QToolButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QToolButton, QWidget
 
 from tunesmith.gui.icons import icon
 from tunesmith.gui.page import button
 from tunesmith.gui.theme import GRID, Colours
+from tunesmith.gui.widgets.search_field import SearchField
 from tunesmith.wording import tr
 
 
@@ -25,11 +26,7 @@ class ModelsHead(QWidget):
         look_again: Callable[[], None],
     ) -> None:
         super().__init__()
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText(tr("Filter by name, type, folder"))
-        self.filter.setAccessibleName(tr("Filter"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(208)
+        self.filter = SearchField(tr("Filter by name, type, folder"), tr("Filter"), 208)
         self.group = QCheckBox(tr("Group quantizations"))
         self.group.setToolTip(tr("Show the quantizations of one model on one line"))
         self.add = button(tr("Add"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -44,6 +46,12 @@ def button(text: str, role: str = "", *, tip: str = "") -> QPushButton:
     return made
 
 
+def flush(made: QPushButton) -> QPushButton:
+    """Let a quiet button's words begin where the text above it begins."""
+    made.setProperty("flush", True)  # noqa: FBT003 (Qt's name)
+    return made
+
+
 def line() -> QFrame:
     """A thin rule across."""
     made = QFrame()
@@ -66,25 +74,45 @@ class Message(QFrame):
         self._copy.clicked.connect(self._copy_details)
         self._close = button(tr("Dismiss"), "quiet")
         self._close.clicked.connect(self.hide)
-        for widget in (self._text, self._copy, self._close):
+        self.step_button = button(tr("Next step"), "quiet")
+        self.step_button.clicked.connect(self._take_step)
+        self._step: Callable[[], object] | None = None
+        for widget in (self._text, self.step_button, self._copy, self._close):
             row.addWidget(widget)
         self.hide()
 
-    def show_error(self, error: TunesmithError) -> None:
-        """Show an error until it is dismissed or replaced."""
-        self._show("error", str(error), error.details)
+    def show_error(
+        self, error: TunesmithError, *, step: tuple[str, Callable[[], object]] | None = None
+    ) -> None:
+        """Show an error until it is dismissed or replaced.
+
+        Args:
+            step: what can be done next from here, in words and as a call.
+        """
+        self._show("error", str(error), error.details, step)
 
     def show_note(self, text: str) -> None:
         """Show a note until it is dismissed or replaced."""
-        self._show("note", text, "")
+        self._show("note", text, "", None)
 
-    def _show(self, kind: str, text: str, details: str) -> None:
+    def _show(
+        self, kind: str, text: str, details: str, step: tuple[str, Callable[[], object]] | None
+    ) -> None:
+        words, self._step = step or (tr("Next step"), None)
+        self.step_button.setText(words)
+        self.step_button.setAccessibleName(words)
+        self.step_button.setVisible(step is not None)
         self.setProperty("kind", kind)
         self.style().polish(self)
         self._text.setText(text)
         self._details = f"{text}\n{details}" if details else text
         self._copy.setVisible(kind == "error")
         self.show()
+
+    def _take_step(self) -> None:
+        if self._step is not None:
+            self.hide()
+            self._step()
 
     def _copy_details(self) -> None:
         QGuiApplication.clipboard().setText(self._details)

@@ -66,7 +66,6 @@ class LivePlots(QWidget):
         super().__init__()
         self._view = LiveView()
         self._memory_limit_mib: float | None = None
-        self._decode_limit: float | None = None
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -104,16 +103,13 @@ class LivePlots(QWidget):
             plot.recolour(colours, line)
             reading.recolour(line)
 
-    def show_run(
-        self, view: LiveView, *, memory_limit_mib: float | None = None, decode_limit: float | None = None
-    ) -> None:
+    def show_run(self, view: LiveView, *, memory_limit_mib: float | None = None) -> None:
         """Show another run from now on.
 
         Args:
             memory_limit_mib: what the run may use at most; None for no limit.
-            decode_limit: tokens/s that this machine cannot surpass with this model; None if unknown.
         """
-        self._memory_limit_mib, self._decode_limit = memory_limit_mib, decode_limit
+        self._memory_limit_mib = memory_limit_mib
         self.show_at(view)
 
     def show_at(self, view: LiveView) -> None:
@@ -155,7 +151,7 @@ class LivePlots(QWidget):
 
     def _decode_limit_in_reach(self) -> float | None:
         """The physical limit, unless the line would lie flat at the foot under it."""
-        limit = self._decode_limit
+        limit = self._view.decode_limit
         return limit if limit is not None and limit <= _LIMIT_REACH * self._view.decode.highest else None
 
     # ------------------------------------------------------------- reading with the mouse

@@ -183,9 +183,14 @@ QPushButton[role="quiet"] {{ background: transparent; border-color: transparent;
   padding: 5px 8px; }}
 QPushButton[role="quiet"]:disabled {{ color: {c.disabled}; background: transparent; }}
 QPushButton[role="quiet"]:hover, QPushButton[role="quiet"]:focus {{ border-color: {c.line}; }}
+QPushButton[flush="true"] {{ padding-left: 0; margin-left: -1px; }}
+QPushButton[flush="true"]:hover, QPushButton[flush="true"]:focus {{ border-color: transparent;
+  text-decoration: underline; }}
 QLineEdit, QComboBox, QSpinBox, QDoubleSpinBox, QPlainTextEdit, QTextEdit, QTextBrowser {{
   background: {c.surface}; color: {c.text}; border: 1px solid {c.line}; border-radius: 5px; padding: 4px 8px;
+  placeholder-text-color: {c.secondary};
   selection-background-color: {c.selection}; selection-color: {c.text}; }}
+QLineEdit {{ lineedit-clear-button-icon: url("{_picture("clear-dark" if c.dark else "clear-light")}"); }}
 QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus, QPlainTextEdit:focus,
 QTextEdit:focus {{ border-color: {c.accent}; }}
 QAbstractSpinBox QLineEdit {{ border: none; padding: 0 6px; background: transparent; }}

@@ -23,7 +23,7 @@ from tunesmith.presentation.setting_help import WORD_ANCHORS, setting_help
 from tunesmith.presentation.tune_result_view import ChangeRow, QuantityRow, ResultView
 from tunesmith.wording import tr
 
-_AROUND_BUTTONS = GRID * 8
+_AROUND_BUTTONS = GRID * 9
 """A card's own margins, and the scroll bar beside it, pixels."""
 
 
@@ -81,7 +81,7 @@ class TuneResultView(QScrollArea):
         self._buttons.setParent(None)
         body = QWidget()
         column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 0, GRID * 2)
+        column.setContentsMargins(0, 0, GRID, GRID * 2)  # apart from the scroll bar
         column.setSpacing(GRID * 2)
         column.addWidget(self._headline(view))
         self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)
@@ -102,7 +102,7 @@ class TuneResultView(QScrollArea):
         self._buttons.arrange(self.width() - _AROUND_BUTTONS)
         if self._proof is not None:
             self._proof.setDirection(QBoxLayout.Direction.LeftToRight)
-            if self._proof.minimumSize().width() > self.width() - GRID * 2:
+            if self._proof.minimumSize().width() > self.width() - GRID * 3:
                 self._proof.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)

@@ -116,14 +116,12 @@ class TuneRunning(QWidget):
         view: LiveView,
         *,
         memory_limit_mib: float | None = None,
-        decode_limit: float | None = None,
         replay: bool = False,
     ) -> None:
         """Show another run from now on.
 
         Args:
             memory_limit_mib: what the run may use at most; None for no limit.
-            decode_limit: tokens/s that this machine cannot surpass with this model; None if unknown.
             replay: a stored run, with a slider over its time.
         """
         self._view = view
@@ -133,7 +131,7 @@ class TuneRunning(QWidget):
         self.slider.blockSignals(True)  # noqa: FBT003 (Qt's name)
         self.slider.setValue(_PARTS)
         self.slider.blockSignals(False)  # noqa: FBT003 (Qt's name)
-        self.plots.show_run(view, memory_limit_mib=memory_limit_mib, decode_limit=decode_limit)
+        self.plots.show_run(view, memory_limit_mib=memory_limit_mib)
         self.table.show_run(view.candidates)
         self._tell()
 

@@ -109,7 +109,7 @@ class WhyPanel(QWidget):
         _tell(self.note, view.note)
         _tell(self.proven, view.proven)
         self.copy_button.setEnabled(True)
-        self._states.setCurrentWidget(self.table)
+        self._states.setCurrentWidget(self.table if view.questions else self._blank)
         self.table.show_view(view)
         if self.back_button.hasFocus():
             self.table.setFocus()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tunesmith import __version__
+from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -19,6 +20,7 @@ from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.quality_text import QualityDocument
+from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
@@ -68,6 +70,14 @@ class MeasuredFacts(_Document):
     peak_memory_bytes: Quantity | None
     steady_memory_bytes: Quantity | None
     device_memory_bytes: dict[str, int]
+    decode_limit_tokens_per_s: float | None
+    """What memory bandwidth allows of decoding; never measured itself, and null where it is not known."""
+    decode_limit_reason: str | None
+    """Why no limit is known; null where one is."""
+    decode_step_bytes: int | None
+    """What a decoding step reads at least."""
+    memory_bandwidth_bytes_per_s: float | None
+    """The highest read bandwidth measured at the size that a step reads."""
     foreign_cores: Quantity | None
     noisy_samples: int
     rejected_samples: int
@@ -204,6 +214,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "explain": ExplainDocument,
     "survey-summary": SurveySummaryDocument,
     "quality": QualityDocument,
+    "quantize": QuantizeDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
@@ -262,11 +273,15 @@ def server_facts(servers: Sequence[ServerReached]) -> tuple[RpcServerFacts, ...]
 
 
 def _measured(
-    measurement: Measurement, model: ModelIdentity, machine: MachineClass, build: Build
+    measurement: Measurement, limit: DecodeLimit, model: ModelIdentity, machine: MachineClass, build: Build
 ) -> dict[str, Any]:
     values = {name: getattr(measurement, name) for name in Measurement.model_fields}
     return {
         **values,
+        "decode_limit_tokens_per_s": limit.tokens_per_s,
+        "decode_limit_reason": limit.reason or None,
+        "decode_step_bytes": limit.step_bytes,
+        "memory_bandwidth_bytes_per_s": limit.bandwidth_bytes_per_s,
         "model": model_facts(model),
         "machine": MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
         "build": build_facts(build),
@@ -295,7 +310,7 @@ def measure_document(result: MeasureResult, profile: TunedProfile | None) -> Mea
     build = found.machine.build
     assert build is not None  # noqa: S101 (a measurement had a worker)
     return MeasureDocument(
-        **_measured(result.measurement, result.model, found.machine_class, build),
+        **_measured(result.measurement, result.limit, result.model, found.machine_class, build),
         tunesmith_version=__version__,
         run_id=result.run_id,
         seconds=round(result.seconds, 3),
@@ -315,8 +330,12 @@ def tune_document(result: TuneResult) -> TuneDocument:
         outcome=result.outcome,
         sentence=result.sentence,
         speedup=result.speedup,
-        baseline=MeasuredFacts(**_measured(result.baseline, result.model, found.machine_class, build)),
-        tuned=MeasuredFacts(**_measured(result.tuned, result.model, found.machine_class, build)),
+        baseline=MeasuredFacts(
+            **_measured(result.baseline, result.baseline_limit, result.model, found.machine_class, build)
+        ),
+        tuned=MeasuredFacts(
+            **_measured(result.tuned, result.tuned_limit, result.model, found.machine_class, build)
+        ),
         changes=change_facts(result.changes),
         guarantee=result.guarantee,
         objective=result.request.objective,

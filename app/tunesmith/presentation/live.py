@@ -14,8 +14,11 @@ from tunesmith.domain.events import (
     ChunkScored,
     ContextReady,
     Event,
+    FileQuantized,
     Heartbeat,
+    ImportanceRead,
     LogLine,
+    MemoryRead,
     ModelLoaded,
     Part,
     Progress,
@@ -29,6 +32,7 @@ from tunesmith.domain.events import (
     ServerReached,
     StageFinished,
     StageStarted,
+    TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
@@ -87,6 +91,8 @@ class LiveView:
         """Events taken; changes when there is something new to draw."""
         self.seconds = 0.0
         """Time of the newest event since the first."""
+        self.decode_limit: float | None = None
+        """Tokens/s that memory bandwidth allows; None while or where it is not known."""
         self._start_ns: int | None = None
         self._baseline = ""
         self._speeds: dict[Part, deque[float]] = {
@@ -151,9 +157,10 @@ class LiveView:
                 if level in ("warning", "error"):
                     self._say(f"llama.cpp: {text}")
             case (
-                WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken()
+                WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
-                | TextSplit() | ChunkKept() | ChunkScored()
+                | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
+                | ImportanceRead()
             ):  # fmt: skip
                 pass
             case _:
@@ -197,6 +204,7 @@ class LiveView:
     def _begin(self, event: RunStarted) -> None:
         self.model_name = event.model_name
         self._baseline = event.baseline.digest
+        self.decode_limit = event.decode_limit_tokens_per_s
         self.end = None
         self.step = tr("Loading the model")
         if event.resumed:
@@ -221,6 +229,7 @@ class LiveView:
         speeds: dict[Part, float | None] = {
             "prefill": sample.prefill_tokens_per_s, "decode": sample.decode_tokens_per_s
         }  # fmt: skip
+        self._check_limit(speeds["decode"])
         if event.digest == self._baseline:
             self._count_baseline(event.stage, speeds)
         if event.replayed:
@@ -230,6 +239,12 @@ class LiveView:
                 (self.decode if part == "decode" else self.prefill).add(self.seconds, speed)
         if not self._seen and sample.memory.rss_bytes is not None:
             self.memory_mib.add(self.seconds, sample.memory.rss_bytes / MIB)
+
+    def _check_limit(self, speed: float | None) -> None:
+        """A limit that was surpassed is none."""
+        if self.decode_limit is not None and speed is not None and speed > self.decode_limit:
+            self.decode_limit = None
+            self._say(tr("no limit is drawn: a sample was faster than the memory bandwidth measured allows"))
 
     def _count_baseline(self, stage: str, speeds: dict[Part, float | None]) -> None:
         """The pilot, a small taste of the workload, counts only until there is something better."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tunesmith.domain.digits import fixed
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
+from tunesmith.presentation.limit_text import memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
 from tunesmith.presentation.numbers import DASH, bytes_text, figures
 from tunesmith.tuning.setting_text import format_cpu_list
@@ -33,6 +34,12 @@ def class_text(label: str) -> str:
         for part in label.split(" · ")
     ]
     return " · ".join(parts)
+
+
+def sentence_case(text: str) -> str:
+    """A fragment as a line of its own begins: with a capital, but for names, paths and numbers."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def _cores(count: int | None) -> str:
@@ -66,6 +73,12 @@ def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[st
         ),
         (tr("Instructions"), ", ".join(cpu.features) or DASH),
         (tr("Memory"), main),
+        (
+            tr("Memory bandwidth"),
+            memory_bandwidth_text(machine.memory_bandwidth)
+            if machine.memory_bandwidth
+            else tr("not measured yet: a tune or a measurement does"),
+        ),
         (tr("System"), f"{machine.os_name}, {machine.os_kernel}"),
         (tr("Virtualization"), plain(machine.virtualization)),
         (

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.settings import SETTING_SPECS, Settings
+from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.numbers import DASH, bytes_text, quantity_text
 from tunesmith.presentation.tables import facts
 from tunesmith.tuning.setting_text import format_setting
@@ -71,6 +72,9 @@ def measure_report(result: MeasureResult, against: AgainstProfile | None) -> lis
         *quantity_rows(measured),
     ]
     parts: list[RenderableType] = [facts(rows), Text(REPEAT_NOTE, style="dim")]
+    limit = limit_sentence(measured, result.limit)
+    if limit is not None:
+        parts.append(Text(limit))
     noise = noise_sentence(measured)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))

@@ -10,6 +10,7 @@ from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
 from tunesmith.presentation.guarantee import guarantee_text
+from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.measure_text import noise_sentence
 from tunesmith.presentation.numbers import (
     DASH,
@@ -78,6 +79,9 @@ def result_view(result: TuneResult) -> ResultView:
     notes = [_effort(result), tr("Beside each number: where 95% of repeated measurements are expected.")]
     if proven := guarantee_text(result.guarantee):
         notes.insert(0, proven)
+    limit = limit_sentence(result.tuned, result.tuned_limit)
+    if limit is not None and result.tuned_limit.tokens_per_s is not None:
+        notes.append(limit)
     noise = noise_sentence(result.tuned)
     if noise is not None:
         notes.append(noise)

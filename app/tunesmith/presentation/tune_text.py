@@ -9,6 +9,7 @@ from rich.text import Text
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
 from tunesmith.presentation.guarantee import guarantee_text
+from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.tables import facts, grid
@@ -51,6 +52,8 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     parts.append(Text(REPEAT_NOTE, style="dim"))
     if proven := guarantee_text(result.guarantee):
         parts.append(Text(proven))
+    if limit := limit_sentence(result.tuned, result.tuned_limit):
+        parts.append(Text(limit))
     noise = noise_sentence(result.tuned)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))

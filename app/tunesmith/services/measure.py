@@ -20,6 +20,7 @@ from tunesmith.services.context import (
     read_model,
     survey_machine,
 )
+from tunesmith.services.limits import DecodeLimits, confirmed_limit, forget_if_beaten, with_bandwidth
 from tunesmith.services.metering import StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -27,6 +28,7 @@ from tunesmith.store import MeasuredTrial
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
 
@@ -40,6 +42,7 @@ class MeasureResult:
     seconds: float
     model: ModelIdentity
     surroundings: Surroundings
+    limit: DecodeLimit
 
 
 def start_measure(request: MeasureRequest, store: Store) -> Session[MeasureResult]:
@@ -56,6 +59,7 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
     refuse_unnamed(request.settings.rpc, request.rpc)
     found = survey_machine(controls, rpc=request.settings.rpc, on_reached=stream.emit)
     check_devices(request.settings, found.machine)
+    found = with_bandwidth(found, store, controls)
     build = found.machine.build
     assert build is not None  # noqa: S101 (survey_machine fills it in)
     model = identify_model(request.model_path, controls)
@@ -65,7 +69,13 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
     recorder = StoreRecorder(lambda events, trial: store.record(run_id, events, trial=trial))
     stream.run_id, stream.recorder = run_id, recorder
     name = model.header.name or Path(request.model_path).name
-    stream.emit(RunStarted(kind="measure", model_name=name, baseline=request.settings))
+    limit = DecodeLimits(model.header, found.machine).of(request.workload, request.settings)
+    stream.emit(
+        RunStarted(
+            kind="measure", model_name=name, baseline=request.settings,
+            decode_limit_tokens_per_s=limit.tokens_per_s,
+        )
+    )  # fmt: skip
     try:
         samples = _samples(request, stream, controls, recorder)
     except Interrupted:
@@ -76,7 +86,9 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
         raise
     measurement = summarize(samples, request.settings, request.workload)
     _end(store, stream, recorder, run_id, "finished")
-    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found)
+    confirmed = confirmed_limit(limit, measurement)
+    forget_if_beaten(store, found, limit, confirmed)
+    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found, confirmed)
 
 
 def _samples(

@@ -39,6 +39,8 @@ BASE_FOLDER = "quality-bases"
 BASE_LIMIT_BYTES = 8 * 2**30
 MAX_TEXT_BYTES = 64 * 2**20
 _N_BATCH = 512
+_FIRST_BLOCK = 8
+"""Chunks that both read before the next block, twice as long, where a verdict may come before the end."""
 _KEY_DIGITS = 32
 
 
@@ -155,7 +157,7 @@ class _Run:
         request = self.request
         text = read_text(request.text_path)
         header, source_header = self._headers()
-        settings = self._settings()
+        settings = chunk_settings(request.n_ctx).replace(type_k=request.type_k, type_v=request.type_v)
         source_settings = settings.replace(type_k="f16", type_v="f16")
         model = identify_model(request.model_path, self.controls)
         source = model
@@ -170,7 +172,7 @@ class _Run:
         self.stream.emit(StageStarted(stage="quality", title=title, candidates=(text.name,)))
         with WorkerHandle(on_event=self._take, interrupted=self._stopped) as worker:
             build = worker.ready.build
-            common = {
+            common: dict[str, object] = {
                 "text_path": str(text.path),
                 "text_sha256": text.sha256,
                 "max_chunks": request.chunks,
@@ -179,14 +181,30 @@ class _Run:
                 "base_limit_bytes": request.base_limit_bytes,
             }
             path = request.source_path or request.model_path
-            self._read(worker, role="source", model_path=path, settings=source_settings, **common)
-            if self.split is None:
-                raise WorkerCrashed(tr("The worker did not say how it split the text."))
-            self._read(
-                worker, role="candidate", model_path=request.model_path, settings=settings,
-                chunks=self.split.chunks, vocabulary=self.split.vocabulary, **common,
-            )  # fmt: skip
-            return self._result(self.split, model, source, text, build, settings)
+            as_source = {**common, "role": "source", "model_path": path, "settings": source_settings}
+            as_candidate = {
+                **common, "role": "candidate", "model_path": request.model_path, "settings": settings,
+            }  # fmt: skip
+            split = self._read_all(worker, as_source, as_candidate)
+            return self._result(split, model, source, text, build, settings)
+
+    def _read_all(
+        self, worker: WorkerHandle, as_source: dict[str, object], as_candidate: dict[str, object]
+    ) -> TextSplit:
+        """Read with both, in blocks where a verdict may spare the rest."""
+        size = self.request.chunks if self.request.max_kld is None else _FIRST_BLOCK
+        self._read(worker, **as_source, first_chunks=size)
+        if self.split is None:
+            raise WorkerCrashed(tr("The worker did not say how it split the text."))
+        split, at = self.split, 0
+        while self.verdict is None and at < len(split.chunks):
+            block = split.chunks[at : at + size]
+            if at:
+                self._read(worker, **as_source, chunks=block)
+            self._read(worker, **as_candidate, chunks=block, vocabulary=split.vocabulary)
+            at += len(block)
+            size *= 2
+        return split
 
     def _headers(self) -> tuple[ModelHeader, ModelHeader]:
         """Both headers; what cannot be compared is refused before anything long begins."""
@@ -203,18 +221,6 @@ class _Run:
                 todo=tr("Name the file that the model was quantized from."),
             )  # fmt: skip
         return header, source
-
-    def _settings(self) -> Settings:
-        request = self.request
-        plain = baseline_settings(probe_machine(), Workload(prompt=request.n_ctx, generate=0))
-        n_batch = min(request.n_ctx, _N_BATCH)
-        return plain.replace(
-            n_ctx=request.n_ctx,
-            n_batch=n_batch,
-            n_ubatch=n_batch,
-            type_k=request.type_k,
-            type_v=request.type_v,
-        )
 
     def _read(self, worker: WorkerHandle, **arguments: object) -> None:
         try:
@@ -289,6 +295,13 @@ class _Run:
             kld_high=high,
             seconds=time.monotonic() - self.begun,
         )
+
+
+def chunk_settings(n_ctx: int) -> Settings:
+    """How chunks of a text are read here: what llama.cpp's tools would do, in a context of one chunk."""
+    n_batch = min(n_ctx, _N_BATCH)
+    plain = baseline_settings(probe_machine(), Workload(prompt=n_ctx, generate=0))
+    return plain.replace(n_ctx=n_ctx, n_batch=n_batch, n_ubatch=n_batch)
 
 
 def base_key(source: ModelIdentity, text: EvaluationText, build: Build, settings: Settings) -> str:

@@ -29,6 +29,12 @@ from tunesmith.services.context import (
     read_model,
     survey_machine,
 )
+from tunesmith.services.limits import (
+    DecodeLimits,
+    confirmed_limit,
+    forget_if_beaten,
+    with_bandwidth,
+)
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -46,6 +52,7 @@ from tunesmith.wording import tr, trn
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
+    from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
 
@@ -95,9 +102,12 @@ class _Tune:
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
-        surroundings = survey_machine(
+        found = survey_machine(
             self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
         )  # fmt: skip
+        surroundings = with_bandwidth(
+            found, self._store, self._controls, measure=self._make_source is _rig
+        )  # a recorded source says nothing of this machine
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
@@ -218,12 +228,15 @@ class _Tune:
         request = self._request
         baseline, start = starting_points(request, found)
         check_devices(start, found.machine)
+        limits = DecodeLimits(model.header, found.machine)
+        loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
         self._stream.emit(
             RunStarted(
                 kind="tune",
                 model_name=model.header.name or Path(request.model_path).name,
                 baseline=baseline,
                 resumed=meter.resumes,
+                decode_limit_tokens_per_s=loosest.tokens_per_s,
             )
         )
         tuner = Tuner(
@@ -232,11 +245,11 @@ class _Tune:
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
-        return self._conclude(run_id, model, found, meter, baseline, result, confirmer)
+        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
-        baseline: Settings, result: SearchResult, confirmer: Confirmer,
+        baseline: Settings, result: SearchResult, confirmer: Confirmer, limits: DecodeLimits,
     ) -> TuneResult:  # fmt: skip
         changes = result.changes
         if result.settings == baseline:
@@ -266,6 +279,7 @@ class _Tune:
                     sentence = tr(
                         "llama.cpp's defaults are best here: other settings won, but {why}", why=confirmed.why
                     )
+        baseline_limit, tuned_limit = (self._limit(limits, found, one) for one in (before, after))
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
             tuned=after, speedup=speedup, changes=changes,
@@ -274,8 +288,15 @@ class _Tune:
             ),
             trials=meter.taken, seconds=meter.spent_seconds,
             sentence=sentence, model=model,
-            surroundings=found,
+            surroundings=found, baseline_limit=baseline_limit, tuned_limit=tuned_limit,
         )  # fmt: skip
+
+    def _limit(self, limits: DecodeLimits, found: Surroundings, measured: Measurement) -> DecodeLimit:
+        """What memory bandwidth allows of what was measured, if that bears it out."""
+        limit = limits.of(measured.workload, measured.settings)
+        confirmed = confirmed_limit(limit, measured)
+        forget_if_beaten(self._store, found, limit, confirmed)
+        return confirmed
 
     def _nothing_gained(
         self, run_id: str, baseline: Measurement, result: SearchResult

@@ -15,6 +15,7 @@ from tunesmith.services.context import Surroundings
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.model import ModelIdentity
 
 _TELLING = 10.0
@@ -39,6 +40,8 @@ class TuneResult:
     sentence: str
     model: ModelIdentity
     surroundings: Surroundings
+    baseline_limit: DecodeLimit
+    tuned_limit: DecodeLimit
 
 
 class TuneInfeasible(InfeasibleError):

@@ -6,14 +6,16 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.store.database import Database
 from tunesmith.store.tables import MachineTable, ModelTable
 
+_BANDWIDTH: TypeAdapter[MemoryBandwidth | None] = TypeAdapter(MemoryBandwidth | None)
 _FACTS: TypeAdapter[dict[str, str | int | list[str]]] = TypeAdapter(dict[str, str | int | list[str]])
 
 
@@ -39,6 +41,29 @@ class Catalog(Repository):
         with self._database.writing() as session:
             put_machine(session, machine_class, self._now(), machine)
 
+    def memory_bandwidth(self, fingerprint: str) -> MemoryBandwidth | None:
+        """What was measured of the memory of a machine class while nothing disturbed it; None if nothing.
+
+        Raises:
+            StoreError: or one of its kin.
+        """
+        with self._database.reading() as session:
+            row = session.get(MachineTable, fingerprint)
+            found = _bandwidth_of(row)
+        return None if found is None or found.noisy else found
+
+    def forget_memory_bandwidth(self, fingerprint: str) -> None:
+        """Let it be measured again: something contradicted it.
+
+        Raises:
+            StoreError: or one of its kin.
+        """
+        with self._database.writing() as session:
+            row = session.get(MachineTable, fingerprint)
+            if row is not None and row.machine is not None:
+                row.machine = json.dumps({**json.loads(row.machine), "memory_bandwidth": None})
+                session.add(row)
+
     def save_model(self, identity: ModelIdentity) -> None:
         """Keep a model's header and where it was last seen.
 
@@ -57,8 +82,10 @@ def stamp(moment: datetime) -> str:
 def put_machine(
     session: Session, machine_class: MachineClass, seen_utc: str, machine: Machine | None = None
 ) -> None:
-    """Add or renew a machine class; a full machine that is kept is never dropped for None."""
+    """Add or renew a machine class; a full machine, or its bandwidth, is never dropped for None."""
     known = session.get(MachineTable, machine_class.fingerprint)
+    if machine is not None and machine.memory_bandwidth is None:
+        machine = machine.model_copy(update={"memory_bandwidth": _bandwidth_of(known)})
     full = machine.model_dump_json() if machine else known.machine if known else None
     session.merge(
         MachineTable(
@@ -70,6 +97,15 @@ def put_machine(
         )
     )
     session.flush()
+
+
+def _bandwidth_of(row: MachineTable | None) -> MemoryBandwidth | None:
+    if row is None or row.machine is None:
+        return None
+    try:
+        return _BANDWIDTH.validate_json(json.dumps(json.loads(row.machine).get("memory_bandwidth")))
+    except ValidationError:  # of another version
+        return None
 
 
 def put_model(session: Session, identity: ModelIdentity) -> None:

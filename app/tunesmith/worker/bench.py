@@ -143,9 +143,7 @@ class Bench:
             self._probe.begin()
             run = timed.run()
             conditions = self._probe.end()
-            noisy = (conditions.foreign_cores or 0) > policy.max_foreign_cores or (
-                conditions.wait_share or 0
-            ) > policy.max_wait_share
+            noisy = policy.disturbed(conditions)
             if not noisy or rejected == policy.max_retries:
                 return Sample(
                     prefill_tokens=run.prefill_tokens if run.prefill_ns is not None else 0,

@@ -14,10 +14,12 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     Heartbeat,
     LogLine,
+    MemoryRead,
     Part,
     RequestDone,
     RequestFailed,
@@ -27,9 +29,11 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.engine import library, rpc
+from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
+from tunesmith.worker.importance import ImportanceReader
 from tunesmith.worker.probe import Probe
 from tunesmith.worker.protocol import (
     COMMANDS,
@@ -37,13 +41,17 @@ from tunesmith.worker.protocol import (
     HEARTBEAT_SECONDS,
     MAX_FRAME_BYTES,
     Cancel,
+    CollectImportance,
     Generate,
     Measure,
+    Quantize,
     Reach,
+    ReadMemory,
     Score,
     Shutdown,
     Work,
 )
+from tunesmith.worker.quantizing import Quantizer
 from tunesmith.worker.scoring import Scorer
 
 EXIT_ORPHANED = 70
@@ -78,6 +86,10 @@ class Child:
         self._wake_reader, self._wake_writer = Pipe(duplex=False)
         self.bench = Bench(log=self._log, abort=self._abort, live=self._live, probe=probe, emit=self._emit)
         self._scorer = Scorer(log=self._log, abort=self._abort, live=self._live, emit=self._emit)
+        self._quantizer = Quantizer(log=self._log, live=self._live, emit=self._emit)
+        self._importance = ImportanceReader(
+            log=self._log, abort=self._abort, live=self._live, emit=self._emit
+        )
 
     def run(self) -> None:
         """Serve commands until told to stop. Ends the process if the parent dies."""
@@ -114,6 +126,14 @@ class Child:
                 case Reach(endpoint=endpoint):
                     found, latency_ns = rpc.reach(endpoint)
                     self._emit(ServerReached(endpoint=endpoint, devices=found, latency_ns=latency_ns))
+                case Quantize():
+                    self.bench.close()
+                    self._quantizer.quantize(command)
+                case CollectImportance():
+                    self.bench.close()
+                    self._importance.collect(command)
+                case ReadMemory():
+                    self._read_memory(command)
             self._emit(RequestDone(request=command.request))
         except Cancelled as error:
             self._fail(command, "cancelled", error)
@@ -133,6 +153,18 @@ class Child:
             self._emit(RequestFailed(request=command.request, error="out_of_memory", message=message))
         finally:
             self._busy_with = None
+
+    def _read_memory(self, command: ReadMemory) -> None:
+        self._probe.begin()
+        readings = read_bandwidth(
+            command.threads, free_bytes=command.free_bytes, stopped=lambda: self._abort.is_set
+        )
+        conditions = self._probe.end()
+        bandwidth = MemoryBandwidth(
+            threads=command.threads, readings=readings, foreign_cores=conditions.foreign_cores,
+            noisy=command.noise.disturbed(conditions),
+        )  # fmt: skip
+        self._emit(MemoryRead(bandwidth=bandwidth))
 
     def _fail(self, command: Work, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
@@ -154,6 +186,7 @@ class Child:
         except BaseException as error:  # noqa: BLE001 (a silent talker would look like a hang)
             os.write(2, f"worker: {type(error).__name__}: {error}\n".encode())
             os._exit(EXIT_CONFUSED)
+        self._quantizer.abandon()
         os._exit(EXIT_ORPHANED)
 
     def _talk_until_broken(self) -> None:
@@ -193,7 +226,9 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case Measure() | Generate() | Score() | Reach() as command:
+            case (
+                Measure() | Generate() | Score() | Quantize() | CollectImportance() | ReadMemory() | Reach()
+            ) as command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

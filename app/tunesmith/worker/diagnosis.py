@@ -157,10 +157,12 @@ def request_error(failed: RequestFailed) -> Exception:
                 details=failed.message,
             )
         case "input":
-            return UsageError(f"{what}.", unharmed=tr("Nothing was changed."), details=failed.message)
+            return UsageError(
+                f"{what[:1].upper()}{what[1:]}.", unharmed=tr("Nothing was changed."), details=failed.message
+            )
         case "disk":
             return StoreError(
-                f"{what}.",
+                f"{what[:1].upper()}{what[1:]}.",
                 unharmed=tr("No incomplete file is left, and everything stored is unharmed."),
                 todo=tr("Make room on the disk or choose another folder."),
                 details=failed.message,

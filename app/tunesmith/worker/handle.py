@@ -11,9 +11,11 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.endpoint import refuse_unnamed
 from tunesmith.domain.events import (
     WORKER_EVENTS,
+    MemoryRead,
     RequestDone,
     RequestFailed,
     SampleTaken,
@@ -32,7 +34,18 @@ from tunesmith.wording import tr
 from tunesmith.worker.diagnosis import UNHARMED, diagnose, request_error
 from tunesmith.worker.patience import Patience, Watch
 from tunesmith.worker.process import WorkerProcess, default_command
-from tunesmith.worker.protocol import Cancel, Command, Generate, Measure, Reach, Score, Work
+from tunesmith.worker.protocol import (
+    Cancel,
+    CollectImportance,
+    Command,
+    Generate,
+    Measure,
+    Quantize,
+    Reach,
+    ReadMemory,
+    Score,
+    Work,
+)
 
 _POLL_SECONDS = 0.1
 
@@ -66,6 +79,7 @@ class WorkerHandle:
         self._rpc = tuple(rpc)
         self._requests = 0
         self._unanswered = False
+        self._bandwidth: MemoryBandwidth | None = None
         try:
             self._process = WorkerProcess(command or default_command(), self.patience)
         except OSError as error:
@@ -132,9 +146,43 @@ class WorkerHandle:
         self._requests += 1
         self._ask(Reach(request=self._requests, endpoint=endpoint))
 
+    def quantize(self, **arguments: object) -> None:
+        """Send a :class:`Quantize` and return when it is done; what became of it comes as an event.
+
+        Raises:
+            As :meth:`score`; if it is interrupted, the worker is gone, for llama.cpp cannot stop in this.
+        """
+        self._requests += 1
+        self._ask(Quantize.model_validate({**arguments, "request": self._requests}))
+
+    def collect_importance(self, **arguments: object) -> None:
+        """Send a :class:`CollectImportance` and return when the file is there.
+
+        Raises:
+            As :meth:`score`.
+        """
+        self._requests += 1
+        self._ask(CollectImportance.model_validate({**arguments, "request": self._requests}))
+
+    def read_memory(self, *, threads: int, free_bytes: int) -> MemoryBandwidth:
+        """Measure how fast memory is read; takes a second or so.
+
+        Args:
+            threads: how many read at once.
+            free_bytes: main memory that is free; a part of it is used.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        self._ask(ReadMemory(request=self._requests, threads=threads, free_bytes=free_bytes))
+        found, self._bandwidth = self._bandwidth, None
+        if found is None:
+            raise self._garbage(tr("it measured memory and did not say what"))
+        return found
+
     def _ask(self, command: Work) -> list[Sample]:
-        wanted = (command.endpoint,) if isinstance(command, Reach) else command.settings.rpc
-        refuse_unnamed(wanted, self._rpc)
+        refuse_unnamed(_servers(command), self._rpc)
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True
@@ -159,6 +207,8 @@ class WorkerHandle:
             match event:
                 case SampleTaken(sample=sample):
                     samples.append(sample)
+                case MemoryRead(bandwidth=bandwidth):
+                    self._bandwidth = bandwidth
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
                     return samples
@@ -266,3 +316,16 @@ class WorkerHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _servers(command: Work) -> tuple[str, ...]:
+    """The RPC servers that a command would connect to."""
+    match command:
+        case Reach(endpoint=endpoint):
+            return (endpoint,)
+        case Measure(settings=settings) | Generate(settings=settings):
+            return settings.rpc
+        case Score(settings=settings) | CollectImportance(settings=settings):
+            return settings.rpc
+        case _:
+            return ()

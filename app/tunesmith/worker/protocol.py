@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 
@@ -31,6 +32,11 @@ class NoisePolicy(Value):
     """A disturbed sample is taken again at most so often, then kept and marked noisy."""
     pause_seconds: float = Field(default=0.3, ge=0)
     """Rest before a disturbed sample is taken again."""
+
+    def disturbed(self, conditions: Conditions) -> bool:
+        """Whether others disturbed what was measured under these conditions."""
+        foreign, waiting = conditions.foreign_cores or 0, conditions.wait_share or 0
+        return foreign > self.max_foreign_cores or waiting > self.max_wait_share
 
 
 class Measure(Value):
@@ -99,7 +105,9 @@ class Score(Value):
     base_limit_bytes: int = Field(ge=0)
     """Of all these folders together."""
     chunks: tuple[int, ...] = ()
-    """For a candidate: what is compared, in this order."""
+    """What is read, in this order; for a source, nothing here lets it choose and say what it chose."""
+    first_chunks: int = Field(default=0, ge=0)
+    """For a source that chooses: only so many of the chosen are read now; 0 reads all."""
     vocabulary: str = ""
     """For a candidate: what its source's must be."""
 
@@ -110,6 +118,63 @@ class Reach(Value):
     type: Literal["reach"] = "reach"
     request: int
     endpoint: str
+
+
+class TensorType(Value):
+    """The type of the tensors whose names fit."""
+
+    pattern: str = Field(min_length=1, max_length=1000)
+    """A regular expression, looked for anywhere in the name."""
+    type: int = Field(ge=0, le=1000)
+    """enum ggml_type."""
+
+
+class Quantize(Value):
+    """Make a quantized file from another, or say how large it would be."""
+
+    type: Literal["quantize"] = "quantize"
+    request: int
+    source_path: str
+    target_path: str
+    """Written to as it is; nothing may be there yet."""
+    file_type: int = Field(ge=0, le=1000)
+    """enum llama_ftype."""
+    threads: int = Field(ge=1)
+    allow_requantize: bool = False
+    dry_run: bool = False
+    tensor_types: tuple[TensorType, ...] = Field(default=(), max_length=1000)
+    labels: dict[str, str] = Field(default_factory=dict, max_length=10)
+    """Put into the file's header."""
+    imatrix_path: str = ""
+    """A file of llama-imatrix's kind; nothing for none."""
+
+
+class CollectImportance(Value):
+    """Read a text and keep how strongly each column of a model's weights is used."""
+
+    type: Literal["collect_importance"] = "collect_importance"
+    request: int
+    model_path: str
+    settings: Settings
+    """Its context holds one chunk."""
+    text_path: str
+    text_sha256: str
+    text_name: str
+    max_chunks: int = Field(ge=1)
+    target_path: str
+    notes: dict[str, str] = Field(default_factory=dict, max_length=10)
+    """Put into the file's header, to say where it is from."""
+
+
+class ReadMemory(Value):
+    """Measure how fast memory is read."""
+
+    type: Literal["read_memory"] = "read_memory"
+    request: int
+    threads: int = Field(ge=1)
+    free_bytes: int = Field(ge=0)
+    """Main memory that is free; a part of it is used."""
+    noise: NoisePolicy = NoisePolicy()
 
 
 class Shutdown(Value):
@@ -125,7 +190,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Reach
+Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | Reach
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]

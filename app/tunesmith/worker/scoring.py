@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,9 +30,8 @@ from tunesmith.engine.text import Vocabulary
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.base_files import BaseFiles, BaseShape
 from tunesmith.worker.protocol import Score
+from tunesmith.worker.texts import text_tokens
 
-MIN_CHUNKS_IN_TEXT = 2
-"""A shorter text says nothing; llama-perplexity refuses it as well."""
 _ROWS_AT_ONCE = 16
 """Few enough to stay in a cache."""
 
@@ -82,24 +80,15 @@ class Scorer:
         n_ctx = command.settings.n_ctx
         with self._load(command, vocab_only=True) as model:
             tokens, shape = self._split(command, model)
-        in_text = len(tokens) // n_ctx
-        chunks = list(range(min(in_text, command.max_chunks)))
-        random.Random(command.seed).shuffle(chunks)  # noqa: S311 (an order, not a secret)
-        kept = {chunk for chunk in chunks if base.holds(chunk, shape, chunk_tokens(tokens, chunk, n_ctx))}
-        room = base.room_for(shape, missing=len(chunks) - len(kept))
-        missing = [chunk for chunk in chunks if chunk not in kept][:room]
-        chosen = tuple(chunk for chunk in chunks if chunk in kept or chunk in missing)
-        if not chosen:
-            raise InputRefused(
-                f"what the source predicts takes {shape.file_bytes // 2**20 + 1} MiB for each chunk, "
-                "for which there is no room within the limit or on the disk"
-            )
-        self._emit(
-            TextSplit(
-                tokens=len(tokens), chunks_in_text=in_text, chunks=chosen, vocabulary=shape.vocabulary,
-                kept=len(kept),
-            )
-        )  # fmt: skip
+
+        def is_kept(chunk: int) -> bool:
+            return base.holds(chunk, shape, chunk_tokens(tokens, chunk, n_ctx))
+
+        wanted = command.chunks
+        if not wanted:
+            chosen = self._choose(command, base, shape, tokens, is_kept)
+            wanted = chosen[: command.first_chunks or len(chosen)]
+        missing = [chunk for chunk in wanted if not is_kept(chunk)]
         if not missing:
             return
         with (
@@ -116,6 +105,31 @@ class Scorer:
                 base.write(chunk, shape, words, _finite(rows))
                 self._count()
                 self._emit(ChunkKept(chunk=chunk))
+
+    def _choose(
+        self, command: Score, base: BaseFiles, shape: BaseShape, tokens: IntArray,
+        is_kept: Callable[[int], bool],
+    ) -> tuple[int, ...]:  # fmt: skip
+        """As many of the text's first chunks as there is room for, in random order."""
+        in_text = len(tokens) // shape.n_ctx
+        chunks = list(range(min(in_text, command.max_chunks)))
+        random.Random(command.seed).shuffle(chunks)  # noqa: S311 (an order, not a secret)
+        kept = {chunk for chunk in chunks if is_kept(chunk)}
+        room = base.room_for(shape, missing=len(chunks) - len(kept))
+        fresh = set([chunk for chunk in chunks if chunk not in kept][:room])
+        chosen = tuple(chunk for chunk in chunks if chunk in kept | fresh)
+        if not chosen:
+            raise InputRefused(
+                f"what the source predicts takes {shape.file_bytes // 2**20 + 1} MiB for each chunk, "
+                "for which there is no room within the limit or on the disk"
+            )
+        self._emit(
+            TextSplit(
+                tokens=len(tokens), chunks_in_text=in_text, chunks=chosen, vocabulary=shape.vocabulary,
+                kept=len(kept),
+            )
+        )  # fmt: skip
+        return chosen
 
     # ------------------------------------------------------------- a candidate
 
@@ -147,19 +161,8 @@ class Scorer:
 
     def _split(self, command: Score, model: LoadedModel) -> tuple[IntArray, BaseShape]:
         """The text's tokens, and what its chunks have in common."""
-        try:
-            text = Path(command.text_path).read_bytes()
-        except OSError as error:
-            raise InputRefused(f"the text {command.text_path} cannot be read: {error.strerror}") from error
-        if hashlib.sha256(text).hexdigest() != command.text_sha256:
-            raise InputRefused(f"the text {command.text_path} was changed meanwhile")
         vocabulary, n_ctx = Vocabulary(model), command.settings.n_ctx
-        tokens = np.array(vocabulary.text(text), dtype=np.int32)
-        if len(tokens) < MIN_CHUNKS_IN_TEXT * n_ctx:
-            raise InputRefused(
-                f"the text is too short: it has {len(tokens)} tokens, and at least "
-                f"{MIN_CHUNKS_IN_TEXT * n_ctx} are needed"
-            )
+        tokens = text_tokens(vocabulary, command.text_path, command.text_sha256, n_ctx)
         shape = BaseShape(
             n_ctx=n_ctx, rows=scored_rows(n_ctx), vocabulary_size=model.vocabulary_size,
             vocabulary=vocabulary.fingerprint(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QProgressBar, QVBoxLayout
 
@@ -13,6 +13,7 @@ from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGene
 from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import BODY_PX, GRID, SECTION_PX, tabular
+from tunesmith.gui.widgets.elided import ElidedLabel
 from tunesmith.presentation.chat import READING, ending_words, reading_words, speed_words
 from tunesmith.wording import tr
 
@@ -39,8 +40,7 @@ class Transcript(QFrame):
         column.setSpacing(GRID)
         head = QHBoxLayout()
         head.setSpacing(GRID)
-        self.heading = label(side.label)
-        self.heading.setMinimumWidth(0)
+        self.heading = ElidedLabel(side.label)
         self.speed = label("")
         self.speed.setFont(tabular(self.font(), pixels=SECTION_PX, bold=True))
         self.speed.setStyleSheet(f"font-size: {SECTION_PX}px; font-weight: 600;")
@@ -51,6 +51,7 @@ class Transcript(QFrame):
         self.text.setReadOnly(True)
         self.text.document().setDocumentMargin(0)
         self.text.setFrameShape(QFrame.Shape.NoFrame)
+        self.text.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # lines are wrapped
         self.text.setStyleSheet("border: none; padding: 0; background: transparent;")
         self.text.setUndoRedoEnabled(False)
         self.text.setMaximumBlockCount(_MOST_BLOCKS)

@@ -30,6 +30,7 @@ from tunesmith.gui.widgets.bar_chart import BarChart
 from tunesmith.gui.widgets.choice_grid import ChoiceGrid
 from tunesmith.gui.widgets.elided import ElidedChoice
 from tunesmith.presentation.compare import FEWEST, LETTERS, MOST, Comparison, compare, to_csv, to_markdown
+from tunesmith.presentation.machine_facts import class_text
 from tunesmith.wording import tr, trc
 
 if TYPE_CHECKING:
@@ -169,7 +170,9 @@ class ComparePage(Page):
             for row in rows:
                 box.addItem(row.name, row.id)
                 box.setItemData(
-                    box.count() - 1, f"{row.name} · {row.machine_label}", Qt.ItemDataRole.ToolTipRole
+                    box.count() - 1,
+                    f"{row.name} · {class_text(row.machine_label)}",
+                    Qt.ItemDataRole.ToolTipRole,
                 )
             box.setCurrentIndex(box.findData(wanted[number]) if number < len(wanted) else 0)
             box.blockSignals(False)  # noqa: FBT003 (Qt's name)

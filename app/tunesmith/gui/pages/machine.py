@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith import __version__
-from tunesmith.errors import TunesmithError
+from tunesmith.errors import StoreError, TunesmithError
 from tunesmith.gui.background import Tasks
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
@@ -31,6 +31,7 @@ from tunesmith.presentation.machine_facts import (
     device_rows,
     machine_rows,
     report_text,
+    sentence_case,
 )
 from tunesmith.wording import tr
 
@@ -115,8 +116,13 @@ class MachinePage(Page):
 
         def survey() -> Surroundings:
             from tunesmith.services.context import survey_machine
+            from tunesmith.services.limits import with_bandwidth
 
-            return survey_machine()
+            found = survey_machine()
+            try:
+                return with_bandwidth(found, context.store, measure=False)
+            except StoreError:  # the checks tell what is wrong with it
+                return found
 
         def examine() -> list[Check]:
             from tunesmith.services import doctor
@@ -192,7 +198,8 @@ class MachinePage(Page):
             row.setSpacing(6)
             row.addWidget(mark)
             row.addWidget(word, 1)
-            says = f"{check.what}\n{check.todo}" if check.todo else check.what
+            found = sentence_case(check.what)
+            says = f"{found}\n{check.todo}" if check.todo else found
             what = label(says, wrap=True, selectable=True)
             what.setContentsMargins(0, 1, 0, 0)
             name = _NAMES.get(check.name, check.name.capitalize())

@@ -19,9 +19,10 @@ from PySide6.QtWidgets import (
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.gui.loading import LOADING_MS
-from tunesmith.gui.page import button, label, line
+from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
+from tunesmith.presentation.machine_facts import class_text
 from tunesmith.wording import tr, trc
 
 _SAVE_NOTES_MS = 900
@@ -125,12 +126,12 @@ class ProfileDetails(QFrame):
         column.addWidget(line())
         column.addWidget(self._changes_title)
         column.addWidget(self._changes)
-        column.addWidget(self.why_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(flush(self.why_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)
         column.addWidget(self._proof)
-        column.addWidget(self.history_button, alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))
         column.addWidget(self.notes)
@@ -195,7 +196,7 @@ class ProfileDetails(QFrame):
             [
                 (tr("Workload"), words.workload_words(profile.workload)),
                 (tr("Made best"), words.OBJECTIVE_WORDS[profile.objective.name]),
-                (tr("Machine"), profile.machine.label),
+                (tr("Machine"), class_text(profile.machine.label)),
                 (tr("Build"), profile.build.label),
                 (tr("Made"), words.moment_text(profile.created_utc)),
             ],

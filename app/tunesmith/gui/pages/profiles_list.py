@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from tunesmith.gui.columns import RememberedColumns
 from tunesmith.gui.page import label
 from tunesmith.gui.pages.profiles_table import ProfilesModel, ProfilesProxy, ProfilesTable
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.widgets.elided import ElidedChoice
+from tunesmith.gui.widgets.search_field import SearchField
 from tunesmith.presentation.profiles import ProfileLine, choices, count_words, profile_lines
 from tunesmith.wording import tr
 
@@ -38,11 +39,7 @@ class ProfilesList(QWidget):
         self._filling = False
         self.model = ProfilesModel()
         self.proxy = ProfilesProxy(self.model)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText(tr("Search"))
-        self.search.setAccessibleName(tr("Search profiles"))
-        self.search.setClearButtonEnabled(True)
-        self.search.setFixedWidth(180)
+        self.search = SearchField(tr("Search"), tr("Search profiles"), 180)
         self.models, self.machines = _choice(tr("Model")), _choice(tr("Machine class"))
         self.count = label("", "secondary")
         self.table = ProfilesTable(self.proxy, self.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtGui import QGuiApplication
@@ -9,7 +10,14 @@ from PySide6.QtWidgets import QWidget
 
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import TuneRequest
-from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError
+from tunesmith.errors import (
+    InfeasibleError,
+    Interrupted,
+    NoisyMachineError,
+    StoreError,
+    TunesmithError,
+    UsageError,
+)
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.page import Page, button
@@ -243,8 +251,19 @@ class TunePage(Page):
         else:
             if isinstance(error, StoreError) and self.state == "running":
                 self._stopped_run = self.run.live.run_id or None  # what it measured before is stored
-            self.message.show_error(error)
+            self.message.show_error(error, step=self._look_at_run(error))
         self._show("setup")
+
+    def _look_at_run(self, error: TunesmithError) -> tuple[str, Callable[[], object]] | None:
+        """The way to the candidates of a run that came to its end without a result; None for other ends."""
+        run_id = self.run.live.run_id
+        if (
+            self.state != "running"
+            or not run_id
+            or not isinstance(error, InfeasibleError | NoisyMachineError)
+        ):
+            return None
+        return tr("Show the run"), lambda: self.show_run(run_id)
 
     # ------------------------------------------------------------- what other pages ask for
 

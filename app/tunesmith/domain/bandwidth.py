@@ -1,0 +1,90 @@
+"""Own what was measured of a memory's read bandwidth, and what it allows."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from pydantic import Field
+
+from tunesmith.domain.base import Value
+
+SAFETY = 1.25
+"""What must be faster than a limit by this factor before the limit is believed to exclude anything: so much
+the highest figures of repeated measurements of one memory may differ."""
+
+
+class BandwidthReading(Value):
+    """A buffer of one size read over and over by all threads, raw."""
+
+    size_bytes: int = Field(gt=0)
+    bytes_per_s: tuple[float, ...] = Field(min_length=1)
+    """One a repetition, in the order they were taken."""
+
+    @property
+    def best(self) -> float:
+        """The highest repetition: what disturbs only ever slows."""
+        return max(self.bytes_per_s)
+
+    @property
+    def median(self) -> float:
+        """Of all repetitions."""
+        return median(self.bytes_per_s)
+
+
+class MemoryBandwidth(Value):
+    """How fast a machine's threads read memory, by how much memory they go through."""
+
+    threads: int = Field(ge=1)
+    readings: tuple[BandwidthReading, ...] = Field(min_length=1)
+    """Smallest buffer first. What fits a cache is read faster, so the figures fall with the size."""
+    foreign_cores: float | None
+    """CPU used by others meanwhile, in cores."""
+    noisy: bool
+    """Whether others disturbed it: then the figures may be too low, and are no limit."""
+    measured_utc: str = ""
+    """ISO 8601; stamped by who asked."""
+
+    @property
+    def largest(self) -> BandwidthReading:
+        """The reading of the largest buffer: main memory's, where no cache holds as much."""
+        return self.readings[-1]
+
+    def at_most(self, size_bytes: float) -> float | None:
+        """Bytes/s that reading ``size_bytes`` over and over cannot surpass; None where it is too little.
+
+        What is read over and over is read the slower the more it is, since less of it stays in caches.
+        So the highest figure of all buffers from the largest not above ``size_bytes`` on is a bound,
+        whatever the caches are; below the smallest buffer nothing is known.
+        """
+        if size_bytes < self.readings[0].size_bytes:
+            return None
+        start = max(n for n, reading in enumerate(self.readings) if reading.size_bytes <= size_bytes)
+        return max(reading.best for reading in self.readings[start:])
+
+
+class DecodeLimit(Value):
+    """What memory bandwidth allows of decoding."""
+
+    tokens_per_s: float | None
+    """Over all sequences; None where no limit is known."""
+    bandwidth_bytes_per_s: float | None
+    """What was measured at the size that a step reads; None where it was not."""
+    step_bytes: int | None
+    """What a decoding step reads at least; None where it does not matter."""
+    reason: str = ""
+    """Why no limit is known, in words."""
+
+    def reached(self, tokens_per_s: float) -> float | None:
+        """The share of the limit that a speed reaches; None where there is none."""
+        return None if self.tokens_per_s is None else tokens_per_s / self.tokens_per_s
+
+
+def cannot_win(limit: DecodeLimit, shown_tokens_per_s: float, *, safety: float = SAFETY) -> bool:
+    """Whether what was shown already is beyond all that a candidate's limit allows it.
+
+    Args:
+        limit: the candidate's; one that is not known excludes nothing.
+        shown_tokens_per_s: the lower end of the interval of the best decode speed measured so far.
+        safety: the factor by which the limit may have been measured too low.
+    """
+    return limit.tokens_per_s is not None and limit.tokens_per_s * safety < shown_tokens_per_s

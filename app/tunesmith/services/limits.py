@@ -1,0 +1,146 @@
+"""Own the physical limit: what this machine's memory allows of decoding a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tunesmith import gguf
+from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth
+from tunesmith.domain.machine import Machine
+from tunesmith.domain.measurement import Measurement
+from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.settings import CacheType, Settings
+from tunesmith.domain.workload import Workload
+from tunesmith.errors import StoreError, WorkerError
+from tunesmith.services.context import Surroundings
+from tunesmith.services.session import Controls
+from tunesmith.wording import tr
+from tunesmith.worker.handle import WorkerHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tunesmith.store import Store
+
+_LOG = logging.getLogger(__name__)
+
+
+def with_bandwidth(
+    found: Surroundings, store: Store, controls: Controls | None = None, *, measure: bool = True
+) -> Surroundings:
+    """The surroundings with the memory's bandwidth: what the store holds of the class, else measured now.
+
+    Args:
+        found: the machine, whose bandwidth is not known yet.
+        store: where it is looked for; saving the machine keeps it.
+        controls: cancels the measurement.
+        measure: whether to measure where the store holds nothing.
+
+    Raises:
+        StoreError: the store cannot be read.
+        Interrupted: the user stopped it.
+    """
+    bandwidth = store.memory_bandwidth(found.machine_class.fingerprint)
+    if bandwidth is None and measure:
+        bandwidth = _measure_bandwidth(found.machine, controls)
+    if bandwidth is None:
+        return found
+    machine = found.machine.model_copy(update={"memory_bandwidth": bandwidth})
+    return dataclasses.replace(found, machine=machine)
+
+
+def _measure_bandwidth(machine: Machine, controls: Controls | None) -> MemoryBandwidth | None:
+    """In a worker of its own, so that a lack of memory ends nothing else; None where it fails."""
+    interrupted = (lambda: controls.cancelled) if controls is not None else (lambda: False)
+    try:
+        with WorkerHandle(interrupted=interrupted) as worker:
+            found = worker.read_memory(
+                threads=machine.cpu.usable_cpus, free_bytes=machine.memory.available_bytes
+            )
+    except WorkerError as error:
+        _LOG.warning("memory bandwidth could not be measured: %s", error)
+        return None
+    return found.model_copy(update={"measured_utc": datetime.now(tz=UTC).isoformat(timespec="seconds")})
+
+
+class DecodeLimits:
+    """The limits of one model on one machine: measured memory bandwidth / bytes read per step.
+
+    Each step makes one token for each of the workload's sequences. The bandwidth is the highest that was
+    measured on buffers at least about as large as what a step reads, the bytes are the fewest that it reads
+    (:func:`tunesmith.gguf.decode_bytes`), so the limit is an upper bound on both counts.
+    """
+
+    def __init__(self, header: ModelHeader, machine: Machine) -> None:
+        """Read what the limits are made of.
+
+        Raises:
+            ModelFileError: the model's tensors cannot be read.
+        """
+        self._header = header
+        self._tensors = gguf.read_tensors(Path(header.path))
+        self._machine = machine
+
+    def of(self, workload: Workload, settings: Settings) -> DecodeLimit:
+        """Tokens/s over all sequences that decoding a workload under some settings cannot surpass."""
+        step_bytes = gguf.decode_bytes(self._header, self._tensors, workload, settings)
+        return limit_of(step_bytes, workload, settings, self._machine)
+
+    def loosest(
+        self, workload: Workload, settings: Settings, cache_types: Iterable[CacheType]
+    ) -> DecodeLimit:
+        """The limit of whichever candidate memory holds back least, at the beginning of what it decodes."""
+        start = workload.model_copy(update={"prompt": 0, "generate": min(1, workload.generate)})
+        pairs = {(settings.type_k, settings.type_v), *((cache, cache) for cache in cache_types)}
+        candidates = (settings.model_copy(update={"type_k": k, "type_v": v}) for k, v in pairs)
+        fewest = min(
+            gguf.decode_bytes(self._header, self._tensors, start, candidate) for candidate in candidates
+        )
+        return limit_of(fewest, start, settings, self._machine)
+
+
+def limit_of(step_bytes: int, workload: Workload, settings: Settings, machine: Machine) -> DecodeLimit:
+    """The limit where a decoding step reads so many bytes."""
+    if not workload.generate:
+        return _none(tr("nothing is decoded"))
+    devices = [device for device in machine.devices if device.type not in ("cpu", "accel", "meta")]
+    if devices and settings.n_gpu_layers != 0:
+        return _none(tr("{device} computes, whose memory bandwidth is not measured", device=devices[0].name))
+    bandwidth = machine.memory_bandwidth
+    if bandwidth is None:
+        return _none(tr("memory bandwidth was not measured"))
+    if bandwidth.noisy:
+        return _none(tr("other programs used the machine while memory bandwidth was measured"))
+    figure = bandwidth.at_most(step_bytes)
+    if figure is None:
+        return _none(tr("a token reads so little that caches may hold it"))
+    return DecodeLimit(
+        tokens_per_s=workload.parallel * figure / step_bytes,
+        bandwidth_bytes_per_s=figure,
+        step_bytes=step_bytes,
+    )
+
+
+def _none(reason: str) -> DecodeLimit:
+    return DecodeLimit(tokens_per_s=None, bandwidth_bytes_per_s=None, step_bytes=None, reason=reason)
+
+
+def confirmed_limit(limit: DecodeLimit, measured: Measurement) -> DecodeLimit:
+    """The limit, unless a sample was faster: then it is none, and the reason says so."""
+    speeds = measured.decode_tokens_per_s
+    if limit.tokens_per_s is None or speeds is None or max(speeds.samples, default=0.0) <= limit.tokens_per_s:
+        return limit
+    return _none(tr("a sample was faster than the bandwidth measured allows, so that was too low"))
+
+
+def forget_if_beaten(store: Store, found: Surroundings, limit: DecodeLimit, confirmed: DecodeLimit) -> None:
+    """Have the bandwidth measured anew in the next run where a sample contradicted it."""
+    if limit.tokens_per_s is not None and confirmed.tokens_per_s is None:
+        try:
+            store.forget_memory_bandwidth(found.machine_class.fingerprint)
+        except StoreError as error:
+            _LOG.warning("a memory bandwidth that is too low stays in the store: %s", error)
