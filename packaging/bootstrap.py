@@ -28,6 +28,7 @@ UV_VENV = ROOT / ".cache" / "uv-venv"
 WINDOWS = sys.platform == "win32"
 IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
 OLDEST_UV = (0, 9)  # knows --config-settings-package, and builds anew when those settings change
+RPC = ("GGML_RPC=ON", "GGML_RPC_RDMA=OFF")  # else RDMA comes in wherever its library happens to lie
 NO_AMX = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
 
 MANAGERS = {"debian": 0, "ubuntu": 0, "fedora": 1, "rhel": 1, "centos": 1, "arch": 2}
@@ -167,17 +168,29 @@ def has_amx(cpuinfo: str) -> bool:
 
 
 def build_options(cpuinfo: str, accepts: Callable[..., bool], environ: Mapping[str, str]) -> list[str]:
-    """Options of ``uv sync`` that leave AMX out of llama.cpp: docs/decisions/0007.
+    """Options of ``uv sync`` for llama.cpp: with RPC, and without AMX; docs/decisions/0007 and 0010.
 
     ``accepts`` tells whether the compiler of a language knows some flags.
     """
-    options: list[str] = []
+    settings = list(RPC)
     if has_amx(cpuinfo) and all(accepts(language, *NO_AMX) for language in ("C", "CXX")):
         for language in ("C", "CXX"):
             flags = " ".join([*environ.get(f"{language}FLAGS", "").split(), *NO_AMX])
-            setting = f"llama-cpp-python:cmake.define.CMAKE_{language}_FLAGS={flags}"
-            options += ["--config-settings-package", setting]
-    return options
+            settings.append(f"CMAKE_{language}_FLAGS={flags}")
+    return [
+        option
+        for setting in settings
+        for option in ("--config-settings-package", f"llama-cpp-python:cmake.define.{setting}")
+    ]
+
+
+def is_built_so(venv: Path, options: list[str]) -> bool:
+    """Whether an environment has llama.cpp, built with these options of ``uv sync``, which uv notes there."""
+    wanted = dict(setting.partition(":")[2].split("=", 1) for setting in options[1::2])
+    for pattern in ("lib/python*/site-packages", "Lib/site-packages"):
+        for note in venv.glob(f"{pattern}/llama_cpp_python-*.dist-info/uv_build.json"):
+            return bool(json.loads(_text(note)).get("config_settings") == wanted)
+    return False
 
 
 def say(text: str) -> None:
@@ -258,11 +271,10 @@ def sync(*options: str) -> None:
     os.environ["UV_PROJECT_ENVIRONMENT"] = str(VENV)
     # A virtual environment's own Python is no base for another one.
     python = sys.executable if sys.prefix == sys.base_prefix else "{}.{}".format(*sys.version_info)
-    command = [get_uv(), "sync", "--frozen", "--python", python, *options]
-    command += build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
-    if not VENV.exists():
+    build = build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
+    if not is_built_so(VENV, build):
         say("llama.cpp is compiled for this machine now, once. That takes minutes.")
-    run(command, must=True)
+    run([get_uv(), "sync", "--frozen", "--python", python, *options, *build], must=True)
 
 
 def setup(arguments: list[str]) -> int:

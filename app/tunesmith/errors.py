@@ -16,12 +16,14 @@
         · StoreFull
         · StoreTooNew
     · NotFoundError               exit 2   no such profile or run
+        · RpcUnreachable          no RPC server answers at an address
     · VerificationError           exit 7
     · WorkerError                 exit 1   a trial's worker ended badly
         · WorkerCrashed
         · WorkerHung
         · WorkerOutOfMemory
         · WorkerProtocolError
+        · RpcServerLost           an RPC server went away while it was used
     · Interrupted                 exit 130
 """
 
@@ -66,6 +68,12 @@ class NotFoundError(TunesmithError):
 
     exit_code = 2
     name = "not_found"
+
+
+class RpcUnreachable(NotFoundError):
+    """No RPC server that llama.cpp can talk to answers at the address the user named."""
+
+    name = "rpc_unreachable"
 
 
 class ModelFileError(TunesmithError):
@@ -185,6 +193,12 @@ class WorkerProtocolError(WorkerError):
     """The worker sent something that is no event."""
 
     name = "worker_protocol"
+
+
+class RpcServerLost(WorkerError):
+    """An RPC server ended, or the connection to it broke, while its devices were used."""
+
+    name = "rpc_server_lost"
 
 
 class Interrupted(TunesmithError):

@@ -11,12 +11,13 @@ import argparse
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.worlds.recorded import FOLDER, SUFFIX
+from tests.support.rpc_server import RpcServer
 
 VARIED = "threads,threads_batch,flash_attn,n_ubatch,type_k"
 """What a tune asks about on a machine of few equal cores and no GPU, but for how weights are laid out."""
@@ -37,23 +38,27 @@ class Recording:
     affinity: str = ""
     burn: bool = False
     """Whether another process competes meanwhile, a third of a core in bursts."""
+    rpc: bool = False
+    """Whether an RPC server on loopback, of two threads, is the second device; the build needs RPC."""
+    varied: str = VARIED
     axes: tuple[str, ...] = (ATTENTION, FEW_BATCHES)
     rounds: int = 5
     pace: str = "0.2s"
 
-    def command(self, models: Path, out: Path) -> list[str]:
+    def command(self, models: Path, out: Path, servers: Sequence[str] = ()) -> list[str]:
         """The survey as a user would type it."""
         options = [
             "--preset",
             self.preset,
             "--vary",
-            VARIED,
+            self.varied,
             "--rounds",
             str(self.rounds),
             "--pace",
             self.pace,
         ]
         options += [part for axis in self.axes for part in ("--axis", axis)]
+        options += [part for server in servers for part in ("--rpc", server)]
         options += ["--affinity", self.affinity] if self.affinity else []
         options += ["--conditions", self.conditions] if self.conditions else []
         options += ["--output", str(out / f"{self.name}{SUFFIX}")]
@@ -75,6 +80,10 @@ RECORDINGS = (
     Recording(
         "smollm2-q4_1-chat-loaded", "SmolLM2-135M-Q4_1.gguf", "chat", "another process computes in bursts",
         burn=True,
+    ),
+    Recording(
+        "smollm2-q4_1-chat-rpc", "SmolLM2-135M-Q4_1.gguf", "chat", "an RPC server on loopback, two threads",
+        rpc=True, varied="threads,threads_batch,n_gpu_layers", axes=("n_gpu_layers=-1,24,15,0",), rounds=3,
     ),
 )  # fmt: skip
 
@@ -102,6 +111,20 @@ def competing(*, wanted: bool) -> Iterator[None]:
         other.wait()
 
 
+@contextmanager
+def second_device(*, wanted: bool) -> Iterator[tuple[str, ...]]:
+    """A server that lends this machine's CPU as a second device, if wanted: its address."""
+    if not wanted:
+        yield ()
+        return
+    server = RpcServer(threads=2)
+    server.start()
+    try:
+        yield (server.endpoint,)
+    finally:
+        server.kill()
+
+
 def main() -> int:
     """Record what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,8 +144,9 @@ def main() -> int:
         if recording.name not in wanted:
             continue
         began = time.monotonic()
-        with competing(wanted=recording.burn):
-            code = subprocess.run(recording.command(options.models, options.out), check=False).returncode
+        with competing(wanted=recording.burn), second_device(wanted=recording.rpc) as servers:
+            command = recording.command(options.models, options.out, servers)
+            code = subprocess.run(command, check=False).returncode
         print(f"{recording.name}: exit code {code}, {time.monotonic() - began:.0f} s", flush=True)
         failed += [recording.name] if code else []
     return 1 if failed else 0

@@ -36,7 +36,7 @@ def truth(settings: Settings) -> Speeds:
 @pytest.fixture
 def tuned(tunesmith: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of a profile whose run is in the command line's store."""
-    monkeypatch.setattr(service, "survey_machine", lambda _controls: SURROUNDINGS)
+    monkeypatch.setattr(service, "survey_machine", lambda _controls, **_named: SURROUNDINGS)
     monkeypatch.setenv("TUNESMITH_CACHE_DIR", tunesmith.environment["TUNESMITH_CACHE_DIR"])
     wanted = request().model_copy(update={"model_path": str(tiny_llama().write(tmp_path / "tiny.gguf"))})
     source = SimulatedSource(SimulatedMachine(truth=truth))

@@ -51,7 +51,7 @@ def test_a_headless_command_imports_no_qt_and_no_llama_cpp() -> None:
 
 def test_every_setting_has_a_flag_and_every_flag_a_setting() -> None:
     named = {name for name, *_ in parser.SETTING_FLAGS}
-    assert named | {"n_seq_max"} == {spec.name for spec in SETTING_SPECS}
+    assert named | {"n_seq_max", "rpc", "devices"} == {spec.name for spec in SETTING_SPECS}
 
 
 def test_every_flag_is_the_one_llama_cpp_uses() -> None:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tunesmith.cli.values import parse_budget, parse_ms, parse_share, parse_size, parse_workload
+from tunesmith.cli.values import (
+    parse_budget,
+    parse_devices,
+    parse_ms,
+    parse_servers,
+    parse_share,
+    parse_size,
+    parse_workload,
+)
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import UsageError
 
@@ -62,3 +70,22 @@ def test_a_budget_is_a_name_or_seconds() -> None:
     assert parse_budget("2min").seconds == 120
     with pytest.raises(UsageError, match="budget"):
         parse_budget("soon")
+
+
+def test_servers_and_devices_are_named_once_each() -> None:
+    assert parse_servers(["Box:1,10.0.0.2:2", "box:1"]) == ("box:1", "10.0.0.2:2")
+    assert parse_servers([]) == ()
+    assert parse_devices(["RPC0", "RPC1, RPC0"]) == ("RPC0", "RPC1")
+    assert parse_devices(["none"]) == ("none",)
+
+
+@pytest.mark.parametrize("texts", [["box"], ["box:1,"], [f"box:{port}" for port in range(1, 18)]])
+def test_what_names_no_server_is_refused(texts: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse_servers(texts)
+
+
+@pytest.mark.parametrize("texts", [[""], ["RPC0,"], ["none", "RPC0"], [f"RPC{n}" for n in range(17)]])
+def test_what_names_no_device_is_refused(texts: list[str]) -> None:
+    with pytest.raises(UsageError):
+        parse_devices(texts)

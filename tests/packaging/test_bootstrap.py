@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -98,25 +99,48 @@ def test_uvs_version_is_read_and_no_version_is_too_old(text: str, version: tuple
     assert (version >= bootstrap.OLDEST_UV) == bool(version)
 
 
+def setting(value: str) -> list[str]:
+    return ["--config-settings-package", f"llama-cpp-python:cmake.define.{value}"]
+
+
+RPC = [*setting("GGML_RPC=ON"), *setting("GGML_RPC_RDMA=OFF")]
+
+
 def test_amx_is_left_out_where_the_cpu_has_it_and_the_compiler_knows_it() -> None:
     flags = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
     assert bootstrap.build_options(AMX_CPU, accept, {"CFLAGS": "-g  -O1"}) == [
-        "--config-settings-package",
-        f"llama-cpp-python:cmake.define.CMAKE_C_FLAGS=-g -O1 {flags}",
-        "--config-settings-package",
-        f"llama-cpp-python:cmake.define.CMAKE_CXX_FLAGS={flags}",
+        *RPC,
+        *setting(f"CMAKE_C_FLAGS=-g -O1 {flags}"),
+        *setting(f"CMAKE_CXX_FLAGS={flags}"),
     ]
 
 
 @pytest.mark.parametrize(
     "cpuinfo", ["", "flags\t\t: fpu avx512f\n", "model name\t: amx_tile\n", "Features\t: sve"]
 )
-def test_a_cpu_without_amx_is_built_for_as_ever(cpuinfo: str) -> None:
-    assert bootstrap.build_options(cpuinfo, accept, {}) == []
+def test_a_cpu_without_amx_is_built_for_with_rpc_alone(cpuinfo: str) -> None:
+    assert bootstrap.build_options(cpuinfo, accept, {}) == RPC
 
 
 def test_a_compiler_that_knows_no_amx_is_left_alone() -> None:
-    assert bootstrap.build_options(AMX_CPU, lambda language, *_: language == "C", {}) == []
+    assert bootstrap.build_options(AMX_CPU, lambda language, *_: language == "C", {}) == RPC
+
+
+@pytest.mark.parametrize("folder", ["lib/python3.12/site-packages", "Lib/site-packages"])
+def test_an_environment_built_with_other_options_is_known_to_be_compiled_anew(
+    tmp_path: Path, folder: str
+) -> None:
+    options = bootstrap.build_options(AMX_CPU, accept, {})
+    assert not bootstrap.is_built_so(tmp_path, options)
+    note = tmp_path / folder / "llama_cpp_python-0.3.36.dist-info" / "uv_build.json"
+    note.parent.mkdir(parents=True)
+    flags = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
+    noted = {"cmake.define.CMAKE_C_FLAGS": flags, "cmake.define.CMAKE_CXX_FLAGS": flags}
+    note.write_text(json.dumps({"config_settings": noted}), encoding="utf-8")
+    assert not bootstrap.is_built_so(tmp_path, options)
+    noted |= {"cmake.define.GGML_RPC": "ON", "cmake.define.GGML_RPC_RDMA": "OFF"}
+    note.write_text(json.dumps({"config_settings": noted}), encoding="utf-8")
+    assert bootstrap.is_built_so(tmp_path, options)
 
 
 def run_script(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

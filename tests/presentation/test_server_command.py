@@ -30,6 +30,20 @@ def test_every_setting_that_a_tune_varies_is_written_out() -> None:
     assert {flag: value_of(arguments, flag) for flag in expected} == expected
 
 
+def test_devices_are_written_as_llama_cpp_takes_them() -> None:
+    settings = PLAIN.replace(
+        rpc=("box:1", "10.0.0.2:2"), devices=("RPC1", "RPC0"), split_mode="none", main_gpu=1,
+        tensor_split=(3.0, 1.5),
+    )  # fmt: skip
+    expected = {
+        "--rpc": "box:1,10.0.0.2:2", "--device": "RPC1,RPC0", "--split-mode": "none", "--main-gpu": "1",
+        "--tensor-split": "3,1.5",
+    }  # fmt: skip
+    arguments = server_arguments(settings, "m")
+    assert {flag: value_of(arguments, flag) for flag in expected} == expected
+    assert not expected.keys() & set(server_arguments(PLAIN, "m"))
+
+
 def test_no_number_is_ever_minus_one() -> None:
     assert "-1" not in server_arguments(PLAIN, "/m.gguf")
 

@@ -64,7 +64,7 @@ class Surveyor:
 
 @pytest.fixture
 def surveyor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surveyor:
-    monkeypatch.setattr(service, "survey_machine", lambda _controls: SURROUNDINGS)
+    monkeypatch.setattr(service, "survey_machine", lambda _controls, **_named: SURROUNDINGS)
     path = tmp_path / "tiny.gguf"
     tiny_llama().write(path)
     return Surveyor(path)

@@ -103,7 +103,7 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """A bench on the two-core machine; no worker is started."""
     monkeypatch.setenv("TUNESMITH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(service, "survey_machine", lambda _controls: SURROUNDINGS)
+    monkeypatch.setattr(service, "survey_machine", lambda _controls, **_named: SURROUNDINGS)
     with Store.open(tmp_path / "store.sqlite3") as store:
         yield Bench(tiny_llama(layers=1).write(tmp_path / "tiny.gguf"), store)
 
@@ -414,7 +414,7 @@ def test_a_run_of_another_machine_is_not_resumed(bench: Bench, monkeypatch: pyte
     now.stop_before = 3
     bench.failure(now)
     elsewhere = Surroundings(machine=LAPTOP, machine_class=machine_class(LAPTOP))
-    monkeypatch.setattr(service, "survey_machine", lambda _controls: elsewhere)
+    monkeypatch.setattr(service, "survey_machine", lambda _controls, **_named: elsewhere)
     error, _ = bench.failure(source(), resume="latest")
     assert isinstance(error, UsageError)
     assert "another machine class" in error.what

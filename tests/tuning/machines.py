@@ -92,3 +92,15 @@ SERVER = machine(cores(64, 2, sockets=2))
 LAPTOP = machine(cores(4, 2))
 """4 cores with two threads each."""
 GPU_MACHINE = machine(cores(8), devices=(GPU,))
+SERVERS = tuple(
+    Device(
+        name=f"RPC{number}",
+        description=f"10.0.0.{number}:50052",
+        type="gpu",
+        free_bytes=8 * GIB,
+        total_bytes=8 * GIB,
+        backend="RPC",
+    )
+    for number in range(2)
+)
+TWO_SERVERS = machine(cores(8), devices=SERVERS)

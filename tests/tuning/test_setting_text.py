@@ -20,6 +20,10 @@ VALUES: dict[str, list[object]] = {
     "type_v": list(get_args(CacheType)),
     "cpu_affinity": [None, (0,), (0, 1, 2, 8), (3, 5)],
     "n_gpu_layers": [-1, 0, 33],
+    "rpc": [(), ("10.0.0.2:50052",), ("box:1", "10.0.0.2:50052")],
+    "devices": [(), ("none",), ("RPC0", "Vulkan1")],
+    "split_mode": ["none", "layer", "row", "tensor"],
+    "tensor_split": [(), (1.0, 3.0), (0.5, 0.0, 2.25)],
 }
 
 
@@ -43,6 +47,8 @@ def test_every_value_of_every_setting_is_read_as_it_is_written(name: str) -> Non
         ("op_offload", "yes", ("op_offload", True)),
         ("affinity", "0-2,7", ("cpu_affinity", (0, 1, 2, 7))),
         ("cpu_affinity", "all", ("cpu_affinity", None)),
+        ("ts", "3/1", ("tensor_split", (3.0, 1.0))),
+        ("rpc", "Box:0080, 10.0.0.2:1", ("rpc", ("box:80", "10.0.0.2:1"))),
     ],
 )
 def test_settings_go_by_the_names_people_use(name: str, value: str, expected: tuple[str, object]) -> None:
@@ -59,6 +65,8 @@ def test_settings_go_by_the_names_people_use(name: str, value: str, expected: tu
         ("flash_attn", "sometimes", "one of auto, on, off"),
         ("type_k", "q3_k", "type_k is one of"),
         ("affinity", "0-", "no list of CPUs"),
+        ("tensor_split", "3;1", "no list of shares"),
+        ("rpc", "box", "no address of an RPC server"),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_refused(name: str, value: str, message: str) -> None:

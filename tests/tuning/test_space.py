@@ -12,7 +12,9 @@ from tests.tuning.machines import (
     LAPTOP,
     LIMITED_SERVER,
     SERVER,
+    SERVERS,
     TWO_CORE_VM,
+    TWO_SERVERS,
     cores,
     machine,
 )
@@ -23,6 +25,7 @@ from tunesmith.domain.workload import Workload
 from tunesmith.errors import UsageError
 from tunesmith.tuning.options import coarse_thread_counts, fine_thread_counts
 from tunesmith.tuning.space import BOTH, VARIED, Question, baseline_settings, check_rules, questions
+from tunesmith.tuning.split_options import split_options
 
 CHAT = Workload(prompt=512, generate=128)
 MACHINES = {
@@ -32,6 +35,7 @@ MACHINES = {
     "server": SERVER,
     "laptop": LAPTOP,
     "with a GPU": GPU_MACHINE,
+    "with two servers": TWO_SERVERS,
 }
 
 
@@ -113,6 +117,24 @@ def test_a_gpu_can_be_left_out() -> None:
     asked = ask(GPU_MACHINE)
     assert labels(asked, "gpu_layers") == ["no layers on the GPU"]
     assert "gpu_layers" not in ask(TWO_CORE_VM)
+
+
+def test_how_two_servers_share_a_model_is_asked_and_of_one_device_is_not() -> None:
+    asked = ask(TWO_SERVERS)
+    assert asked["split"].held == "divided by free memory"
+    assert labels(asked, "split") == [
+        "divided 1:0", "divided 0:1", "divided 1:1", "divided 3:1", "divided 1:3",
+    ]  # fmt: skip
+    assert "split" not in ask(GPU_MACHINE)
+    away = baseline_settings(TWO_SERVERS, CHAT)
+    for settings in (
+        away.replace(n_gpu_layers=0), away.replace(devices=("RPC1",)), away.replace(split_mode="none"),
+    ):  # fmt: skip
+        assert not list(split_options(TWO_SERVERS, settings))
+    three = TWO_SERVERS.model_copy(update={"devices": (*SERVERS, SERVERS[0])})
+    assert [option.label for option in split_options(three, away.replace(tensor_split=(1.0, 1.0, 1.0)))] == [
+        "divided 1:0:0", "divided 0:1:0", "divided 0:0:1",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("where", MACHINES.values(), ids=MACHINES)

@@ -35,6 +35,10 @@ class FakeProbe:
     """Of the samples to come; quiet when there are none left."""
     peak_rss_bytes: int | None = RSS + 10**8
 
+    def adopt(self, endpoints: tuple[str, ...]) -> None:
+        if endpoints:
+            self.happened.append("adopt")
+
     def begin(self) -> None:
         self.happened.append("begin")
 

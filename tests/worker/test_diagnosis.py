@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tunesmith.errors import WorkerCrashed, WorkerOutOfMemory
+from tunesmith.errors import RpcServerLost, WorkerCrashed, WorkerOutOfMemory
 from tunesmith.worker.diagnosis import diagnose
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals are a matter of POSIX")
@@ -109,3 +109,26 @@ def test_a_crash_of_a_build_with_amx_comes_with_the_way_out() -> None:
 
 def test_only_the_end_of_a_long_output_is_kept() -> None:
     assert diagnose(1, "\n".join(map(str, range(1000)))).details.splitlines() == [*map(str, range(988, 1000))]
+
+
+@needs_signals
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ("Remote RPC server crashed or returned malformed response", "The RPC server was lost: it ended"),
+        ("Failed to connect to 10.0.0.2:50052", "No RPC server answers at 10.0.0.2:50052"),
+        ("RPC handshake failed for box:1", "No RPC server answers at box:1"),
+    ],
+)
+def test_a_lost_server_is_no_crash(said: str, what: str) -> None:
+    error = diagnose(-signal.SIGABRT, f"ggml abort: /a/ggml-rpc.cpp:547: {said}\n")
+    assert type(error) is RpcServerLost
+    assert error.what.startswith(what)
+    assert error.name == "rpc_server_lost"
+    assert "same llama.cpp" in error.todo
+
+
+@needs_signals
+def test_a_server_of_another_version_is_told_by_it() -> None:
+    said = "RPC server version mismatch: 2.0.1\nggml abort: RPC handshake failed for box:1\n"
+    assert "version 2.0.1" in diagnose(-signal.SIGABRT, said).what

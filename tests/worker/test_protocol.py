@@ -24,6 +24,7 @@ from tunesmith.domain.events import (
     RequestDone,
     RequestFailed,
     SampleTaken,
+    ServerReached,
     SpeculationTaken,
     TensorQuantized,
     TextEnded,
@@ -50,6 +51,7 @@ from tunesmith.worker.protocol import (
     Measure,
     NoisePolicy,
     Quantize,
+    Reach,
     ReadMemory,
     Sampling,
     Score,
@@ -62,7 +64,13 @@ from tunesmith.worker.protocol import (
 MEASURE = Measure(
     request=7,
     model_path="/models/größer.gguf",
-    settings=SETTINGS.replace(cpu_affinity=(0, 2), type_k="q8_0"),
+    settings=SETTINGS.replace(
+        cpu_affinity=(0, 2),
+        type_k="q8_0",
+        rpc=("10.0.0.2:50052",),
+        tensor_split=(1.0, 0.5),
+        devices=("RPC0",),
+    ),
     workload=Workload(prompt=512, generate=128, depth=4096, parallel=4),
     repetitions=3,
     noise=NoisePolicy(max_retries=5),
@@ -122,6 +130,7 @@ def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
 
 EVENTS: list[WorkerEvent] = [
     WorkerReady(pid=1, build=BUILD, devices=(DEVICE,)),
+    ServerReached(endpoint="10.0.0.2:50052", devices=(DEVICE,), latency_ns=30_000),
     Heartbeat(progress=3, busy=True),
     LogLine(level="error", text="zu wenig Speicher ⚠"),
     ModelLoaded(load_ns=5),
@@ -159,10 +168,12 @@ COLLECT = CollectImportance(
     text_name="t.txt", max_chunks=3, target_path="/i.gguf", notes={"tunesmith.text_sha256": "0" * 64},
 )  # fmt: skip
 
+REACH = Reach(request=2, endpoint="box:1")
+
 
 @pytest.mark.parametrize(
     "command",
-    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, SPECULATE, Cancel(request=3), Shutdown()],
+    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, SPECULATE, REACH, Cancel(request=3), Shutdown()],
     ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:

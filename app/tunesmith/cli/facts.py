@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tunesmith import __version__
 from tunesmith.cli.output import Output
+from tunesmith.cli.values import parse_servers
 from tunesmith.errors import StoreError, WorkerCrashed
 from tunesmith.presentation import documents
 from tunesmith.presentation.fact_documents import build_facts
@@ -28,7 +29,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         case "machine":
             return _machine(options, output)
         case "devices":
-            return _devices(output)
+            return _devices(options, output)
         case _:
             return _doctor(options, output)
 
@@ -65,15 +66,17 @@ def _remembered(found: Surroundings, location: str | None) -> Surroundings:
         return found
 
 
-def _devices(output: Output) -> int:
-    machine = survey_machine().machine
+def _devices(options: argparse.Namespace, output: Output) -> int:
+    found = survey_machine(rpc=parse_servers(options.rpc))
+    machine = found.machine
     if machine.build is None:
         raise WorkerCrashed("The worker did not say what its llama.cpp is.")
     if output.json_mode:
         build = build_facts(machine.build)
-        output.document(documents.DevicesDocument(devices=machine.devices, build=build))
+        servers = documents.server_facts(found.servers)
+        output.document(documents.DevicesDocument(devices=machine.devices, build=build, rpc_servers=servers))
     else:
-        output.show(*devices_report(machine))
+        output.show(*devices_report(machine, found.servers))
     return 0
 
 

@@ -9,7 +9,7 @@ from tunesmith.cli.output import Output
 from tunesmith.cli.progress import follow
 from tunesmith.cli.settings_given import changed, given_settings, like_llama_cpp
 from tunesmith.cli.tune import interruptible
-from tunesmith.cli.values import make_workload
+from tunesmith.cli.values import make_workload, parse_devices, parse_servers
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.settings import Settings
@@ -57,8 +57,9 @@ def make_request(options: argparse.Namespace, profile: TunedProfile | None) -> M
     workload = _workload(options, profile)
     settings = _settings(options, profile, workload)
     return MeasureRequest(
-        model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions
-    )
+        model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions,
+        rpc=parse_servers(options.rpc),
+    )  # fmt: skip
 
 
 def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Workload:
@@ -71,6 +72,10 @@ def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Work
 
 def _settings(options: argparse.Namespace, profile: TunedProfile | None, workload: Workload) -> Settings:
     changes = given_settings(options)
+    if options.rpc:
+        changes["rpc"] = parse_servers(options.rpc)
+    if options.device:
+        changes["devices"] = parse_devices(options.device)
     if profile is None:
         base = baseline_settings(probe_machine(), workload)
         changes = like_llama_cpp(changes)

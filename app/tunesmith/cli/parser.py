@@ -35,10 +35,14 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
     ("op_offload", ("--op-offload",), "on|off", "offload large operations to a device"),
     ("swa_full", ("--swa-full",), "on|off", "whole context for sliding-window layers"),
     ("n_gpu_layers", ("-ngl", "--n-gpu-layers"), "N", "layers on a device; -1 is all"),
+    ("split_mode", ("-sm", "--split-mode"), "MODE", "none|layer|row|tensor: how devices divide the model"),
+    ("main_gpu", ("-mg", "--main-gpu"), "N", "the one device with --split-mode none, from 0"),
+    ("tensor_split", ("-ts", "--tensor-split"), "SHARES", "share of each device, such as 3,1"),
     ("load_mode", ("--load-mode",), "MODE", "|".join(LOAD_MODES)),
     ("use_extra_bufts", ("--repack",), "on|off", "repack weights for the CPU"),
 )
-"""Setting, its flags, metavar and help: every setting but the number of sequences, which is --parallel."""
+"""Setting, its flags, metavar and help: every setting but the number of sequences, which is --parallel, and
+--rpc and --device, which other commands have too."""
 
 USAGE: Final = """\
 tunesmith [MODEL]
@@ -100,6 +104,17 @@ def _add(
     )  # fmt: skip
 
 
+def _add_devices(command: argparse.ArgumentParser, *, only_rpc: bool = False) -> None:
+    group = command.add_argument_group("devices")
+    group.add_argument(
+        "--rpc", metavar="HOST:PORT", action="append", default=[],
+        help="use the devices of an RPC server; not encrypted, for trusted networks only; repeatable",
+    )  # fmt: skip
+    if not only_rpc:
+        group.add_argument("--device", metavar="NAME", action="append", default=[],
+                           help="put layers on this device only; repeatable")  # fmt: skip
+
+
 def _add_tune(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
@@ -112,6 +127,7 @@ def _add_tune(
     )
     what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
+    _add_devices(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
@@ -147,6 +163,7 @@ def _add_measure(
     work.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
     work.add_argument("--repetitions", type=int, default=5, metavar="N", help="samples to take; 5")
     _add_settings(measure)
+    _add_devices(measure)
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -162,7 +179,8 @@ def _add_facts(
     inspect.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
     inspect.add_argument("--hash", action="store_true", help="also the content's SHA-256")
     _add(commands, "machine", "show this machine and its class", [everywhere])
-    _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
+    devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
+    _add_devices(devices, only_rpc=True)
     _add(commands, "doctor", "check that everything needed is in order", [everywhere])
 
 
@@ -197,6 +215,7 @@ def _add_survey(
     what.add_argument("--vary", metavar="NAMES", help="only these settings; else what a tune would vary")
     what.add_argument("--axis", metavar="NAME=V1,V2", action="append", default=[],
                       help="the values of a setting, beside the default's; repeatable")  # fmt: skip
+    _add_devices(survey)
     how = survey.add_argument_group("how")
     how.add_argument("--rounds", type=int, default=6, metavar="N", help="samples of each cell; 6")
     how.add_argument("--pace", metavar="TIME", help="about how long a sample takes; as in a standard tune")

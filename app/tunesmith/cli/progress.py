@@ -16,12 +16,14 @@ from tunesmith.domain.events import (
     Progress,
     RoundDiscarded,
     RunStarted,
+    ServerReached,
     StageFinished,
     StageStarted,
     TokensTimed,
     TrialFailed,
     TrialMeasured,
 )
+from tunesmith.presentation.machine_facts import server_text
 from tunesmith.presentation.numbers import duration_text
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class _Words:
             case RunStarted(resumed=resumed, model_name=name, kind=kind):
                 verb = "Resuming" if resumed else ("Tuning" if kind == "tune" else "Measuring")
                 return f"{verb} {name}"
+            case ServerReached():
+                return server_text(event)
             case StageStarted(title=title, candidates=candidates):
                 return f"{title}: {', '.join(candidates)}" if candidates else title
             case CandidateStanding(state="lost" | "tied" | "failed" | "infeasible", why=why) if why:

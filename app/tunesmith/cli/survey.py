@@ -11,7 +11,7 @@ from pathlib import Path
 from tunesmith.cli.output import Output
 from tunesmith.cli.progress import follow
 from tunesmith.cli.tune import interruptible
-from tunesmith.cli.values import parse_ms, parse_workload
+from tunesmith.cli.values import parse_devices, parse_ms, parse_servers, parse_workload
 from tunesmith.domain.request import SearchRules
 from tunesmith.errors import UsageError
 from tunesmith.services.presets import DEFAULT_PRESET, load_preset
@@ -70,6 +70,8 @@ def make_request(options: argparse.Namespace) -> SurveyRequest:
         seed=options.seed,
         title=options.title or "",
         conditions=options.conditions or "",
+        rpc=parse_servers(options.rpc),
+        devices=parse_devices(options.device),
     )
 
 

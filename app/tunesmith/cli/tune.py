@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from tunesmith.cli.output import Output
 from tunesmith.cli.progress import follow
-from tunesmith.cli.values import parse_budget, parse_ms, parse_share, parse_size, parse_workload
+from tunesmith.cli.values import (
+    parse_budget,
+    parse_devices,
+    parse_ms,
+    parse_servers,
+    parse_share,
+    parse_size,
+    parse_workload,
+)
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, CacheType
 from tunesmith.domain.workload import Constraints, Objective
@@ -104,6 +112,8 @@ def make_request(options: argparse.Namespace) -> TuneRequest:
         preset=None if options.workload else preset.name,
         seed=options.seed,
         warm_start=not options.from_scratch,
+        rpc=parse_servers(options.rpc),
+        devices=parse_devices(options.device),
     )
 
 

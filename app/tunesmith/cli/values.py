@@ -6,6 +6,8 @@ import re
 
 from pydantic import ValidationError
 
+from tunesmith.domain.endpoint import MAX_SERVERS, parse_endpoint
+from tunesmith.domain.settings import are_device_names
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
 from tunesmith.errors import UsageError
 
@@ -108,6 +110,30 @@ def parse_budget(text: str) -> Budget:
         raise UsageError(f"{text!r} is no budget.", todo=f"Choose {', '.join(BUDGETS)} or seconds.") from None
     nearest = min(BUDGETS.values(), key=lambda budget: abs(budget.seconds - seconds))
     return nearest.model_copy(update={"name": "custom", "seconds": seconds})
+
+
+def parse_servers(texts: list[str]) -> tuple[str, ...]:
+    """The RPC servers that were named, each once; a comma divides, as in llama.cpp's own flag.
+
+    Raises:
+        UsageError: one is no host:port, or there are more than llama.cpp takes.
+    """
+    named = tuple(dict.fromkeys(parse_endpoint(piece) for text in texts for piece in text.split(",")))
+    if len(named) > MAX_SERVERS:
+        raise UsageError(f"--rpc names at most {MAX_SERVERS} servers.")
+    return named
+
+
+def parse_devices(texts: list[str]) -> tuple[str, ...]:
+    """The names of devices, each once; a comma divides, as in llama.cpp's own flag.
+
+    Raises:
+        UsageError: a name is none, there are too many, or ``none`` is not alone.
+    """
+    names = tuple(dict.fromkeys(piece.strip() for text in texts for piece in text.split(",")))
+    if not are_device_names(names):
+        raise UsageError("--device takes names of devices, or none alone.", todo="See `tunesmith devices`.")
+    return names
 
 
 def first_problem(error: ValidationError) -> str:

@@ -39,6 +39,16 @@ class WorkerReady(_Event):
     devices: tuple[Device, ...]
 
 
+class ServerReached(_Event):
+    """An RPC server that the user named has answered."""
+
+    type: Literal["server_reached"] = "server_reached"
+    endpoint: str
+    devices: tuple[Device, ...]
+    latency_ns: int
+    """The least time that a question and its answer took."""
+
+
 class Heartbeat(_Event):
     """The worker lives; ``progress`` counts steps of work and stands still in a hang."""
 
@@ -324,6 +334,7 @@ class RunFinished(_Event):
 
 WorkerEvent = Annotated[
     WorkerReady
+    | ServerReached
     | Heartbeat
     | LogLine
     | ModelLoaded
@@ -348,6 +359,7 @@ WorkerEvent = Annotated[
 
 Event = Annotated[
     WorkerReady
+    | ServerReached
     | Heartbeat
     | LogLine
     | ModelLoaded

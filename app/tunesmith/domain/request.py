@@ -47,6 +47,10 @@ class TuneRequest(Value):
     """Whether what the store knows of this machine class may be tried first."""
     known: tuple[KnownSettings, ...] = ()
     """What it knew when the run began, so that a resumed run walks the same way."""
+    rpc: tuple[str, ...] = ()
+    """RPC servers that the user named; only these are ever connected to."""
+    devices: tuple[str, ...] = ()
+    """Devices that layers may be put on; all if none is named."""
 
 
 class MeasureRequest(Value):
@@ -57,6 +61,8 @@ class MeasureRequest(Value):
     settings: Settings
     repetitions: int = Field(default=5, ge=1, le=10_000)
     warmup: bool = True
+    rpc: tuple[str, ...] = ()
+    """RPC servers that the user named; only these are ever connected to."""
 
 
 RunKind = Literal["tune", "measure"]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.endpoint import MAX_SERVERS, parse_endpoint
+from tunesmith.errors import UsageError
 
 FlashAttention = Literal["auto", "on", "off"]
 LoadMode = Literal["auto", "none", "mmap", "mlock", "mmap+mlock", "dio"]
+SplitMode = Literal["none", "layer", "row", "tensor"]
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
 
 CACHE_TYPES_BY_PRECISION: tuple[CacheType, ...] = (
@@ -20,8 +24,17 @@ CACHE_TYPES_BY_PRECISION: tuple[CacheType, ...] = (
 )  # fmt: skip
 """Most precise first."""
 
+MAX_DEVICES = 16
+"""llama_max_devices() of llama.cpp."""
+MAX_NAME = 64
+"""Characters of a device's name: far more than any backend uses."""
+
 MAX_THREADS = 512
 """GGML_MAX_N_THREADS of ggml.h."""
+
+
+_LATER = frozenset({"rpc", "devices", "split_mode", "main_gpu", "tensor_split"})
+"""Settings that came after names had been given: they count only where they are set."""
 
 
 class ChangeCost(enum.IntEnum):
@@ -68,6 +81,16 @@ class Settings(Value):
     """Sequences that can run in parallel."""
     cpu_affinity: tuple[int, ...] | None = None
     """Logical CPUs the threads may run on; None leaves it to the system."""
+    rpc: tuple[str, ...] = ()
+    """RPC servers whose devices are used, ``host:port``; only those that the user named are connected to."""
+    devices: tuple[str, ...] = ()
+    """Devices that layers may be put on, in order; empty is all of them, ``none`` is the CPU alone."""
+    split_mode: SplitMode = "layer"
+    """How several devices divide the model."""
+    main_gpu: int = Field(default=0, ge=0, lt=MAX_DEVICES)
+    """With split_mode none the one device that is used, counted from 0."""
+    tensor_split: tuple[float, ...] = ()
+    """Shares of the offloaded part, device by device; empty divides by free memory."""
 
     @model_validator(mode="after")
     def _check(self) -> Settings:
@@ -82,12 +105,37 @@ class Settings(Value):
         ):
             msg = "cpu_affinity lists CPU numbers once each, in ascending order"
             raise ValueError(msg)
+        self._check_devices()
         return self
+
+    def _check_devices(self) -> None:
+        if len(self.rpc) > MAX_SERVERS or len(set(self.rpc)) < len(self.rpc):
+            msg = f"rpc names at most {MAX_SERVERS} servers, once each"
+            raise ValueError(msg)
+        for endpoint in self.rpc:
+            try:
+                written = parse_endpoint(endpoint)
+            except UsageError as error:
+                raise ValueError(error.what) from None
+            if written != endpoint:
+                msg = f"rpc has {endpoint} where {written} is meant"
+                raise ValueError(msg)
+        if not are_device_names(self.devices):
+            msg = f"devices names at most {MAX_DEVICES} devices once each, or none"
+            raise ValueError(msg)
+        shares = self.tensor_split
+        good = all(math.isfinite(share) and share >= 0 for share in shares) and (
+            not shares or sum(shares) > 0
+        )
+        if not good or len(shares) > MAX_DEVICES:
+            msg = f"tensor_split has at most {MAX_DEVICES} shares of 0 or more, not all 0"
+            raise ValueError(msg)
 
     @property
     def digest(self) -> str:
-        """12 hex digits that name these settings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        """12 hex digits that name these settings; those of earlier versions keep the names they had."""
+        unset = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return hashlib.sha256(self.model_dump_json(exclude=unset).encode()).hexdigest()[:12]
 
     def replace(self, **changes: Any) -> Settings:
         """A validated copy with some settings changed.
@@ -100,6 +148,13 @@ class Settings(Value):
     def key(self, cost: ChangeCost) -> tuple[object, ...]:
         """The values of all settings whose change costs ``cost``; equal keys share what they need."""
         return tuple(getattr(self, spec.name) for spec in SETTING_SPECS if spec.cost is cost)
+
+
+def are_device_names(names: tuple[str, ...]) -> bool:
+    """Whether these can be names of devices, each once; ``none`` stands alone. There may be none at all."""
+    alone = "none" not in names or len(names) == 1
+    each_once = len(set(names)) == len(names) <= MAX_DEVICES
+    return alone and each_once and all(name.isprintable() and 0 < len(name) <= MAX_NAME for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +213,26 @@ SETTING_SPECS: tuple[SettingSpec, ...] = (
     SettingSpec(
         "n_gpu_layers", "--n-gpu-layers", ChangeCost.MODEL, ("ngl", "gpu_layers"),
         "Layers computed on a GPU; -1 means all.",
+    ),
+    SettingSpec(
+        "rpc", "--rpc", ChangeCost.MODEL, ("rpc_servers",),
+        "RPC servers on other machines whose devices are used.",
+    ),
+    SettingSpec(
+        "devices", "--device", ChangeCost.MODEL, ("dev",),
+        "The devices that layers may be put on; all if none is named.",
+    ),
+    SettingSpec(
+        "split_mode", "--split-mode", ChangeCost.MODEL, ("sm",),
+        "How several devices divide the model among them.",
+    ),
+    SettingSpec(
+        "main_gpu", "--main-gpu", ChangeCost.MODEL, ("mg",),
+        "The one device that is used where the model is not divided.",
+    ),
+    SettingSpec(
+        "tensor_split", "--tensor-split", ChangeCost.MODEL, ("ts",),
+        "The share of the model that each device takes; by free memory if left out.",
     ),
     SettingSpec(
         "load_mode", "--load-mode", ChangeCost.MODEL, ("lm",),

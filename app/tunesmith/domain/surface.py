@@ -17,7 +17,7 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 
-AxisValue = bool | int | str | tuple[int, ...] | None
+AxisValue = bool | int | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | None
 
 
 def part_settings(settings: Settings, part: Part, *, parallel: int) -> Settings:

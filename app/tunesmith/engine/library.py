@@ -18,9 +18,9 @@ import llama_cpp.llama_cpp as L  # noqa: N812 (llama.cpp reads the variable as i
 
 from tunesmith.domain.machine import Build, Device, DeviceType
 
-__all__ = ["AbortFlag", "L", "LogBuffer", "build", "devices", "start", "symbol"]
+__all__ = ["AbortFlag", "L", "LogBuffer", "build", "describe", "devices", "start", "symbol"]
 
-_SIBLINGS = ("ggml", "ggml-base", "ggml-cpu")
+_SIBLINGS = ("ggml", "ggml-base", "ggml-cpu", "ggml-rpc")
 _DEVICE_TYPES: Final[dict[int, DeviceType]] = {0: "cpu", 1: "gpu", 2: "igpu", 3: "accel", 4: "meta"}
 _LEVELS: Final[dict[int, str]] = {1: "debug", 2: "info", 3: "warning", 4: "error"}
 _CONTINUED: Final = 5
@@ -135,12 +135,17 @@ def _text(function: str) -> str:
 
 
 def devices() -> tuple[Device, ...]:
-    """Every device llama.cpp can compute on, the CPU included.
+    """Every device llama.cpp can compute on, the CPU and those of connected RPC servers included.
 
     The CPU's free bytes equal its total here: main memory is the machine probe's to tell.
     """
     count = symbol("ggml_backend_dev_count", ctypes.c_size_t, [])()
     get = symbol("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t])
+    return tuple(describe(get(index)) for index in range(count))
+
+
+def describe(handle: Any) -> Device:
+    """What llama.cpp says of one of its devices."""
     props_of = symbol("ggml_backend_dev_get_props", None, [ctypes.c_void_p, ctypes.POINTER(_DeviceProps)])
     memory_of = symbol(
         "ggml_backend_dev_memory",
@@ -149,24 +154,18 @@ def devices() -> tuple[Device, ...]:
     )
     registry_of = symbol("ggml_backend_dev_backend_reg", ctypes.c_void_p, [ctypes.c_void_p])
     registry_name = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
-    found = []
-    for index in range(count):
-        handle = get(index)
-        props = _DeviceProps()
-        props_of(handle, ctypes.byref(props))
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        memory_of(handle, ctypes.byref(free), ctypes.byref(total))
-        found.append(
-            Device(
-                name=(props.name or b"").decode("utf-8", "replace"),
-                description=(props.description or b"").decode("utf-8", "replace"),
-                type=_DEVICE_TYPES.get(props.type, "unknown"),
-                free_bytes=free.value,
-                total_bytes=total.value,
-                backend=(registry_name(registry_of(handle)) or b"").decode("utf-8", "replace"),
-            )
-        )
-    return tuple(found)
+    props = _DeviceProps()
+    props_of(handle, ctypes.byref(props))
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    memory_of(handle, ctypes.byref(free), ctypes.byref(total))
+    return Device(
+        name=(props.name or b"").decode("utf-8", "replace"),
+        description=(props.description or b"").decode("utf-8", "replace"),
+        type=_DEVICE_TYPES.get(props.type, "unknown"),
+        free_bytes=free.value,
+        total_bytes=total.value,
+        backend=(registry_name(registry_of(handle)) or b"").decode("utf-8", "replace"),
+    )
 
 
 def build(found: tuple[Device, ...]) -> Build:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tunesmith.domain.settings import LoadMode, Settings
+from tunesmith.domain.settings import LoadMode, Settings, SplitMode
 from tunesmith.engine.errors import Cancelled, LoadRefused, OutOfMemory, looks_out_of_memory
-from tunesmith.engine.library import AbortFlag, L, LogBuffer
+from tunesmith.engine.library import AbortFlag, L, LogBuffer, symbol
 
 _LOAD_MODES: Final[dict[LoadMode, int]] = {
     "auto": L.LLAMA_LOAD_MODE_AUTO,
@@ -21,6 +21,8 @@ _LOAD_MODES: Final[dict[LoadMode, int]] = {
     "mmap+mlock": L.LLAMA_LOAD_MODE_MMAP_MLOCK,
     "dio": L.LLAMA_LOAD_MODE_DIRECT_IO,
 }
+_SPLIT_MODES: Final[dict[SplitMode, int]] = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
+"""enum llama_split_mode of llama.h."""
 
 
 class LoadedModel:
@@ -58,6 +60,14 @@ class LoadedModel:
         params.n_gpu_layers = settings.n_gpu_layers
         params.load_mode = _LOAD_MODES[settings.load_mode]
         params.use_extra_bufts = settings.use_extra_bufts
+        params.split_mode = _SPLIT_MODES[settings.split_mode]
+        params.main_gpu = settings.main_gpu
+        named = _named_devices(settings.devices)  # both are read while the model is loaded
+        shares = _shares(settings.tensor_split)
+        if named is not None:
+            params.devices = ctypes.cast(named, ctypes.c_void_p)
+        if shares is not None:
+            params.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
         params.check_tensors = check_tensors
         params.vocab_only = vocab_only
         c_on_load = L.llama_progress_callback(on_load)
@@ -106,6 +116,25 @@ class LoadedModel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _named_devices(names: tuple[str, ...]) -> Any:
+    """llama.cpp's handles of these devices with a null at the end; None where all may be used.
+
+    Raises:
+        LoadRefused: there is no such device.
+    """
+    if not names:
+        return None
+    by_name = symbol("ggml_backend_dev_by_name", ctypes.c_void_p, [ctypes.c_char_p])
+    handles = [] if names == ("none",) else [by_name(name.encode()) for name in names]
+    if None in handles:
+        raise LoadRefused(f"there is no device {names[handles.index(None)]}")
+    return (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
+
+
+def _shares(split: tuple[float, ...]) -> Any:
+    return (ctypes.c_float * L.llama_max_devices())(*split) if split else None
 
 
 def _with(message: str, reason: str) -> str:

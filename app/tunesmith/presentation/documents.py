@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
+from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
@@ -123,12 +125,23 @@ class MachineDocument(_Document):
     machine_class: MachineClass
 
 
+class RpcServerFacts(_Document):
+    """An RPC server that was named and answered."""
+
+    endpoint: str
+    latency_ms: float
+    """The least time that a question and its answer took."""
+    devices: tuple[str, ...]
+    """Their names."""
+
+
 class DevicesDocument(_Document):
     """``tunesmith devices``."""
 
     schema_name: Literal["tunesmith.devices/1"] = Field(default="tunesmith.devices/1", alias="schema")
     devices: tuple[Device, ...]
     build: BuildFacts
+    rpc_servers: tuple[RpcServerFacts, ...] = ()
 
 
 class DoctorDocument(_Document):
@@ -198,6 +211,18 @@ def json_schema(name: str) -> dict[str, Any]:
         **schema,
         "title": f"tunesmith.{name}/1",
     }
+
+
+def server_facts(servers: Sequence[ServerReached]) -> tuple[RpcServerFacts, ...]:
+    """The RPC servers, in short."""
+    return tuple(
+        RpcServerFacts(
+            endpoint=server.endpoint,
+            latency_ms=round(server.latency_ns / 1e6, 4),
+            devices=tuple(device.name for device in server.devices),
+        )
+        for server in servers
+    )
 
 
 def _measured(

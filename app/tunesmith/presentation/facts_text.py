@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader
-from tunesmith.presentation.machine_facts import DEVICE_COLUMNS, device_rows, machine_rows
+from tunesmith.presentation.machine_facts import DEVICE_COLUMNS, device_rows, machine_rows, server_text
 from tunesmith.presentation.model_facts import header_rows, tensor_type_rows
 from tunesmith.presentation.tables import facts, grid
 
@@ -33,9 +34,10 @@ def machine_report(machine: Machine, machine_class: MachineClass) -> list[Render
     return [facts(machine_rows(machine, machine_class))]
 
 
-def devices_report(machine: Machine) -> list[RenderableType]:
+def devices_report(machine: Machine, servers: Sequence[ServerReached]) -> list[RenderableType]:
     """What ``devices`` prints for people."""
-    return [grid(DEVICE_COLUMNS, device_rows(machine), right=(3, 4))]
+    table = grid(DEVICE_COLUMNS, device_rows(machine), right=(3, 4))
+    return [table, *(Text(server_text(server)) for server in servers)]
 
 
 def doctor_report(checks: Sequence[Check]) -> list[RenderableType]:

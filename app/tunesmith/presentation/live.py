@@ -29,6 +29,7 @@ from tunesmith.domain.events import (
     RunFinished,
     RunStarted,
     SampleTaken,
+    ServerReached,
     SpeculationTaken,
     StageFinished,
     StageStarted,
@@ -44,6 +45,7 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.measurement import Conditions, Sample
 from tunesmith.presentation.candidates import OUT, Candidates
+from tunesmith.presentation.machine_facts import server_text
 from tunesmith.presentation.numbers import duration_text, percent
 from tunesmith.presentation.read_outs import BUSY_CORES, ReadOut, newest, read_outs
 from tunesmith.presentation.series import Series, Ticks
@@ -150,6 +152,8 @@ class LiveView:
                 self.end = End(outcome, sentence, profile_id)
                 self.fraction, self.eta_seconds = 1.0, None
                 self._say(sentence)
+            case ServerReached():
+                self._say(server_text(event))
             case LogLine(level=level, text=text):
                 if level in ("warning", "error"):
                     self._say(f"llama.cpp: {text}")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tunesmith.domain.digits import fixed
+from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.presentation.limit_text import memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
@@ -96,6 +98,17 @@ def device_rows(machine: Machine) -> list[tuple[str, str, str, str, str]]:
         total = machine.memory.total_bytes if device.type == "cpu" else device.total_bytes
         rows.append((device.name, device.type, device.description, bytes_text(free), bytes_text(total)))
     return rows
+
+
+def server_text(server: ServerReached) -> str:
+    """That an RPC server answered, how fast, and what to know of the connection."""
+    return tr(
+        "RPC server {endpoint} answers in {latency} ms with {devices}. The connection is not encrypted and "
+        "anyone who reaches the server can use it: for trusted networks only.",
+        endpoint=server.endpoint,
+        latency=fixed(server.latency_ns / 1e6, 2),
+        devices=", ".join(device.name for device in server.devices),
+    )
 
 
 def report_text(

@@ -38,8 +38,9 @@ def quantity_rows(measured: Measurement) -> list[tuple[str, str]]:
 
 
 def settings_line(settings: Settings) -> str:
-    """All settings by name on one line."""
-    return " ".join(f"{spec.name}={format_setting(getattr(settings, spec.name))}" for spec in SETTING_SPECS)
+    """All settings by name on one line; lists that are left to llama.cpp are left out."""
+    values = {spec.name: getattr(settings, spec.name) for spec in SETTING_SPECS}
+    return " ".join(f"{name}={format_setting(value)}" for name, value in values.items() if value != ())
 
 
 def noise_sentence(measured: Measurement) -> str | None:

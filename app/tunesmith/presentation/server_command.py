@@ -31,6 +31,16 @@ def server_arguments(settings: Settings, model_path: str) -> list[str]:
         *("--cache-type-v", s.type_v),
         *("--load-mode", s.load_mode),
     ]
+    if s.rpc:
+        arguments += ["--rpc", ",".join(s.rpc)]
+    if s.devices:
+        arguments += ["--device", ",".join(s.devices)]
+    if s.split_mode != "layer":
+        arguments += ["--split-mode", s.split_mode]
+    if s.main_gpu:
+        arguments += ["--main-gpu", str(s.main_gpu)]
+    if s.tensor_split:
+        arguments += ["--tensor-split", ",".join(f"{share:g}" for share in s.tensor_split)]
     if s.cpu_affinity is not None:
         arguments += ["--cpu-mask", f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"]
     if not s.use_extra_bufts:

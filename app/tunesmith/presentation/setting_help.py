@@ -36,6 +36,11 @@ _SENTENCES: Mapping[str, str] = {
     "swa_full": tr("Keep the whole context for sliding-window layers."),
     "n_seq_max": tr("Sequences that run in parallel."),
     "n_gpu_layers": tr("Layers computed on a GPU; -1 means all."),
+    "rpc": tr("RPC servers on other machines whose devices are used."),
+    "devices": tr("The devices that layers may be put on; all if none is named."),
+    "split_mode": tr("How several devices divide the model among them."),
+    "main_gpu": tr("The one device that is used where the model is not divided."),
+    "tensor_split": tr("The share of the model that each device takes; by free memory if left out."),
     "load_mode": tr("How the file comes into memory: mapped, read, or locked."),
     "use_extra_bufts": tr("Rearrange weights for the CPU's widest instructions when loading."),
 }

@@ -38,7 +38,10 @@ QUESTIONS: tuple[Question, ...] = (
         tr("CPU affinity"), ("cpu_affinity",),
         tr("Which CPUs the threads may run on, where they differ."),
     ),
-    Question(tr("GPU offload"), ("n_gpu_layers",), tr("How many layers a GPU computes, where there is one.")),
+    Question(
+        tr("GPU offload"), ("n_gpu_layers", "tensor_split"),
+        tr("How many layers a GPU computes, where there is one."),
+    ),
     Question(tr("Load mode"), ("load_mode",), tr("Whether the file is mapped into memory or read.")),
     Question(tr("Cache types"), ("type_k", "type_v"), tr("How precisely past tokens are kept in memory.")),
 )  # fmt: skip

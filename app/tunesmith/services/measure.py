@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunesmith.domain.endpoint import refuse_unnamed
 from tunesmith.domain.events import Progress, RunFinished, RunStarted, TrialMeasured
 from tunesmith.domain.measurement import Measurement, Sample
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.summary import summarize
 from tunesmith.errors import Interrupted, TunesmithError
-from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
+from tunesmith.services.context import (
+    Surroundings,
+    check_devices,
+    identify_model,
+    read_model,
+    survey_machine,
+)
 from tunesmith.services.limits import DecodeLimits, confirmed_limit, forget_if_beaten, with_bandwidth
 from tunesmith.services.metering import StoreRecorder
 from tunesmith.services.rig import Rig
@@ -49,7 +56,10 @@ def start_measure(request: MeasureRequest, store: Store) -> Session[MeasureResul
 def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Controls) -> MeasureResult:
     begun = time.monotonic()
     read_model(request.model_path)
-    found = with_bandwidth(survey_machine(controls), store, controls)
+    refuse_unnamed(request.settings.rpc, request.rpc)
+    found = survey_machine(controls, rpc=request.settings.rpc, on_reached=stream.emit)
+    check_devices(request.settings, found.machine)
+    found = with_bandwidth(found, store, controls)
     build = found.machine.build
     assert build is not None  # noqa: S101 (survey_machine fills it in)
     model = identify_model(request.model_path, controls)
@@ -88,7 +98,8 @@ def _samples(
     settings = request.settings
     begun = time.monotonic()
     with Rig(
-        request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled
+        request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled,
+        rpc=request.settings.rpc,
     ) as rig:  # fmt: skip
         for number in range(request.repetitions):
             controls.wait_if_paused()

@@ -40,9 +40,16 @@ class Rig:
         patience: Patience | None = None,
         on_event: Callable[[WorkerEvent], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
+        rpc: Sequence[str] = (),
     ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            rpc: the RPC servers that the user named; each serves one worker at a time, so only one lives.
+        """
         self._model_path = model_path
-        self._live = live
+        self._live = 1 if rpc else live
+        self._rpc = tuple(rpc)
         self._noise = noise or NoisePolicy()
         self._command = command
         self._patience = patience or Patience()
@@ -108,6 +115,7 @@ class Rig:
             patience=self._patience,
             on_event=self._on_event,
             interrupted=self._interrupted,
+            rpc=self._rpc,
         )
         _LOG.debug("worker %d serves %s", worker.pid, key)
         self._workers[key] = worker

@@ -20,7 +20,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import AxisValue, PartCell, Surface, part_settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerError
-from tunesmith.services.context import Surroundings, read_model, survey_machine
+from tunesmith.services.context import Surroundings, check_devices, narrowed, read_model, survey_machine
 from tunesmith.services.metering import SampleSource
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -55,6 +55,10 @@ class SurveyRequest:
     seed: int = 1
     title: str = ""
     conditions: str = ""
+    rpc: tuple[str, ...] = ()
+    """RPC servers that the user named; only these are ever connected to."""
+    devices: tuple[str, ...] = ()
+    """Devices that layers may be put on; all if none is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ def _survey(
     begun = time.monotonic()
     header = read_model(request.model_path)
     try:
-        found = survey_machine(controls)
+        found = survey_machine(controls, rpc=request.rpc, on_reached=stream.emit)
         source = make_source(request, found, stream, controls)
         try:
             surface = _Survey(request, header, found, source, stream, controls).run()
@@ -124,6 +128,7 @@ def _rig(request: SurveyRequest, found: Surroundings, stream: Stream, controls: 
         noise=NoisePolicy(max_retries=0),
         on_event=stream.emit,
         interrupted=lambda: controls.cancelled,
+        rpc=request.rpc,
     )
 
 
@@ -144,11 +149,14 @@ class _Survey:
     ) -> None:  # fmt: skip
         self._request = request
         self._header = header
-        self._machine = found.machine
+        self._machine = narrowed(found.machine, request.devices)
         self._source = source
         self._stream = stream
         self._controls = controls
-        self._baseline = baseline_settings(found.machine, request.workload)
+        self._baseline = baseline_settings(found.machine, request.workload).replace(
+            rpc=request.rpc, devices=request.devices
+        )
+        check_devices(self._baseline, found.machine)
         self._overheads = Overheads()
         self._records: dict[tuple[Part, str], _Record] = {}
         self._begun = 0.0

@@ -20,7 +20,15 @@ from tunesmith.errors import (
     TunesmithError,
     UsageError,
 )
-from tunesmith.services.context import Surroundings, identify_model, live_workers, read_model, survey_machine
+from tunesmith.services.context import (
+    Surroundings,
+    check_devices,
+    identify_model,
+    live_workers,
+    narrowed,
+    read_model,
+    survey_machine,
+)
 from tunesmith.services.limits import (
     DecodeLimits,
     confirmed_limit,
@@ -52,7 +60,8 @@ _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
 _SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
 """Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
-
+_OF_THE_RUN = ("rpc", "devices")
+"""Settings that are named for a run, and hold for the baseline too."""
 
 SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
 
@@ -93,8 +102,11 @@ class _Tune:
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
+        found = survey_machine(
+            self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
+        )  # fmt: skip
         surroundings = with_bandwidth(
-            survey_machine(self._controls), self._store, self._controls, measure=self._make_source is _rig
+            found, self._store, self._controls, measure=self._make_source is _rig
         )  # a recorded source says nothing of this machine
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
@@ -171,6 +183,15 @@ class _Tune:
             raise UsageError(
                 tr("Run {run} was of another model, {model}.", run=record.id, model=record.model_name)
             )
+        if not isinstance(record.request, TuneRequest):
+            raise UsageError(tr("Run {run} is no tune.", run=record.id))
+        if record.request.rpc != self._request.rpc:
+            servers = " ".join(f"--rpc {endpoint}" for endpoint in record.request.rpc)
+            raise UsageError(
+                tr("Run {run} used other RPC servers than you named now.", run=record.id),
+                unharmed=tr("Its samples are kept."),
+                todo=tr("Go on with: {options}", options=f"--resume {servers}".strip()),
+            )
         if record.machine_fingerprint != found.machine_class.fingerprint:
             raise UsageError(
                 tr(
@@ -181,8 +202,6 @@ class _Tune:
                 unharmed=tr("Its samples are kept."),
                 todo=tr("Start a new run without --resume."),
             )
-        if not isinstance(record.request, TuneRequest):
-            raise UsageError(tr("Run {run} is no tune.", run=record.id))
         self._store.claim_run(record.id)
         self._request = record.request.model_copy(update={"model_path": self._request.model_path})
         self._stream.count_on_from(self._store.last_seq(record.id))
@@ -208,6 +227,7 @@ class _Tune:
     def _tune(self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter) -> TuneResult:
         request = self._request
         baseline, start = starting_points(request, found)
+        check_devices(start, found.machine)
         limits = DecodeLimits(model.header, found.machine)
         loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
         self._stream.emit(
@@ -220,8 +240,8 @@ class _Tune:
             )
         )
         tuner = Tuner(
-            request, baseline=baseline, machine=found.machine, meter=meter, emit=self._stream.emit,
-            blocks=blocks_of(model.header),
+            request, baseline=baseline, machine=narrowed(found.machine, request.devices), meter=meter,
+            emit=self._stream.emit, blocks=blocks_of(model.header),
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
@@ -336,7 +356,10 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     """
     check_rules(request.rules)
     baseline = baseline_settings(found.machine, request.workload)
+    baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
+    if not fixed.keys().isdisjoint(_OF_THE_RUN):
+        raise UsageError(tr("Servers and devices are not fixed, but named with --rpc and --device."))
     shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
     try:
         return baseline.replace(**shared), baseline.replace(**fixed)
@@ -352,4 +375,5 @@ def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Co
         noise=NoisePolicy(),
         on_event=stream.emit,
         interrupted=lambda: controls.cancelled,
+        rpc=request.rpc,
     )

@@ -24,14 +24,17 @@ def known_settings(
     """Settings that won on this machine class before: for this model, or for a sibling quantization.
 
     The same model comes before a sibling, the same workload and objective before others, the newer before
-    the older; at most :data:`MOST` of them.
+    the older; at most :data:`MOST` of them. Settings that use other RPC servers than the user named now are
+    left out.
 
     Raises:
         StoreError: or one of its kin.
     """
     rows = store.profiles(machine=machine.fingerprint)[:_LOOKED_AT]
     found = [profile for row in rows if (profile := store.profile(row.id)).speedup.median > 1]
-    related = [profile for profile in found if _related(profile, model)]
+    related = [
+        profile for profile in found if _related(profile, model) and profile.settings.rpc == request.rpc
+    ]
     related.sort(key=lambda profile: _distance(profile, request, model))
     return tuple(
         KnownSettings(label=tr("profile {name}", name=profile.name), settings=profile.settings)

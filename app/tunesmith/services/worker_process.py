@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tunesmith.domain.measurement import Conditions, MemoryUse
+from tunesmith.machine.listeners import listening_pids
 from tunesmith.machine.load import LoadMeter
 from tunesmith.machine.power import PowerMeter
 from tunesmith.machine.process_memory import process_memory, reset_peak
@@ -19,6 +20,11 @@ class MachineProbe:
         self._pid = os.getpid()
         self._meter = LoadMeter((self._pid,))
         self._power = PowerMeter()
+
+    def adopt(self, endpoints: tuple[str, ...]) -> None:
+        """Count the RPC servers of this very machine as our own."""
+        if endpoints:
+            self._meter = LoadMeter((self._pid, *listening_pids(endpoints)))
 
     def begin(self) -> None:
         """Start watching for foreign load and power."""

@@ -28,6 +28,9 @@ from tunesmith.tuning.space import check_rules, questions
 MAX_COMBINATIONS = 200_000
 """A grid of more settings than this is a mistake: nobody can wait for it."""
 _OF_THE_WORKLOAD = ("n_ctx", "n_seq_max")
+_LISTS = ("cpu_affinity", "devices", "tensor_split")
+_OF_THE_RUN = ("rpc",)
+"""Named for the whole run: a worker's servers do not change."""
 _BEARS_ANYTHING = Settings(threads=1, threads_batch=1, n_ctx=1, n_batch=2**20, n_ubatch=1)
 """Any value of any one setting makes sense beside these."""
 _STEPS = 2
@@ -49,7 +52,7 @@ def workload_parts(workload: Workload) -> tuple[Part, ...]:
 
 
 def parse_axis(text: str) -> tuple[str, tuple[AxisValue, ...]]:
-    """Read ``threads=1,2,4``; CPU lists, which have commas, are divided by semicolons.
+    """Read ``threads=1,2,4``; lists, which have commas themselves, are divided by semicolons.
 
     Raises:
         UsageError: it names no setting of a grid, or a value is none of its kind.
@@ -63,7 +66,9 @@ def parse_axis(text: str) -> tuple[str, tuple[AxisValue, ...]]:
         raise unknown_setting(name) from None
     if name in _OF_THE_WORKLOAD:
         raise UsageError(f"{name} belongs to the workload.", todo="Set it with --workload.")
-    pieces = values.split(";" if name == "cpu_affinity" else ",")
+    if name in _OF_THE_RUN:
+        raise UsageError(f"{name} holds for the whole survey.", todo="Name servers with --rpc.")
+    pieces = values.split(";" if name in _LISTS else ",")
     return name, tuple(dict.fromkeys(_axis_value(name, piece) for piece in pieces))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
+from tunesmith.domain.endpoint import parse_endpoint
 from tunesmith.domain.settings import Settings, setting_spec
 from tunesmith.errors import UsageError
 from tunesmith.wording import tr
@@ -43,6 +44,8 @@ def parse_setting(name: str, value: str) -> tuple[str, object]:
         raise UsageError(tr("{name} is on or off, not {value}.", name=spec.name, value=repr(value)))
     if spec.name == "cpu_affinity":
         return spec.name, parse_cpu_list(value)
+    if spec.name in ("rpc", "devices", "tensor_split"):
+        return spec.name, () if lowered in ("", "default") else _parse_list(spec.name, value)
     if lowered not in (choices := get_args(kind)):
         raise UsageError(
             tr(
@@ -78,10 +81,37 @@ def parse_cpu_list(text: str) -> tuple[int, ...] | None:
     return tuple(sorted(cpus))
 
 
+def _parse_list(name: str, text: str) -> tuple[object, ...]:
+    """Read ``10.0.0.2:50052,10.0.0.3:50052``, ``RPC0,RPC1`` or ``3,1`` as llama.cpp's own flags do.
+
+    Raises:
+        UsageError: it is no such list.
+    """
+    pieces = [
+        piece.strip() for piece in (text.replace("/", ",") if name == "tensor_split" else text).split(",")
+    ]
+    if name == "rpc":
+        return tuple(map(parse_endpoint, pieces))
+    if name == "devices":
+        return tuple(pieces)
+    try:
+        return tuple(map(float, pieces))
+    except ValueError:
+        raise UsageError(
+            tr("{words} is no list of shares.", words=repr(text)), todo=tr("Write it as 3,1.")
+        ) from None
+
+
 def format_setting(value: object) -> str:
     """How a setting's value is written for people and on command lines."""
     if value is None:
         return "none"
+    if value == ():
+        return "default"
+    if isinstance(value, tuple) and isinstance(value[0], str):
+        return ",".join(value)
+    if isinstance(value, tuple) and isinstance(value[0], float):
+        return ",".join(f"{share:g}" for share in value)
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):

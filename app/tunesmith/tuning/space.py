@@ -33,6 +33,7 @@ from tunesmith.tuning.options import (
     ubatch_options,
 )
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
+from tunesmith.tuning.split_options import split_label, split_options
 from tunesmith.wording import tr
 
 MODEL_LEVEL = frozenset(spec.name for spec in SETTING_SPECS if spec.cost is ChangeCost.MODEL)
@@ -43,7 +44,7 @@ FEW_CORES = 4
 """Up to so many cores hardly any number of threads but all of them can win: that is asked later."""
 VARIED = (
     "threads", "threads_batch", "n_ubatch", "n_batch", "flash_attn", "type_k", "type_v", "cpu_affinity",
-    "n_gpu_layers", "use_extra_bufts", "load_mode",
+    "n_gpu_layers", "use_extra_bufts", "load_mode", "tensor_split",
 )  # fmt: skip
 """Settings that some question is about."""
 
@@ -122,6 +123,7 @@ def _held(settings: Settings, machine: Machine) -> dict[str, str]:
         "repack": repacking_label(on=settings.use_extra_bufts),
         "cache_types": cache_label(tr("{k} and {v}", k=kinds[0], v=kinds[1]) if len(kinds) > 1 else kinds[0]),
         "load_mode": tr("mapped") if mapped else tr("read"),
+        "split": split_label(settings.tensor_split),
     }
 
 
@@ -158,6 +160,7 @@ def _all_questions(
         ("repack", tr("Weight repacking"), ("use_extra_bufts",), BOTH, repack_options(settings)),
         ("cache_types", tr("Cache types"), ("type_k", "type_v"), BOTH, caches),
         ("load_mode", tr("Load mode"), ("load_mode",), BOTH, load_mode_options(machine, settings)),
+        ("split", tr("Split over devices"), ("tensor_split",), BOTH, split_options(machine, settings)),
     ]
     others = [
         Question(

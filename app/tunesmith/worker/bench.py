@@ -10,7 +10,7 @@ from tunesmith.domain.events import ContextReady, ModelLoaded, SampleTaken, Work
 from tunesmith.domain.machine import Device
 from tunesmith.domain.measurement import MemoryUse, Sample
 from tunesmith.domain.settings import ChangeCost
-from tunesmith.engine import library
+from tunesmith.engine import library, rpc
 from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer
 from tunesmith.engine.model import LoadedModel
@@ -91,6 +91,8 @@ class Bench:
             self.close()
             self._probe.reset_peak()
         self.affinity.apply(command.settings.cpu_affinity)
+        rpc.connect(command.settings.rpc)
+        self._probe.adopt(command.settings.rpc)
         self._device_free = self._free_on_devices()
         self._model = LoadedModel(
             command.model_path, command.settings, log=self._log, abort=self._abort,

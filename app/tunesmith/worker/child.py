@@ -23,11 +23,12 @@ from tunesmith.domain.events import (
     Part,
     RequestDone,
     RequestFailed,
+    ServerReached,
     TokensTimed,
     WorkerEvent,
     WorkerReady,
 )
-from tunesmith.engine import library
+from tunesmith.engine import library, rpc
 from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.timing import LiveTiming
@@ -44,6 +45,7 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     Quantize,
+    Reach,
     ReadMemory,
     Score,
     Shutdown,
@@ -131,6 +133,9 @@ class Child:
                     self.bench.close()  # memory is for the models that are compared
                     self.speculation.close()
                     self._scorer.score(command)
+                case Reach(endpoint=endpoint):
+                    found, latency_ns = rpc.reach(endpoint)
+                    self._emit(ServerReached(endpoint=endpoint, devices=found, latency_ns=latency_ns))
                 case Quantize():
                     self.bench.close()
                     self.speculation.close()
@@ -245,6 +250,7 @@ class Child:
                 | CollectImportance()
                 | ReadMemory()
                 | Speculate()
+                | Reach()
             ) as command:
                 self._open.add(command.request)
                 self._commands.put(command)

@@ -9,6 +9,7 @@ from tunesmith.domain.events import RequestFailed
 from tunesmith.errors import (
     Interrupted,
     ModelRefused,
+    RpcServerLost,
     StoreError,
     UsageError,
     WorkerCrashed,
@@ -35,6 +36,10 @@ _WINDOWS_STATUS = {
     0xC00000FD: tr("a stack overflow"),
 }
 _WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
+_RPC_LOST = "Remote RPC server crashed or returned malformed response"
+_RPC_REFUSED = re.compile(r"(?:Failed to connect to|RPC handshake failed for) (\S+)")
+"""What ggml-rpc.cpp says before it gives up."""
+_RPC_VERSION = re.compile(r"RPC server version mismatch: ([\d.]+)")
 _SOURCE_PLACE = re.compile(r"^(?:.*[/\\])?([^/\\]+:\d+): ")
 """``/somewhere/llama-context.cpp:1785: `` before an assertion's text: where the library was built."""
 _AMX_HINT = tr(
@@ -70,6 +75,12 @@ def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ..
         )
     if _ABORT_MARK in output and returncode != -getattr(signal, "SIGKILL", 9):
         text = output.rsplit(_ABORT_MARK, 1)[1].strip().partition("\n")[0]
+        lost = _rpc_loss(text, output)
+        if lost:
+            return RpcServerLost(
+                lost, unharmed=UNHARMED,
+                todo=tr("Start the server again, with the same llama.cpp on both sides."), details=tail,
+            )  # fmt: skip
         text = _SOURCE_PLACE.sub("", text).rstrip(".") + _place(text)
         return WorkerCrashed(tr("llama.cpp gave up: {words}.", words=text), unharmed=UNHARMED, details=tail)
     if returncode in _WINDOWS_STATUS:
@@ -106,6 +117,20 @@ def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ..
         last = lines[-1][:200].rstrip(".")
         told = tr("The worker ended with exit code {code}: {words}.", code=returncode, words=last)
     return WorkerCrashed(told, unharmed=UNHARMED, details=tail)
+
+
+def _rpc_loss(text: str, output: str) -> str:
+    """What became of an RPC server, if that is what llama.cpp gave up for; else empty."""
+    refused = _RPC_REFUSED.search(text)
+    version = _RPC_VERSION.search(output)
+    if version:
+        return tr("The RPC server speaks version {version} of the protocol, which this llama.cpp does not.",
+                  version=version[1])  # fmt: skip
+    if refused:
+        return tr("No RPC server answers at {endpoint}.", endpoint=refused[1])
+    if _RPC_LOST in text:
+        return tr("The RPC server was lost: it ended, or the connection to it broke.")
+    return ""
 
 
 def _place(text: str) -> str:

@@ -7,11 +7,12 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 from pydantic import ValidationError
 
 from tunesmith.domain.bandwidth import MemoryBandwidth
+from tunesmith.domain.endpoint import refuse_unnamed
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     MemoryRead,
@@ -42,6 +43,7 @@ from tunesmith.worker.protocol import (
     Generate,
     Measure,
     Quantize,
+    Reach,
     ReadMemory,
     Score,
     Speculate,
@@ -61,6 +63,7 @@ class WorkerHandle:
         patience: Patience | None = None,
         on_event: Callable[[WorkerEvent], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
+        rpc: Sequence[str] = (),
     ) -> None:
         """Start the process and wait until it is ready.
 
@@ -68,6 +71,7 @@ class WorkerHandle:
             command: what to run; the pipe's handle is added as last argument.
             on_event: called with every event, heartbeats included, in this thread.
             interrupted: asked often; True cancels what is being done.
+            rpc: the RPC servers that the user named: it is asked to connect to no other.
 
         Raises:
             WorkerError: it did not come up.
@@ -75,6 +79,7 @@ class WorkerHandle:
         self.patience = patience or Patience()
         self._on_event = on_event
         self._interrupted = interrupted
+        self._rpc = tuple(rpc)
         self._requests = 0
         self._unanswered = False
         self._bandwidth: MemoryBandwidth | None = None
@@ -109,6 +114,7 @@ class WorkerHandle:
             ModelRefused: llama.cpp would not load the model or run it so.
             WorkerOutOfMemory: there was not enough memory; the worker may live on.
             WorkerCrashed, WorkerHung, WorkerProtocolError: the worker is gone.
+            UsageError: the settings name an RPC server that the user did not.
             Interrupted: the user stopped it; the worker lives on.
         """
         self._requests += 1
@@ -148,6 +154,15 @@ class WorkerHandle:
         self._requests += 1
         self._ask(Score.model_validate({**arguments, "request": self._requests}))
 
+    def reach(self, endpoint: str) -> None:
+        """Have an RPC server answer; what it says comes as a :class:`ServerReached` event.
+
+        Raises:
+            As :meth:`measure`: a dead server ends the worker.
+        """
+        self._requests += 1
+        self._ask(Reach(request=self._requests, endpoint=endpoint))
+
     def quantize(self, **arguments: object) -> None:
         """Send a :class:`Quantize` and return when it is done; what became of it comes as an event.
 
@@ -185,6 +200,7 @@ class WorkerHandle:
 
     def _ask(self, command: Work) -> list[WorkerEvent]:
         """Send a command and return the answers to it."""
+        refuse_unnamed(_servers(command), self._rpc)
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True
@@ -318,3 +334,20 @@ class WorkerHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _servers(command: Work) -> tuple[str, ...]:
+    """The RPC servers that a command would connect to."""
+    match command:
+        case Reach(endpoint=endpoint):
+            return (endpoint,)
+        case Measure(settings=settings) | Generate(settings=settings):
+            return settings.rpc
+        case Score(settings=settings) | CollectImportance(settings=settings):
+            return settings.rpc
+        case Speculate(settings=settings, draft=draft):
+            return settings.rpc if draft is None else (*settings.rpc, *draft.settings.rpc)
+        case Quantize() | ReadMemory():
+            return ()
+        case _:
+            assert_never(command)

@@ -10,6 +10,9 @@ from tunesmith.domain.measurement import Conditions, MemoryUse
 class Probe(Protocol):
     """Watches the machine and the worker's own process around a timed region."""
 
+    def adopt(self, endpoints: tuple[str, ...]) -> None:
+        """Called before a model is loaded: RPC servers of this machine work for us and are not foreign."""
+
     def begin(self) -> None:
         """Called right before a timed region."""
 

@@ -113,6 +113,14 @@ class Score(Value):
     """For a candidate: what its source's must be."""
 
 
+class Reach(Value):
+    """Ask an RPC server for its devices; what it says comes as :class:`ServerReached`."""
+
+    type: Literal["reach"] = "reach"
+    request: int
+    endpoint: str
+
+
 class TensorType(Value):
     """The type of the tensors whose names fit."""
 
@@ -251,7 +259,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | Speculate
+Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | Speculate | Reach
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
