@@ -64,7 +64,7 @@ def no_process_is_left(_server: RpcServer) -> Iterator[None]:
 @contextmanager
 def listener(answer: bytes = b"") -> Iterator[str]:
     """Something that takes connections and is no RPC server: it says ``answer``, or nothing, and waits."""
-    kept = []
+    kept: list[socket.socket] = []
 
     def accept() -> None:
         while True:
