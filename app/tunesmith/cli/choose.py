@@ -57,6 +57,11 @@ def make_request(options: argparse.Namespace, tune: TuneRequest) -> ChooseReques
             "--resume and --quantization do not go together.",
             todo="Start anew: what the source predicts is kept, and so are files of --keep-files.",
         )
+    if options.rpc:
+        raise UsageError(
+            "A quantization is chosen on this machine's own devices.",
+            todo="Leave --rpc out; tune the file that is picked with it afterwards.",
+        )
     chunks = DEFAULT_CHUNKS if options.chunks is None else options.chunks
     if not 1 <= chunks <= MAX_CHUNKS:
         raise UsageError(f"--chunks is 1 to {MAX_CHUNKS}.")

@@ -42,7 +42,13 @@ from tunesmith.services.choose_result import (
     choice_sentence,
 )
 from tunesmith.services.choose_speed import ModelRigs, Screening
-from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
+from tunesmith.services.context import (
+    Surroundings,
+    check_devices,
+    identify_model,
+    read_model,
+    survey_machine,
+)
 from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.metering import LedgerMeter, StoreRecorder
 from tunesmith.services.part_streams import part_emit, part_stream, relayed_stream
@@ -214,7 +220,9 @@ class _Choice:
             )  # fmt: skip
 
     def _starts(self, found: Surroundings) -> tuple[Settings, Settings]:
-        return starting_points(self._request.tune, found)
+        baseline, start = starting_points(self._request.tune, found)
+        check_devices(start, found.machine)
+        return baseline, start
 
     # ------------------------------------------------------------- what there is to choose from
 
