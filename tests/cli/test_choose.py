@@ -18,7 +18,7 @@ import pytest
 from tests.support.cli import CommandLine
 from tests.support.gguf_writer import tiny_llama
 from tunesmith import assets
-from tunesmith.services import choose
+from tunesmith.services.quality import QualityResult, run_quality
 from tunesmith.store import Store
 
 SCHEMA = json.loads((assets.profiles_dir() / "schema/cli/choose.schema.json").read_text("utf-8"))
@@ -169,14 +169,12 @@ def test_a_full_disk_is_told_and_leaves_no_file(
 def test_a_source_that_is_deleted_midway_is_told_and_leaves_no_file(
     tunesmith: CommandLine, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = choose.run_quality
-
-    def then_delete(*arguments: Any) -> Any:
-        found = real(*arguments)
+    def then_delete(*arguments: Any) -> QualityResult:
+        found = run_quality(*arguments)
         tiny.unlink()
         return found
 
-    monkeypatch.setattr(choose, "run_quality", then_delete)
+    monkeypatch.setattr("tunesmith.services.choose.run_quality", then_delete)
     done = tunesmith.inline("tune", tiny, "--quantization", "Q4_0,Q8_0", *SHORT)
     assert done.code == 3, done.err
     assert "no longer there" in done.err
