@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.choice import Contender, pareto_labels
 from tunesmith.domain.events import (
     ContenderStanding,
@@ -49,6 +51,7 @@ from tunesmith.services.context import (
     read_model,
     survey_machine,
 )
+from tunesmith.services.limits import DecodeLimits, with_bandwidth
 from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.metering import LedgerMeter, StoreRecorder
 from tunesmith.services.part_streams import part_emit, part_stream, relayed_stream
@@ -177,7 +180,7 @@ class _Choice:
             screening = Screening(
                 request=self._request.tune, settings=start, contenders=self._fit_for_race(), meter=meter,
                 emit=part_emit(self._stream, QUALITY_SHARE, 0.7), tell=self._tell,
-                budget_seconds=self._races_seconds,
+                budget_seconds=self._races_seconds, decode_limit=self._decode_limit(found, start),
             )  # fmt: skip
             self._check_source()
             winner = screening.run()
@@ -341,6 +344,23 @@ class _Choice:
             kld_high=found.kld_high, state="beyond" if beyond else "within",
             why=beyond_text(limits, found.quality, sure=found.verdict == "beyond") if beyond else "",
         )  # fmt: skip
+
+    # ------------------------------------------------------------- speed
+
+    def _decode_limit(
+        self, found: Surroundings, start: Settings
+    ) -> Callable[[Contender], DecodeLimit] | None:
+        """What memory bandwidth allows of a file, however it is tuned; None where it cannot decide."""
+        tune = self._request.tune
+        if tune.objective.name != "decode":
+            return None
+        machine = with_bandwidth(found, self._store, self._controls).machine
+
+        def of(contender: Contender) -> DecodeLimit:
+            limits = DecodeLimits(read_model(contender.path or ""), machine)
+            return limits.loosest(tune.workload, start, tune.rules.cache_types)
+
+        return of
 
     # ------------------------------------------------------------- tuning
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Protocol
 
+from tunesmith.domain.bandwidth import DecodeLimit, cannot_win
 from tunesmith.domain.choice import Contender
-from tunesmith.domain.digits import memory_scale
+from tunesmith.domain.digits import figures, fixed, memory_scale
 from tunesmith.domain.events import Event, StageFinished, StageStarted
 from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.workload import Budget, Workload
 from tunesmith.services.rig import Rig
@@ -155,6 +157,8 @@ class Screening:
     emit: Callable[[Event], None]
     tell: Tell
     budget_seconds: float
+    decode_limit: Callable[[Contender], DecodeLimit] | None = None
+    """What memory bandwidth allows of a file; None where decoding is not all that counts."""
     race: Race | None = None
     unsettled: list[str] = field(default_factory=list)
     """Labels of those that may yet be better than the winner, the best-looking first."""
@@ -177,32 +181,68 @@ class Screening:
             TrialFailure: the source cannot be measured.
             Interrupted: the user stopped the run.
         """
-        workload = pilot_workload(self.request.workload)
-        retaker = Retaker(
-            FileMeter(self.meter, _by_candidate), out_of_time=lambda: self.forecast.search_left <= 0
-        )
-        fit = []
-        for place, contender in enumerate(self.contenders):
-            job = Job(
-                stage="pilot", candidate=contender.label, round=0, attempt=0, position=place,
-                settings=self.settings, workload=workload,
-            )  # fmt: skip
+        source, *others = self.contenders
+        first = self._glance(source, 0)
+        self.forecast.learn(first, self.request.workload)
+        fit = [source] if self._fits(source, first) else []
+        shown: tuple[str, float] | None = None
+        for place, contender in enumerate(sorted(others, key=lambda one: one.size_bytes or 0), 1):
+            if shown is not None and self._cannot_win(contender, *shown):
+                continue
             try:
-                sample = retaker.sample(job)
+                sample = self._glance(contender, place)
+                if shown is None and self.decode_limit is not None:
+                    shown = contender.label, self._decode_at_least(contender, place)
             except TrialFailure as failure:
-                if contender.is_source:
-                    raise
                 self.tell(contender.label, state="failed", why=failure.message)
                 continue
-            if contender.is_source:
-                self.forecast.learn(sample, self.request.workload)
-            self._samples[contender.label] = [sample]
-            if why := self._too_large(sample):
-                measured = summarize([sample], self.settings, workload)
-                self.tell(contender.label, state="infeasible", why=why, measured=measured)
-                continue
-            fit.append(contender)
-        return fit
+            if self._fits(contender, sample):
+                fit.append(contender)
+        return sorted(fit, key=self.contenders.index)
+
+    def _glance(self, contender: Contender, place: int, number: int = 0) -> Sample:
+        """One small sample of a file."""
+        meter = FileMeter(self.meter, _by_candidate)
+        retaker = Retaker(meter, out_of_time=lambda: self.forecast.search_left <= 0)
+        sample = retaker.sample(
+            Job(
+                stage="pilot", candidate=contender.label, round=number, attempt=0, position=place,
+                settings=self.settings, workload=pilot_workload(self.request.workload),
+            )
+        )  # fmt: skip
+        self._samples.setdefault(contender.label, [sample])
+        return sample
+
+    def _fits(self, contender: Contender, sample: Sample) -> bool:
+        """Whether a file keeps the limit on memory."""
+        why = self._too_large(sample)
+        if why:
+            measured = summarize([sample], self.settings, pilot_workload(self.request.workload))
+            self.tell(contender.label, state="infeasible", why=why, measured=measured)
+        return not why
+
+    def _decode_at_least(self, contender: Contender, place: int) -> float:
+        """The lower end of a file's decode speed, tokens/s; 0 where that is not known."""
+        samples = [self._samples[contender.label][0]]
+        samples += [self._glance(contender, place, number) for number in range(1, LEAST_ROUNDS)]
+        speeds = [speed for sample in samples if (speed := sample.decode_tokens_per_s)]
+        if len(speeds) < LEAST_ROUNDS:
+            return 0.0
+        return quantity(speeds, confidence=self.request.confidence, interval="mean").low or 0.0
+
+    def _cannot_win(self, contender: Contender, label: str, tokens_per_s: float) -> bool:
+        """Whether memory bandwidth keeps a file from ever being as fast as another was; told if so."""
+        if self.decode_limit is None:
+            return False
+        limit = self.decode_limit(contender)
+        if limit.tokens_per_s is None or not cannot_win(limit, tokens_per_s):
+            return False
+        why = tr(
+            "memory bandwidth allows it at most {limit} tokens/s, and {label} decodes at {speed}",
+            limit=figures(limit.tokens_per_s, 3), label=label, speed=figures(tokens_per_s, 3),
+        )  # fmt: skip
+        self.tell(contender.label, state="slower", why=why)
+        return True
 
     def _too_large(self, sample: Sample) -> str:
         most, peak = self.request.constraints.max_memory_bytes, sample.memory.peak_rss_bytes
@@ -326,7 +366,7 @@ class Screening:
         speedup = self.speedup(winner.label)
         if winner.label == source or speedup is None:
             return tr("{label} kept: no other file was proven faster", label=winner.label)
-        ratio = f"{speedup.median:.2f}"
+        ratio = fixed(speedup.median, 2)
         return tr(
             "{label} is {ratio} times as fast as {source}", label=winner.label, ratio=ratio, source=source
         )
