@@ -134,7 +134,7 @@ class FileMeter:
 
 
 class _Time(Forecast):
-    """A forecast under which the fewest rounds that can tell anything may take what is kept for confirming."""
+    """A forecast by which the fewest rounds that tell anything may take the time kept for confirming."""
 
     short_of_rounds = True
 
