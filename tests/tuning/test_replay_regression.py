@@ -20,6 +20,8 @@ WORLDS: tuple[World, ...] = (
     contract_worlds()["two-cores"],
     contract_worlds()["recorded"],
     world_named("two-socket-server-small"),
+    world_named("gpu-cliff"),
+    world_named("expert-placement"),
     *sorted(recorded_worlds(), key=lambda world: len(world.settings()))[:1],
 )
 
@@ -40,3 +42,10 @@ def test_what_is_stated_is_true(outcomes: list[Outcome]) -> None:
 
 def test_the_choice_is_of_the_grid(outcomes: list[Outcome]) -> None:
     assert not any(outcome.left for outcome in outcomes)
+
+
+def test_a_machine_that_turns_noisy_halfway_gives_what_is_right_without_or_is_said_to_be_too_noisy() -> None:
+    for seed in SEEDS:
+        outcome = replay(world_named("noisy-halfway"), Ours("standard"), seed)
+        assert outcome.regret <= 0.02 or outcome.blind
+        assert outcome.true or outcome.bound is None

@@ -115,6 +115,37 @@ def test_an_arm_is_scored_against_the_mean_of_its_anchors() -> None:
     assert held.arms[1].scores == [pytest.approx(0.693, abs=1e-3)]
 
 
+def test_a_round_that_others_disturb_on_a_machine_that_was_quiet_counts_for_nothing() -> None:
+    meter = ScriptedMeter(lambda job: sample(noisy=job.round > 3))
+    events: list[Event] = []
+    now, held = rounds(meter, events=events), race(2)
+    for _ in range(3):
+        assert now.run(held, COURSE) is not None
+    assert now.run(held, COURSE) is None
+    assert held.rounds == 3
+    assert sum(isinstance(event, RoundDiscarded) for event in events) == MAX_ATTEMPTS
+
+
+def test_where_others_use_the_machine_from_the_beginning_that_is_how_it_is_measured() -> None:
+    now, held = rounds(ScriptedMeter(lambda _job: sample(noisy=True))), race(2)
+    for _ in range(4):
+        assert now.run(held, COURSE) is not None
+    assert held.rounds == 4
+
+
+def test_once_the_others_are_gone_the_race_goes_on() -> None:
+    seen: list[Job] = []
+
+    def answer(job: Job) -> Sample:
+        seen.append(job)
+        return sample(noisy=12 < len(seen) < 24)
+
+    now, held = rounds(ScriptedMeter(answer)), race(2)
+    while held.rounds < 8 and now.run(held, COURSE) is not None:
+        pass
+    assert held.rounds == 8
+
+
 def test_without_time_a_round_ends_in_the_middle_and_counts_for_nothing() -> None:
     meter = ScriptedMeter(quiet)
     held = race(4)
