@@ -16,6 +16,8 @@ from tests.benchmarks.worlds import World, recorded_worlds, world_named
 from tests.tuning.worlds import contract_worlds
 
 SEEDS = range(7)
+RECORDED = 0.07
+"""A surface of 5 rounds whose samples spread by 15% knows the mean of a cell to no more than this."""
 WORLDS: tuple[World, ...] = (
     contract_worlds()["two-cores"],
     contract_worlds()["recorded"],
@@ -31,8 +33,11 @@ def outcomes(request: pytest.FixtureRequest) -> list[Outcome]:
     return [replay(request.param, Ours("standard"), seed) for seed in SEEDS]
 
 
-def test_the_median_regret_is_at_most_a_hundredth(outcomes: list[Outcome]) -> None:
-    assert median(outcome.regret for outcome in outcomes) <= 0.01
+def test_the_median_regret_is_at_most_a_hundredth_or_what_the_record_can_tell(
+    outcomes: list[Outcome], request: pytest.FixtureRequest
+) -> None:
+    recorded = request.node.callspec.params["outcomes"] in recorded_worlds()
+    assert median(outcome.regret for outcome in outcomes) <= (RECORDED if recorded else 0.01)
 
 
 def test_what_is_stated_is_true(outcomes: list[Outcome]) -> None:
