@@ -72,7 +72,8 @@ def compare(options: argparse.Namespace) -> Comparison:
         baseline=baseline_settings(machine, WORKLOAD),
         searches=(),
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
         for rival in Random(options.seed).sample(rivals, len(rivals)):
             place = Place(
                 model,
@@ -95,7 +96,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         comparison = comparison.model_copy(update={"searches": tuple(sorted_searches)})
         for done in measured(
             model, bench, comparison.contestants, READINGS, baseline=comparison.baseline,
-            rounds=2 if options.rehearse else options.rounds, order=Random(options.seed), folder=Path(folder),
+            rounds=1 if options.rehearse else options.rounds, order=Random(options.seed), folder=folder,
         ):  # fmt: skip
             comparison = comparison.model_copy(update={"samples": (*comparison.samples, *done)})
             _keep(options.out, comparison)
@@ -134,6 +135,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("side-by-side.json"), help="the record, raw")
     parser.add_argument("--page", type=Path, help="a Markdown page with marks to fill the results in")
     parser.add_argument("--report", type=Path, help="only report on this earlier record")
+    parser.add_argument("--keep", type=Path, help="an empty folder that what the searches print stays in")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", help="names of tuners, divided by semicolons")
     parser.add_argument("--limit-seconds", type=float, default=LIMIT_SECONDS)

@@ -30,7 +30,7 @@ class ParameterScout:
     def command(self, place: Place) -> list[str]:
         """The script beside this module, run by the other environment's Python."""
         return [
-            str(place.python), str(Path(__file__).with_name("scout_session.py")), str(place.model),
+            str(place.python), "-P", str(Path(__file__).with_name("scout_session.py")), str(place.model),
             str(_compatible(place)), str(place.folder / "journal.json"),
             "quick" if place.rehearsal else "standard", "1" if place.rehearsal else "0",
         ]  # fmt: skip

@@ -84,8 +84,9 @@ def search(rival: Rival, place: Place, *, version: str, baseline: Settings, limi
     command = rival.command(place)
     ended = run_timed(command, folder=place.folder, limit_seconds=limit_seconds, is_result=rival.is_result)
     (place.folder / "stdout.txt").write_text(ended.output, "utf-8")
-    settings, failure = None, None
-    claim, notes = "", tuple[str, ...]()
+    settings = failure = None
+    claim = ""
+    notes: tuple[str, ...] = ()
     try:
         found = rival.read(ended.output, baseline)
         settings, claim, notes = found.settings, found.claim, found.notes
