@@ -11,5 +11,5 @@ __all__ = ["Found", "Place", "Rival", "Unreadable", "all_rivals"]
 
 
 def all_rivals() -> tuple[Rival, ...]:
-    """Ours first, at its default budget and at the quick one."""
-    return Tunesmith(), Tunesmith("quick"), LlamaOptimus(), ParameterScout()
+    """Ours first, at its default budget and at two shorter ones."""
+    return Tunesmith(), Tunesmith("quick"), Tunesmith("60"), LlamaOptimus(), ParameterScout()

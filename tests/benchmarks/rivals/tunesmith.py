@@ -15,14 +15,16 @@ class Tunesmith:
     """One budget of ours. The document comes last: after the confirmation in a fresh process."""
 
     budget: str | None = None
-    """None leaves the default."""
+    """None leaves the default; a number is seconds."""
     package: str = "tunesmith"
     objective: str = "response time of the preset chat: 256 prompt tokens and 128 generated at a depth of 512"
 
     @property
     def name(self) -> str:
         """With the budget, if it is not the default."""
-        return f"Tunesmith, {self.budget}" if self.budget else "Tunesmith"
+        if self.budget is None:
+            return "Tunesmith"
+        return f"Tunesmith, {self.budget}{' s' if self.budget.isdecimal() else ''}"
 
     def command(self, place: Place) -> list[str]:
         """The defaults; a rehearsal stops after 10 s."""
