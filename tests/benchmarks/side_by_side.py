@@ -7,8 +7,8 @@ are installed into a virtual environment of their own::
 
 Each searches once, by itself. Then the winners and llama.cpp's defaults are measured in rounds, by
 llama-bench and by ``tunesmith measure``, in random order, each in a fresh process. The record is written
-after every step; ``--page`` fills the results into a Markdown page, ``--report FILE.json`` does so from an
-earlier record. Linux and macOS.
+after every step, and ``--resume`` goes on with it. ``--page`` fills the results into a Markdown page,
+``--report FILE.json`` does so from an earlier record. Linux and macOS.
 """
 
 from __future__ import annotations
@@ -72,9 +72,20 @@ def compare(options: argparse.Namespace) -> Comparison:
         baseline=baseline_settings(machine, WORKLOAD),
         searches=(),
     )
+    if options.resume:
+        comparison = Comparison.model_validate_json(options.out.read_text("utf-8"))
+    if options.readings:
+        asked = options.readings.split(";")
+        taken = tuple(reading for reading in READINGS if reading.name in asked)
+    else:
+        taken = READINGS
+    if not comparison.samples:
+        comparison = comparison.model_copy(update={"readings": taken})
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         for rival in Random(options.seed).sample(rivals, len(rivals)):
+            if any(found.contestant == rival.name for found in comparison.searches):
+                continue
             place = Place(
                 model,
                 python,
@@ -91,12 +102,13 @@ def compare(options: argparse.Namespace) -> Comparison:
             print(f"{rival.name}: {found.seconds:.0f} s, {found.claim}", file=sys.stderr, flush=True)
             comparison = comparison.model_copy(update={"searches": (*comparison.searches, found)})
             _keep(options.out, comparison)
-        order = [rival.name for rival in rivals]
+        order = [rival.name for rival in all_rivals()]
         sorted_searches = sorted(comparison.searches, key=lambda found: order.index(found.contestant))
         comparison = comparison.model_copy(update={"searches": tuple(sorted_searches)})
         for done in measured(
-            model, bench, comparison.contestants, READINGS, baseline=comparison.baseline,
-            rounds=1 if options.rehearse else options.rounds, order=Random(options.seed), folder=folder,
+            model, bench, comparison.contestants, taken, baseline=comparison.baseline,
+            rounds=1 if options.rehearse else options.rounds, order=Random(options.seed + comparison.rounds),
+            folder=folder, first=comparison.rounds + 1,
         ):  # fmt: skip
             comparison = comparison.model_copy(update={"samples": (*comparison.samples, *done)})
             _keep(options.out, comparison)
@@ -136,6 +148,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--page", type=Path, help="a Markdown page with marks to fill the results in")
     parser.add_argument("--report", type=Path, help="only report on this earlier record")
     parser.add_argument("--keep", type=Path, help="an empty folder that what the searches print stays in")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the record: no search is done again"
+    )
+    parser.add_argument("--readings", help="names of readings, divided by semicolons; all if left out")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--only", help="names of tuners, divided by semicolons")
     parser.add_argument("--limit-seconds", type=float, default=LIMIT_SECONDS)

@@ -71,6 +71,7 @@ def measured(
     *,
     baseline: Settings,
     rounds: int,
+    first: int,
     order: Random,
     folder: Path,
 ) -> Iterator[tuple[Sample, ...]]:
@@ -78,7 +79,7 @@ def measured(
 
     So what is compared is measured seconds apart.
     """
-    for number in range(1, rounds + 1):
+    for number in range(first, first + rounds):
         place = 0
         done = []
         for reading in order.sample(readings, len(readings)):

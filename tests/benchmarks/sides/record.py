@@ -30,11 +30,11 @@ class Reading(Value):
 
 
 READINGS: tuple[Reading, ...] = (
-    Reading(name="chat decode", kind="decode", tokens=WORKLOAD.generate, depth=WORKLOAD.depth, repetitions=3),
-    Reading(name="chat prefill", kind="prefill", tokens=WORKLOAD.prompt, depth=WORKLOAD.depth, repetitions=3),
-    Reading(name="chat response", kind="response", tokens=0, depth=WORKLOAD.depth, repetitions=3),
-    Reading(name="optimus decode", kind="decode", tokens=192, depth=0, repetitions=2),
-    Reading(name="scout prefill", kind="prefill", tokens=128, depth=128, repetitions=3),
+    Reading(name="chat decode", kind="decode", tokens=WORKLOAD.generate, depth=WORKLOAD.depth, repetitions=2),
+    Reading(name="chat prefill", kind="prefill", tokens=WORKLOAD.prompt, depth=WORKLOAD.depth, repetitions=2),
+    Reading(name="chat response", kind="response", tokens=0, depth=WORKLOAD.depth, repetitions=1),
+    Reading(name="optimus decode", kind="decode", tokens=192, depth=0, repetitions=1),
+    Reading(name="scout prefill", kind="prefill", tokens=128, depth=128, repetitions=2),
     Reading(name="scout decode", kind="decode", tokens=256, depth=128, repetitions=1),
 )
 """The workload of ours, and those that the others search with."""
