@@ -90,7 +90,7 @@ def compare(options: argparse.Namespace) -> Comparison:
                 model,
                 python,
                 bench.path,
-                Path(folder, f"search-{len(comparison.searches)}"),
+                Path(folder, rival.name.replace(", ", "-").replace(" ", "")),
                 options.rehearse,
             )
             place.folder.mkdir()

@@ -21,7 +21,7 @@ FIGURES: dict[str, str] = {
     "optimus decode": "llama-optimus's own",
     "balanced": "scout's own",
 }
-"""What is compared, and its column's head."""
+"""What may be compared, and its column's head."""
 OWN = {"llama-optimus": "optimus decode", "llama-parameter-scout": "balanced"}
 """The figure that a rival makes best."""
 GOAL_TIMES = 10.0
@@ -82,11 +82,21 @@ def _searches(comparison: Comparison) -> list[str]:
     return [*lines, ""]
 
 
+def _figures(comparison: Comparison) -> dict[str, str]:
+    """Those that were measured."""
+    return {
+        key: head
+        for key, head in FIGURES.items()
+        if any(figure(comparison, name, key) for name in comparison.contestants)
+    }
+
+
 def _absolute(comparison: Comparison) -> list[str]:
     rows = []
+    figures = _figures(comparison)
     for name in comparison.contestants:
         cells = [name]
-        for key in FIGURES:
+        for key in figures:
             values = list(figure(comparison, name, key).values())
             if not values:
                 cells.append("–")
@@ -95,16 +105,17 @@ def _absolute(comparison: Comparison) -> list[str]:
             else:
                 cells.append(f"{median(values):.1f}")
         rows.append(cells)
-    return _table(("median", *FIGURES.values()), rows)
+    return _table(("median", *figures.values()), rows)
 
 
 def _relative(comparison: Comparison) -> list[str]:
+    figures = _figures(comparison)
     rows = [
-        (name, *(_ratio(against(comparison, key, name, DEFAULTS)) for key in FIGURES))
+        (name, *(_ratio(against(comparison, key, name, DEFAULTS)) for key in figures))
         for name in comparison.contestants
         if name != DEFAULTS
     ]
-    return _table(("speed / defaults", *FIGURES.values()), rows)
+    return _table(("speed / defaults", *figures.values()), rows)
 
 
 def is_ours(search: Search) -> bool:

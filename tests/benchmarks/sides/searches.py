@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+
+import psutil
 
 from tests.benchmarks.rivals import Place, Rival, Unreadable
 from tests.benchmarks.sides.record import Search
@@ -52,7 +54,7 @@ def run_timed(
 
         def end() -> None:
             cut.append(True)
-            _end_group(process.pid)
+            _end(process)
 
         timer = Timer(limit_seconds, end)
         timer.start()
@@ -65,18 +67,23 @@ def run_timed(
             code = process.wait()
         finally:
             timer.cancel()
-            _end_group(process.pid)
+            _end(process)
             process.wait()
     seconds = time.monotonic() - begun
     told = errors.read_text("utf-8", errors="replace")
     return Ended("".join(lines), told, code, seconds, result_seconds, bool(cut))
 
 
-def _end_group(group: int) -> None:
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a program and all that it started, also what runs in process groups of its own."""
     try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.kill()
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 def search(rival: Rival, place: Place, *, version: str, baseline: Settings, limit_seconds: float) -> Search:
