@@ -106,7 +106,7 @@ def compare(options: argparse.Namespace) -> Comparison:
         sorted_searches = sorted(comparison.searches, key=lambda found: order.index(found.contestant))
         comparison = comparison.model_copy(update={"searches": tuple(sorted_searches)})
         for done in measured(
-            model, bench, comparison.contestants, taken, baseline=comparison.baseline,
+            model, bench, comparison.different, taken, baseline=comparison.baseline,
             rounds=1 if options.rehearse else options.rounds, order=Random(options.seed + comparison.rounds),
             folder=folder, first=comparison.rounds + 1,
         ):  # fmt: skip

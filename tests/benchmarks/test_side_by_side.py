@@ -59,12 +59,15 @@ def a_comparison(speeds: dict[str, float], seconds: dict[str, float], rounds: in
                         round=number + 1, place=place, contestant=name, reading=reading.name, values=(value,)
                     )
                 )
+    searches = [
+        a_search(name, BASELINE.replace(n_ubatch=place + 1), seconds[name])
+        for place, name in enumerate(speeds)
+        if name != DEFAULTS
+    ]
     return Comparison(
         started="2026-01-01 00:00 UTC", machine="a machine", versions={"llama-bench": "1"}, model="m.gguf",
         model_sha256="0" * 64, rehearsal=False, baseline=BASELINE, samples=tuple(samples),
-        searches=tuple(
-            a_search(name, BASELINE, seconds[name]) for name in speeds if name != DEFAULTS
-        ),
+        searches=tuple(searches),
     )  # fmt: skip
 
 
@@ -180,6 +183,15 @@ def test_a_response_is_put_together_from_both_parts() -> None:
     comparison = a_comparison({DEFAULTS: 1.0}, {}, rounds=1)
     speed = next(iter(figure(comparison, DEFAULTS, "chat decode").values()))
     assert figure(comparison, DEFAULTS, "response")[1] == pytest.approx(speed / (256 + 128))
+
+
+def test_who_ends_with_the_defaults_is_not_measured_apart_from_them() -> None:
+    comparison = a_comparison(SPEEDS, SECONDS)
+    same = comparison.model_copy(update={"searches": (a_search("Tunesmith", BASELINE, 9.0),)})
+    assert list(same.different) == [DEFAULTS]
+    ratio = against(same, "response", "Tunesmith", DEFAULTS)
+    assert ratio is not None
+    assert ratio.samples == (1.0,) * 6
 
 
 def test_a_failed_process_costs_its_round_and_is_counted() -> None:

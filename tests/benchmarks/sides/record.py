@@ -94,6 +94,15 @@ class Comparison(Value):
         return {DEFAULTS: self.baseline, **found}
 
     @property
+    def different(self) -> dict[str, Settings]:
+        """Those to be measured: who ended with the defaults is measured as they are."""
+        return {
+            name: settings
+            for name, settings in self.contestants.items()
+            if name == DEFAULTS or settings != self.baseline
+        }
+
+    @property
     def rounds(self) -> int:
         """How many were measured."""
         return len({sample.round for sample in self.samples})
@@ -103,7 +112,12 @@ _PROMPT, _GENERATE = WORKLOAD.prompt, WORKLOAD.generate
 
 
 def rounds_of(comparison: Comparison, contestant: str, reading: str) -> dict[int, float]:
-    """By round, the mean of a contestant's repetitions in it; rounds in which it failed are left out."""
+    """By round, the mean of a contestant's repetitions in it; rounds in which it failed are left out.
+
+    Who ended with the defaults has the samples of the defaults.
+    """
+    if comparison.contestants.get(contestant) == comparison.baseline:
+        contestant = DEFAULTS
     return {
         sample.round: sum(sample.values) / len(sample.values)
         for sample in comparison.samples
