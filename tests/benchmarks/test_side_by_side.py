@@ -166,8 +166,8 @@ def test_llama_bench_gets_the_threads_of_the_part_that_it_measures() -> None:
 def test_our_own_measurement_gets_what_differs_from_the_defaults() -> None:
     response = next(one for one in READINGS if one.kind == "response")
     same = measure_arguments(BASELINE, BASELINE, response)
-    other = measure_arguments(BASELINE.replace(n_ubatch=256, use_extra_bufts=False), BASELINE, response)
-    assert set(other) - set(same) == {"--ubatch-size", "256", "--repack", "off"}
+    other = measure_arguments(BASELINE.replace(n_ubatch=320, use_extra_bufts=False), BASELINE, response)
+    assert set(other) - set(same) == {"--ubatch-size", "320", "--repack", "off"}
 
 
 def test_a_ratio_is_free_of_what_all_contestants_of_a_round_share() -> None:

@@ -69,6 +69,8 @@ def run_timed(
             timer.cancel()
             _end(process)
             process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
     seconds = time.monotonic() - begun
     told = errors.read_text("utf-8", errors="replace")
     return Ended("".join(lines), told, code, seconds, result_seconds, bool(cut))
