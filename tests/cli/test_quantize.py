@@ -180,18 +180,6 @@ def test_a_disk_that_fills_up_midway_leaves_nothing(tunesmith: CommandLine, tiny
 # ---------------------------------------------------------------- a real model
 
 
-@pytest.fixture(scope="session")
-def smollm2_f16(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Path) -> Path:
-    """SmolLM2 in F16, made from its Q4_1."""
-    folder = tmp_path_factory.mktemp("smollm2")
-    command = CommandLine(folder)
-    done = command(
-        "quantize", smollm2_path, "--type", "F16", "--output", folder, "--allow-requantize", "--quiet"
-    )
-    assert done.code == 0, done.err
-    return folder / "SmolLM2-135M-Instruct-F16.gguf"
-
-
 @pytest.mark.model
 def test_a_real_model_is_quantized_and_its_quality_measured(
     tunesmith: CommandLine, smollm2_f16: Path, tmp_path: Path

@@ -134,8 +134,28 @@ def _add_tune(
     limits.add_argument("--max-itl", metavar="TIME", help="inter-token latency, such as 50ms")
     limits.add_argument(
         "--max-quality-loss", metavar="KLD", type=float,
-        help="0 keeps the cache at f16 or better; above 0 the cache types of --cache-types are tried",
+        help="0 keeps the cache at f16 or better; above 0 the cache types of --cache-types are tried, "
+        "and with --quantization it is --max-kld",
     )  # fmt: skip
+    files = tune.add_argument_group("which quantization, from a source in F16, BF16 or F32")
+    files.add_argument(
+        "--quantization", metavar="auto|TYPES",
+        help="make and compare quantizations of MODEL, such as Q4_K_M,Q6_K; "
+        "auto is a ladder and what is there",
+    )  # fmt: skip
+    files.add_argument("--max-kld", type=float, metavar="KLD", help="mean KL divergence at most; 0.05")
+    files.add_argument("--min-top1", metavar="SHARE", help="top-1 agreement at least, such as 0.9 or 90%%")
+    files.add_argument(
+        "--max-perplexity-ratio", type=float, metavar="RATIO", help="such as 1.02: at most 2%% more"
+    )
+    files.add_argument(
+        "--text", metavar="FILE", help="what quality is measured on; one that ships with Tunesmith"
+    )
+    files.add_argument("--chunks", type=int, default=None, metavar="N", help="only so many chunks of it; 40")
+    files.add_argument(
+        "--output", metavar="FOLDER", help="where files are made; MODEL-quantized beside MODEL"
+    )
+    files.add_argument("--keep-files", action="store_true", help="keep what was made and not picked")
     search = tune.add_argument_group("how it searches")
     search.add_argument("--budget", metavar="TIME", default="standard",
                         help="quick (90 s), standard (5 min), thorough (20 min) or seconds")  # fmt: skip

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tunesmith.cli.output import Output
 from tunesmith.domain.events import (
     CandidateStanding,
+    ContenderStanding,
     Event,
     LogLine,
     Progress,
@@ -64,6 +65,11 @@ class _Words:
                 return self._once(event.stage, event.candidate, f"  {event.candidate}: out, {why}")
             case StageFinished(winner=winner, sentence=sentence):
                 return f"  {sentence}" if winner else None
+            case ContenderStanding(contender=contender) if contender.state in ("beyond", "failed"):
+                return self._once("choice", contender.label, f"  {contender.label}: out, {contender.why}")
+            case ContenderStanding(contender=contender) if contender.quality is not None:
+                kld = f"mean KLD {contender.quality.mean_kld.value:.4f}"
+                return self._once("choice", contender.label, f"  {contender.label}: within the limit, {kld}")
             case TrialFailed(candidate=candidate, message=message, cause=cause):
                 return f"  {candidate}: failed ({cause}): {message}"
             case RoundDiscarded(drift=drift):

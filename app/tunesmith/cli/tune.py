@@ -43,6 +43,11 @@ def run(options: argparse.Namespace, output: Output) -> int:
     from tunesmith.store import Store
 
     request = make_request(options)
+    if options.quantization is not None:
+        from tunesmith.cli.choose import choose
+
+        return choose(options, request, output)
+    refuse_without_quantization(options)
     with Store.open(store_location(options.store)) as store:
         session = start_tune(request, store, resume=options.resume)
         with interruptible(session):
@@ -61,6 +66,18 @@ def run(options: argparse.Namespace, output: Output) -> int:
         else:
             output.show(*tune_report(result))
         return code
+
+
+def refuse_without_quantization(options: argparse.Namespace) -> None:
+    """Say that an option is only about choosing a quantization.
+
+    Raises:
+        UsageError: there is such an option.
+    """
+    for name in ("max_kld", "min_top1", "max_perplexity_ratio", "text", "chunks", "output", "keep_files"):
+        if getattr(options, name) not in (None, False):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is about choosing a quantization.", todo="Add --quantization auto.")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
+from tunesmith.domain.choice import Contender
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
@@ -314,6 +315,13 @@ class StageFinished(_Event):
     sentence: str
 
 
+class ContenderStanding(_Event):
+    """Where a file stands in the choice of a quantization; the newest of a label holds."""
+
+    type: Literal["contender"] = "contender"
+    contender: Contender
+
+
 class Progress(_Event):
     """How far the run is."""
 
@@ -387,6 +395,7 @@ Event = Annotated[
     | RoundDiscarded
     | CandidateStanding
     | StageFinished
+    | ContenderStanding
     | Progress
     | RunFinished,
     Field(discriminator="type"),

@@ -10,6 +10,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelIdentity
+from tunesmith.domain.quality import Quality
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
@@ -43,6 +44,16 @@ class Guarantee(Value):
         return self.bound is not None and self.bound <= self.margin
 
 
+class MeasuredQuality(Value):
+    """What the model's quantization costs, against the source that it was made from."""
+
+    source_sha256: str
+    source_quantization: str
+    text_name: str
+    text_sha256: str
+    measures: Quality
+
+
 class TunedProfile(Value):
     """Model, machine class, workload and objective with the settings that won and the evidence."""
 
@@ -67,4 +78,6 @@ class TunedProfile(Value):
     changes: tuple[Change, ...]
     guarantee: Guarantee | None = None
     """None in profiles of earlier versions."""
+    quality: MeasuredQuality | None = None
+    """None where it was not measured in the same run."""
     notes: str = ""

@@ -90,6 +90,50 @@ def summarize_quality(scores: Sequence[ChunkScore]) -> Quality:
     )
 
 
+class QualityLimits(Value):
+    """What a quantization may cost at most; None where nothing is asked."""
+
+    max_kld: float | None = None
+    """Mean KL divergence from the source, nats per token."""
+    min_top1: float | None = None
+    """Share of tokens, 0 to 1."""
+    max_perplexity_ratio: float | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked at all."""
+        return any(limit is not None for limit in self.model_dump().values())
+
+    def judge(self, scores: Sequence[ChunkScore], *, horizon: int) -> Verdict:
+        """Whether all limits are kept, as far as the chunks scored so far tell; see :func:`judge_kld`.
+
+        Each limit's verdict errs with 5% at most.
+        """
+        verdicts: set[Verdict] = set()
+        if self.max_kld is not None:
+            verdicts.add(judge_kld(scores, self.max_kld, horizon=horizon))
+        if self.min_top1 is not None:
+            missed = [1 - score.agreed / len(score.kld) for score in scores]
+            verdicts.add(_judge(missed, 1 - self.min_top1, horizon))
+        if self.max_perplexity_ratio is not None:
+            excess = [_difference(score) for score in scores]
+            verdicts.add(_judge(excess, math.log(self.max_perplexity_ratio), horizon))
+        if "beyond" in verdicts:
+            return "beyond"
+        return "undecided" if "undecided" in verdicts else "within"
+
+    def keeps(self, quality: Quality) -> bool:
+        """Whether what was measured is within all limits, sure or not."""
+        return (
+            (self.max_kld is None or quality.mean_kld.value <= self.max_kld)
+            and (self.min_top1 is None or quality.top1_agreement.value >= self.min_top1)
+            and (
+                self.max_perplexity_ratio is None
+                or quality.perplexity_ratio.value <= self.max_perplexity_ratio
+            )
+        )
+
+
 def judge_kld(scores: Sequence[ChunkScore], limit: float, *, horizon: int) -> Verdict:
     """Whether the mean KL divergence is at most ``limit``, as far as the chunks scored so far tell.
 
@@ -100,7 +144,11 @@ def judge_kld(scores: Sequence[ChunkScore], limit: float, *, horizon: int) -> Ve
         limit: nats per token.
         horizon: chunks that will be scored at most.
     """
-    low, high = kld_interval(scores, horizon=horizon)
+    return _judge([score.mean_kld for score in scores], limit, horizon)
+
+
+def _judge(values: Sequence[float], limit: float, horizon: int) -> Verdict:
+    low, high = anytime_interval(values, ERROR_SHARE, horizon=horizon)
     if high <= limit:
         return "within"
     return "beyond" if low > limit else "undecided"

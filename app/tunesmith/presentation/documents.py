@@ -9,14 +9,17 @@ from pydantic import Field
 
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
+from tunesmith.domain.choice import Contender, ContenderState
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
+from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
+from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.fact_documents import (
@@ -30,6 +33,7 @@ from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
+from tunesmith.services.choose_result import ChooseResult
 from tunesmith.services.doctor import Check
 from tunesmith.services.measure import MeasureResult
 from tunesmith.services.tune_result import TuneResult
@@ -108,6 +112,62 @@ class TuneDocument(_Document):
     seconds: float
 
 
+class ContenderFacts(_Document):
+    """A file of the model, and what is known of it; null where it was not measured."""
+
+    label: str
+    quantization: str
+    is_source: bool
+    path: str | None
+    size_bytes: int | None
+    made: bool
+    kept: bool
+    """Whether the file is still there."""
+    state: ContenderState
+    why: str
+    pareto: bool
+    quality: Quality | None
+    quality_verdict: Verdict | None
+    kld_low: float | None
+    kld_high: float | None
+    """Where the mean KL divergence lies, at 95%, however often it was looked at."""
+    speedup: Quantity | None
+    """Against the source at the same settings, pair by pair."""
+    prefill_tokens_per_s: Quantity | None
+    decode_tokens_per_s: Quantity | None
+    peak_memory_bytes: Quantity | None
+    measured_workload: Workload | None
+    """What the speeds were measured on: as much of the workload as the budget bore."""
+
+
+class ChooseDocument(_Document):
+    """``tunesmith tune --quantization``."""
+
+    schema_name: Literal["tunesmith.choose/1"] = Field(default="tunesmith.choose/1", alias="schema")
+    tunesmith_version: str
+    run_id: str
+    """Of the comparison; the pick's tune is a run of its own."""
+    profile_id: str | None
+    """Of the pick."""
+    outcome: ChoiceOutcome
+    picked: str
+    sentence: str
+    speedup: Quantity | None
+    """The pick, tuned, against the source at llama.cpp's defaults, in pairs."""
+    source: ModelFacts
+    limits: QualityLimits
+    text: ChosenText
+    contenders: tuple[ContenderFacts, ...]
+    """The source first."""
+    files: tuple[MadeFile, ...]
+    """What was made."""
+    folder: str
+    warnings: tuple[str, ...]
+    tune: TuneDocument | None
+    """The pick's; null where it could not be tuned."""
+    seconds: float
+
+
 class InspectDocument(_Document):
     """``tunesmith inspect``."""
 
@@ -183,6 +243,7 @@ class ErrorDocument(_Document):
 DOCUMENTS: dict[str, type[_Document]] = {
     "measure": MeasureDocument,
     "tune": TuneDocument,
+    "choose": ChooseDocument,
     "inspect": InspectDocument,
     "machine": MachineDocument,
     "devices": DevicesDocument,
@@ -295,4 +356,44 @@ def tune_document(result: TuneResult) -> TuneDocument:
         constraints=result.request.constraints,
         trials=result.trials,
         seconds=round(result.seconds, 3),
+    )
+
+
+def choose_document(result: ChooseResult) -> ChooseDocument:
+    """What ``tune --quantization`` prints."""
+    tune = None if result.tune is None else tune_document(result.tune)
+    request = result.request
+    return ChooseDocument(
+        tunesmith_version=__version__,
+        run_id=result.run_id,
+        profile_id=None if tune is None else tune.profile_id,
+        outcome=result.outcome,
+        picked=result.picked,
+        sentence=result.sentence,
+        speedup=result.speedup,
+        source=model_facts(result.source),
+        limits=request.limits,
+        text=ChosenText(
+            name=result.text.name, sha256=result.text.sha256, shipped=request.text_path is None,
+            chunks_asked=request.chunks, chunk_tokens=request.n_ctx,
+        ),
+        contenders=tuple(_contender_facts(one) for one in result.contenders),
+        files=made_files(result),
+        folder=str(result.folder),
+        warnings=result.warnings,
+        tune=tune,
+        seconds=round(result.seconds, 3),
+    )  # fmt: skip
+
+
+def _contender_facts(one: Contender) -> ContenderFacts:
+    alike = {name: getattr(one, name) for name in ContenderFacts.model_fields if hasattr(one, name)}
+    measured = one.measured
+    return ContenderFacts(
+        **alike,
+        quality_verdict=one.verdict,
+        prefill_tokens_per_s=None if measured is None else measured.prefill_tokens_per_s,
+        decode_tokens_per_s=None if measured is None else measured.decode_tokens_per_s,
+        peak_memory_bytes=None if measured is None else measured.peak_memory_bytes,
+        measured_workload=None if measured is None else measured.workload,
     )

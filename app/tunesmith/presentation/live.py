@@ -12,6 +12,7 @@ from tunesmith.domain.events import (
     CandidateStanding,
     ChunkKept,
     ChunkScored,
+    ContenderStanding,
     ContextReady,
     Event,
     FileQuantized,
@@ -161,7 +162,7 @@ class LiveView:
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
                 | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
                 | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
-                | ImportanceRead() | SpeculationTaken()
+                | ImportanceRead() | SpeculationTaken() | ContenderStanding()
             ):  # fmt: skip
                 pass
             case _:

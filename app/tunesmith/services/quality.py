@@ -19,7 +19,14 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.machine import Build
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.quality import ChunkScore, Quality, Verdict, judge_kld, kld_interval, summarize_quality
+from tunesmith.domain.quality import (
+    ChunkScore,
+    Quality,
+    QualityLimits,
+    Verdict,
+    kld_interval,
+    summarize_quality,
+)
 from tunesmith.domain.settings import CacheType, Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, UsageError, WorkerCrashed
@@ -60,7 +67,18 @@ class QualityRequest:
     type_v: CacheType = "f16"
     max_kld: float | None = None
     """Stop as soon as it is clear whether the mean KL divergence is at most this, nats per token."""
+    min_top1: float | None = None
+    """As ``max_kld``: the least share of tokens on which both must agree, 0 to 1."""
+    max_perplexity_ratio: float | None = None
+    """As ``max_kld``."""
     base_limit_bytes: int = BASE_LIMIT_BYTES
+
+    @property
+    def limits(self) -> QualityLimits:
+        """All limits together."""
+        return QualityLimits(
+            max_kld=self.max_kld, min_top1=self.min_top1, max_perplexity_ratio=self.max_perplexity_ratio
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,12 @@ def start_quality(request: QualityRequest) -> Session[QualityResult]:
 
     The session's result raises UsageError, ModelFileError, WorkerError, StoreError or Interrupted.
     """
-    return Session(lambda stream, controls: _Run(request, stream, controls).run())
+    return Session(lambda stream, controls: run_quality(request, stream, controls))
+
+
+def run_quality(request: QualityRequest, stream: Stream, controls: Controls) -> QualityResult:
+    """Compare in this thread, as part of something larger; raises as :func:`start_quality` does."""
+    return _Run(request, stream, controls).run()
 
 
 def read_text(path: str | None) -> EvaluationText:
@@ -192,7 +215,7 @@ class _Run:
         self, worker: WorkerHandle, as_source: dict[str, object], as_candidate: dict[str, object]
     ) -> TextSplit:
         """Read with both, in blocks where a verdict may spare the rest."""
-        size = self.request.chunks if self.request.max_kld is None else _FIRST_BLOCK
+        size = _FIRST_BLOCK if self.request.limits.any else self.request.chunks
         self._read(worker, **as_source, first_chunks=size)
         if self.split is None:
             raise WorkerCrashed(tr("The worker did not say how it split the text."))
@@ -252,9 +275,9 @@ class _Run:
         self.stream.emit(event)
 
     def _clear_verdict(self, horizon: int) -> Verdict | None:
-        if self.request.max_kld is None:
+        if not self.request.limits.any:
             return None
-        verdict = judge_kld(self.scores, self.request.max_kld, horizon=horizon)
+        verdict = self.request.limits.judge(self.scores, horizon=horizon)
         return None if verdict == "undecided" else verdict
 
     def _tell(self, split: TextSplit, step: str, number: int) -> None:
@@ -274,7 +297,7 @@ class _Run:
         if not self.scores:
             raise WorkerCrashed(tr("The worker scored no chunk."))
         verdict, low, high = self.verdict, None, None
-        if self.request.max_kld is not None:
+        if self.request.limits.any:
             verdict = verdict or "undecided"
             if len(self.scores) > 2:
                 low, high = kld_interval(self.scores, horizon=len(split.chunks))

@@ -93,7 +93,12 @@ def start_quantize(request: QuantizeRequest) -> Session[QuantizeResult]:
     The session's result raises UsageError, ModelFileError, WorkerError, StoreError or Interrupted. Files
     that were complete by then stay.
     """
-    return Session(lambda stream, controls: _Run(request, stream, controls).run())
+    return Session(lambda stream, controls: run_quantize(request, stream, controls))
+
+
+def run_quantize(request: QuantizeRequest, stream: Stream, controls: Controls) -> QuantizeResult:
+    """Make the files in this thread, as part of something larger; raises as :func:`start_quantize` does."""
+    return _Run(request, stream, controls).run()
 
 
 def quantized_from(header: ModelHeader) -> str | None:

@@ -48,6 +48,11 @@ class Stream:
             self.recorder.take(stamped)
         self._listener(stamped)
 
+    def relay(self, event: Event) -> None:
+        """Pass on what another run has recorded already: only to whoever listens."""
+        self._seq += 1
+        self._listener(event.model_copy(update={"seq": self._seq}))
+
     def count_on_from(self, seq: int) -> None:
         """Continue the numbering of a resumed run."""
         self._seq = max(self._seq, seq)

@@ -87,6 +87,18 @@ def start_tune(
     return Session(lambda stream, controls: _Tune(request, store, stream, controls, make_source).run(resume))
 
 
+def run_tune(
+    request: TuneRequest,
+    store: Store,
+    stream: Stream,
+    controls: Controls,
+    *,
+    make_source: SourceFactory | None = None,
+) -> TuneResult:
+    """Tune in this thread, as part of something larger; raises as :func:`start_tune` does."""
+    return _Tune(request, store, stream, controls, make_source).run(None)
+
+
 class _Tune:
     """One tune in its thread."""
 
