@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,13 +30,21 @@ class LlamaBench:
         self, model: Path, *, prompt: int, generate: int, threads: int, repetitions: int
     ) -> list[float]:
         """Raw samples of one test, tokens per second."""
-        command = [
-            str(self.path), "-m", str(model), "-p", str(prompt), "-n", str(generate), "-t", str(threads),
-            "-r", str(repetitions), "-o", "json",
-        ]  # fmt: skip
+        arguments = ["-p", str(prompt), "-n", str(generate), "-t", str(threads), "-r", str(repetitions)]
+        return self.samples(model, arguments)
+
+    def samples(self, model: Path, arguments: Sequence[str]) -> list[float]:
+        """Raw samples, tokens per second, of the one test that the arguments ask for."""
+        command = [str(self.path), "-m", str(model), *arguments, "-o", "json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         (record,) = json.loads(done.stdout)
         return [float(sample) for sample in record["samples_ts"]]
+
+    def version(self) -> str:
+        """Such as ``0.5.0 (build 1, commit 0c1e570)``."""
+        done = subprocess.run([str(self.path), "--version"], capture_output=True, text=True, check=True)
+        first = next(line for line in (done.stdout + done.stderr).splitlines() if line.startswith("version:"))
+        return first.removeprefix("version:").strip()
 
 
 def find_or_build() -> LlamaBench:
@@ -73,17 +83,11 @@ def _build(folder: Path, binding: str, flags: tuple[str, ...]) -> None:
         raise SystemExit(msg)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    pip = [sys.executable, "-m", "pip"] if importlib.util.find_spec("pip") else [shutil.which("pip") or "pip"]
+    # Only the binding's own wheel is refused: its build tools are not to be compiled from source too.
     download = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "-d",
-        str(folder),
-    ]
+        *pip, "download", "--no-deps", "--no-binary", "llama-cpp-python", "-d", str(folder),
+    ]  # fmt: skip
     if subprocess.run([*download, f"llama-cpp-python=={binding}"], check=False).returncode:
         msg = "the binding's sdist could not be downloaded with pip"
         raise SystemExit(msg)

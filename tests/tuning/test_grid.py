@@ -7,9 +7,10 @@ from itertools import groupby
 
 import pytest
 
-from tests.tuning.machines import HYBRID, LAPTOP, TWO_CORE_VM
+from tests.tuning.machines import GPU_MACHINE, HYBRID, LAPTOP, TWO_CORE_VM
 from tests.tuning.simulation import CHAT, SimulatedMachine
 from tests.tuning.surfaces import surface
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.events import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules
@@ -82,6 +83,15 @@ def test_whatever_a_tune_comes_to_after_two_answers_is_in_the_grid(machine: Mach
             assert getattr(settings, name) in values
         unlaid = set(Settings.model_fields) - set(laid)
         assert all(getattr(settings, name) == getattr(baseline, name) for name in unlaid)
+
+
+def test_where_there_is_a_gpu_the_ladder_of_layers_is_an_axis() -> None:
+    baseline = baseline_settings(GPU_MACHINE, CHAT)
+    laid = survey_axes(
+        baseline, workload=CHAT, machine=GPU_MACHINE, rules=SearchRules(vary=("n_gpu_layers",)), given={},
+        blocks=Blocks(count=32, weights_bytes=2**32),
+    )  # fmt: skip
+    assert laid == {"n_gpu_layers": (-1, 0, 8, 16, 24)}
 
 
 def test_only_the_named_settings_are_varied_and_values_by_hand_come_in_place_of_ours() -> None:

@@ -115,6 +115,40 @@ def test_an_arm_is_scored_against_the_mean_of_its_anchors() -> None:
     assert held.arms[1].scores == [pytest.approx(0.693, abs=1e-3)]
 
 
+class Wobbly:
+    """Samples that differ by a few percent, so that no race of them is soon decided."""
+
+    def __init__(self, noisy: Callable[[int], bool]) -> None:
+        self._random, self._noisy, self.count = random.Random(5), noisy, 0
+
+    def __call__(self, job: Job) -> Sample:
+        self.count += 1
+        return sample(prefill_ms=200 + self._random.gauss(0, 4), noisy=self._noisy(self.count))
+
+
+def test_a_round_that_others_disturb_on_a_machine_that_was_quiet_counts_for_nothing() -> None:
+    events: list[Event] = []
+    now, held = rounds(ScriptedMeter(Wobbly(lambda count: count > 9)), events=events), race(2)
+    for _ in range(3):
+        assert now.run(held, COURSE) is not None
+    assert now.run(held, COURSE) is None
+    assert held.rounds == 3
+    assert sum(isinstance(event, RoundDiscarded) for event in events) == MAX_ATTEMPTS
+
+
+def test_where_others_use_the_machine_from_the_beginning_that_is_how_it_is_measured() -> None:
+    now, held = rounds(ScriptedMeter(Wobbly(lambda _count: True))), race(2)
+    for _ in range(4):
+        assert now.run(held, COURSE) is not None
+    assert held.rounds == 4
+
+
+def test_once_the_others_are_gone_the_race_goes_on() -> None:
+    now, held = rounds(ScriptedMeter(Wobbly(lambda count: 12 < count < 19))), race(2)
+    while held.rounds < 5:
+        assert now.run(held, COURSE) is not None
+
+
 def test_without_time_a_round_ends_in_the_middle_and_counts_for_nothing() -> None:
     meter = ScriptedMeter(quiet)
     held = race(4)

@@ -246,6 +246,21 @@ def test_a_machine_that_turns_noisy_halfway_gives_the_right_answer_or_says_it_ca
         assert found.settings in (found.baseline, found.baseline.replace(flash_attn="off"))
 
 
+def test_what_is_best_beside_others_who_came_halfway_is_not_taken_for_best() -> None:
+    """A core is taken from 8 s on: one thread is then the faster, and two are without."""
+
+    def speeds(settings: Settings) -> Speeds:
+        crowded = 0.2 if machine.now > 8 and settings.threads > 1 else 1.0
+        return Speeds().times(decode=crowded * (1.0 if settings.threads > 1 else 0.6))
+
+    for seed in range(10):
+        machine = SimulatedMachine(speeds, seed=seed)
+        machine.busy = lambda now, _rng: now > 8
+        found = tune(request(seed=seed), machine, confirm=False)
+        assert found.search.settings.threads == 2
+        assert found.search.blind or found.search.budget_spent
+
+
 # ------------------------------------------------------------- candidates that fail
 
 

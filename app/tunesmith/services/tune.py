@@ -281,6 +281,12 @@ class _Tune:
                     sentence = tr(
                         "{sentence}; the budget ran out before everything was tried", sentence=sentence
                     )
+                if result.blind:
+                    sentence = tr(
+                        "{sentence}; others began to use the machine: no answer for {questions}",
+                        sentence=sentence,
+                        questions=", ".join(result.blind),
+                    )
             else:
                 after, speedup, changes = before, _SAME, ()
                 result.budget_spent |= confirmed.verdict == "out_of_time"

@@ -28,11 +28,17 @@ class Retaker:
         self._out_of_time = out_of_time
         self._recent: deque[bool] = deque(maxlen=RECENT)
         self._taken = self._disturbed = 0
+        self._first: list[bool] = []
 
     @property
     def disturbed(self) -> bool:
         """Whether disturbed samples are the normal state here."""
         return len(self._recent) >= RECENT // 2 and 2 * sum(self._recent) >= len(self._recent)
+
+    @property
+    def turned(self) -> bool:
+        """Whether others use the machine now who did not in the beginning: another machine, as it were."""
+        return len(self._first) == RECENT and 2 * sum(self._first) < RECENT and self.disturbed
 
     @property
     def mostly_disturbed(self) -> bool:
@@ -57,6 +63,8 @@ class Retaker:
     def _take(self, job: Job) -> Sample:
         sample = self._meter.sample(job)
         self._recent.append(sample.noisy)
+        if len(self._first) < RECENT:
+            self._first.append(sample.noisy)
         self._taken += 1
         self._disturbed += sample.noisy
         return sample

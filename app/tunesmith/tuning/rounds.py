@@ -15,7 +15,7 @@ from tunesmith.tuning.forecast import Forecast
 from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
-from tunesmith.tuning.retake import Retaker
+from tunesmith.tuning.retake import REST_SECONDS, Retaker
 from tunesmith.tuning.shares import WHOLE, Share
 
 DRIFT_FLOOR = math.log(1.1)
@@ -94,8 +94,12 @@ class Rounds:
     def run(self, race: Race, course: Course) -> list[Arm] | None:
         """Measure one round and give it to the race; a round in which the anchor drifted is repeated.
 
+        So is one that others disturbed on a machine that was quiet in the beginning: what is best beside them
+        need not be best without.
+
         Returns:
-            The arms it decided about; None if no round came about: nothing is left to race, or no time.
+            The arms it decided about; None if no round came about: nothing is left to race, no time, or no
+            quiet.
 
         Raises:
             TrialFailure: the anchor cannot be measured.
@@ -105,6 +109,13 @@ class Rounds:
             if samples is None or len(race.racing) < 2:
                 return None
             drift = self._drift(samples, course.parts)
+            disturbed = any(sample.noisy for taken in samples.values() for sample in taken)
+            if disturbed and self.retaker.turned:
+                self._emit(RoundDiscarded(stage=course.stage, round=race.rounds + 1, drift=drift))
+                if attempt + 1 == MAX_ATTEMPTS:
+                    return None
+                self._meter.rest(REST_SECONDS * (attempt + 1), why="others began to use the machine")
+                continue
             if self._steady(drift) or attempt + 1 == MAX_ATTEMPTS:
                 return self._score(race, course, samples)
             self._emit(RoundDiscarded(stage=course.stage, round=race.rounds + 1, drift=drift))
