@@ -134,15 +134,14 @@ class FileMeter:
 
 
 class _Time(Forecast):
-    """A forecast under which the fewest rounds that can tell anything are always raced."""
+    """A forecast by which the fewest rounds that tell anything may take the time kept for confirming."""
 
     short_of_rounds = True
 
     @property
     def search_left(self) -> float:
         """What the search may still take, seconds."""
-        left = super().search_left
-        return max(1.0, left) if self.short_of_rounds else left
+        return self.left if self.short_of_rounds else super().search_left
 
 
 @dataclass
@@ -295,7 +294,11 @@ class Screening:
         self._tell_all(race, course.workload)
         for arm in race.arms:
             tell_standing(self.emit, STAGE, race, arm)
-        self.emit(StageFinished(stage=STAGE, winner=winner.label, sentence=self._answer(winner, source)))
+        if race.rounds < LEAST_ROUNDS:
+            sentence = tr("{label} kept: the budget ran out before anything was told", label=winner.label)
+        else:
+            sentence = self._answer(winner, source)
+        self.emit(StageFinished(stage=STAGE, winner=winner.label, sentence=sentence))
         return winner.label
 
     def _pilot_ms(self, label: str) -> float:
