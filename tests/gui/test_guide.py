@@ -178,7 +178,8 @@ def test_its_links_take_the_themes_colour_and_it_stays_where_it_was(
     theme.set_mode("dark")
     QApplication.processEvents()
     assert colours_of_links(guide) == {DARK.accent}
-    assert guide.text.verticalScrollBar().value() == place
+    line = guide.text.fontMetrics().lineSpacing()  # Qt lays out once in between, by a style that is no more
+    assert abs(guide.text.verticalScrollBar().value() - place) < line
 
 
 def test_it_goes_with_its_window(window: QWidget, qtbot: QtBot) -> None:
