@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 DRAIN_MS = 200
-"""Five times a second is enough for an eye, and costs a model that decodes beside it half of what ten do."""
+"""Five times a second is enough for an eye, and costs a model that decodes beside it less than ten do."""
 END_SECONDS = 2.0
 """How long closing waits for a run to end."""
 
