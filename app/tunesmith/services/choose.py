@@ -449,8 +449,8 @@ class _Choice:
         infeasible = self._contenders[picked].state == "infeasible"
         if not infeasible:
             self._tell(picked, state="picked", why="")
-        raced = [one for one in self._contenders.values() if one.in_race and one.state != "infeasible"]
-        best = pareto_labels(raced, screening.not_slower)
+        left = [one for one in self._contenders.values() if one.in_race or one.label == picked]
+        best = pareto_labels([one for one in left if one.state != "infeasible"], screening.not_slower)
         for contender in list(self._contenders.values()):
             kept = not contender.made or contender.label == picked or self._request.keep_files
             self._tell(contender.label, pareto=contender.label in best)

@@ -356,7 +356,7 @@ class Screening:
     def not_slower(self, one: str, other: str) -> bool:
         """Whether a file is proven to be at most the margin slower than another."""
         race = self.race
-        if race is None:
+        if race is None or not {one, other} <= {arm.label for arm in race.arms if arm.scores}:
             return False
         low = race.interval(self._arm(race, one), self._arm(race, other))[0]
         return low >= -math.log1p(self.request.margin)
