@@ -172,3 +172,8 @@ def test_disturbed_measurements_are_owned_up_to() -> None:
 def test_a_date_that_is_none_is_shown_as_it_is() -> None:
     assert day_text("0001-01-01T00:00:00+14:00") == "0001-01-01"
     assert day_text("some day or other") == "some day o"
+
+
+def test_what_ran_out_of_time_with_the_defaults_has_no_number() -> None:
+    assert speed_text("budget_spent", 1.0, 1.0, 1.0) == DASH
+    assert speed_text("budget_spent", 1.2, 1.1, 1.3) == "1.2× (1.1–1.3)"

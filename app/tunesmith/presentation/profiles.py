@@ -180,6 +180,8 @@ def speed_text(outcome: Outcome, median: float, low: float | None, high: float |
     """Such as ``1.21× (1.09–1.33)``; no number where the defaults were best."""
     if outcome == "defaults_are_best":
         return tr("defaults are best")
+    if outcome == "budget_spent" and median == low == high:  # nothing was compared, so nothing is told
+        return DASH
     if low is None or high is None:
         return f"{number(median)}×"
     spread = max((high - low) / 2, 1e-3)
@@ -190,7 +192,7 @@ def speed_text(outcome: Outcome, median: float, low: float | None, high: float |
 def ratio_text(profile: TunedProfile) -> tuple[str, str]:
     """The result's one number and what stands small beside it; both empty where nothing was gained."""
     speed = profile.speedup
-    if profile.outcome == "defaults_are_best":
+    if profile.outcome == "defaults_are_best" or _out_of_time(profile):
         return "", ""
     text = speed_text(profile.outcome, speed.median, speed.low, speed.high)
     value, _, interval = text.partition(" ")
@@ -200,6 +202,11 @@ def ratio_text(profile: TunedProfile) -> tuple[str, str]:
     return value, tr("{interval}, {share} sure", interval=interval.strip("()"), share=share)
 
 
+def _out_of_time(profile: TunedProfile) -> bool:
+    """Whether the defaults were kept since the time ran out, so that there is nothing to compare."""
+    return profile.outcome == "budget_spent" and not profile.speedup.samples
+
+
 def result_sentence(profile: TunedProfile) -> str:
     """The result in one sentence that a person can repeat."""
     match profile.outcome:
@@ -207,6 +214,8 @@ def result_sentence(profile: TunedProfile) -> str:
             return tr("llama.cpp's defaults are already the best here")
         case "infeasible":
             return tr("Nothing satisfies the constraints; these settings come nearest")
+        case "budget_spent" if _out_of_time(profile):
+            return tr("The budget ran out before anything better than the defaults was proven")
         case "improved" | "budget_spent":
             words = faster_sentence(profile.objective.name, ratio_text(profile)[0].removesuffix("×"))
             if profile.outcome == "budget_spent":
@@ -263,6 +272,8 @@ def proof_words(profile: TunedProfile) -> str:
     """On what the numbers rest."""
     quantity = profile.tuned.decode_tokens_per_s or profile.tuned.prefill_tokens_per_s
     samples = len(quantity.samples) if quantity else 0
+    if _out_of_time(profile):
+        return trn("{count} measurement of the defaults.", "{count} measurements of the defaults.", samples)
     if profile.tuned.noisy_samples or profile.baseline.noisy_samples:
         return trn(
             "{count} measurement each of the defaults and of these settings, in turn; "
