@@ -91,7 +91,7 @@ class Tuner:
 
     @property
     def _out_of_time(self) -> bool:
-        return self.forecast.search_left <= 0
+        return self.forecast.search_left_at_most <= 0
 
     @property
     def _alpha(self) -> float:
@@ -107,6 +107,8 @@ class Tuner:
             Interrupted: the user stopped the run.
         """
         request = self._request
+        if start != self._baseline:
+            self.forecast.expect_confirmation()
         pilot = self._pilot()
         result = SearchResult(
             settings=start, changes=given_changes(self._baseline, start), slack=self.scorer.slack
@@ -237,7 +239,8 @@ class Tuner:
     def _affords(self, question: Question, pace: Pace) -> bool:
         workload = self._paced(question, pace)
         if question.by_looks:
-            return self.forecast.search_left * SHARE >= LEAST_LOOKS * self._looks.seconds(question, workload)
+            needed = LEAST_LOOKS * self._looks.seconds(question, workload)
+            return self.forecast.search_left_at_most * SHARE >= needed
         return self.forecast.affords(len(question.options) + 1, workload)
 
     def _worth_racing(
