@@ -98,9 +98,7 @@ def test_while_nothing_is_found_only_the_fewest_pairs_are_kept() -> None:
     found, meter = forecast(80)
     meter.now = found.search_seconds + 5
     assert found.search_left == 0
-    assert found.search_left_at_most == pytest.approx(
-        80 - found.confirm_seconds(LEAST_PAIRS, 1) - meter.now
-    )
+    assert found.search_left_at_most == pytest.approx(80 - found.confirm_seconds(LEAST_PAIRS, 1) - meter.now)
     found.expect_confirmation()
     assert found.search_left_at_most == 0
 
