@@ -272,7 +272,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--text", type=Path, default=assets.resource(SHIPPED_TEXT))
     parser.add_argument("--types", default=",".join(TYPES))
     parser.add_argument("--chunks", type=int, default=16)
-    parser.add_argument("--max-perplexity-ratio", type=float, default=1.05)
+    parser.add_argument("--max-perplexity-ratio", type=float, default=1.1)
     parser.add_argument("--budget", default="60", help="ours, seconds or a name")
     parser.add_argument("--target-factor", type=float, default=1.25, help="of the source's speed")
     parser.add_argument("--only", default="tunesmith,fastest,target", help="which of the three search")

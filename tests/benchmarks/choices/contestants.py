@@ -128,10 +128,10 @@ class Fituna:
         """Its JSON where the speed was reached; else the closest attempt, which it tells in words."""
         try:
             document = json.loads(output)
-            quality = document["quality"]
+            quality, layers = document["quality"], document["config"]["ngl"]
             return Pick(
                 quantization=document["config"]["quant"], file=document["gguf_path"],
-                settings=baseline.replace(n_gpu_layers=document["config"]["ngl"]),
+                settings=baseline.replace(n_gpu_layers=layers) if layers else baseline,
                 decode_tokens_per_s=document["bench"]["gen_tok_per_sec"],
                 perplexity_ratio=1 + quality["quality_loss_pct"] / 100,
                 claim="meets the target" if document["meets_target"] else "does not meet the target",
