@@ -88,22 +88,26 @@ def read_choice(document: dict[str, Any], **known: Any) -> EndToEnd:
     if document["tune"] is None:
         msg = f"nothing was tuned: {document['sentence']}"
         raise SystemExit(msg)
-    settings = Settings.model_validate(document["tune"]["tuned"]["settings"])
+    settings = Settings.model_validate_json(json.dumps(document["tune"]["tuned"]["settings"]))
     baseline: Settings = known["baseline"]
     return EndToEnd(
         seconds=document["seconds"], picked=document["picked"], sentence=document["sentence"],
-        speedup=document["speedup"], file=Path(pick["path"]).name,
+        speedup=_quantity(document["speedup"]), file=Path(pick["path"]).name,
         settings=settings.replace(n_ctx=baseline.n_ctx, n_seq_max=baseline.n_seq_max),
         candidates=tuple(
             Candidate(
                 label=one["label"], state=one["state"], why=one["why"], size_bytes=one["size_bytes"],
                 mean_kld=one["quality"]["mean_kld"]["value"] if one["quality"] else None,
-                speedup=one["speedup"],
+                speedup=_quantity(one["speedup"]),
             )
             for one in document["contenders"]
         ),
         **known,
     )  # fmt: skip
+
+
+def _quantity(found: dict[str, Any] | None) -> Quantity | None:
+    return None if found is None else Quantity.model_validate_json(json.dumps(found))
 
 
 def render(record: EndToEnd) -> str:

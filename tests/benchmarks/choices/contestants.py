@@ -89,7 +89,7 @@ class Tunesmith:
         if document["outcome"] != "picked":
             raise Unreadable(f"it picked nothing: {document['sentence']}")
         tuned = document["tune"]["tuned"] if document["tune"] else None
-        settings = baseline if tuned is None else Settings.model_validate(tuned["settings"])
+        settings = baseline if tuned is None else Settings.model_validate_json(json.dumps(tuned["settings"]))
         return Pick(
             quantization=pick["quantization"], file=pick["path"],
             settings=settings.replace(n_ctx=baseline.n_ctx, n_seq_max=baseline.n_seq_max),
