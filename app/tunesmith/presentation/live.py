@@ -93,6 +93,9 @@ class LiveView:
         """Events taken; changes when there is something new to draw."""
         self.seconds = 0.0
         """Time of the newest event since the first."""
+        self.timing = False
+        """Whether a sample is being timed, as far as events tell: from a trial's start to its end, unless a
+        model is being loaded."""
         self.decode_limit: float | None = None
         """Tokens/s that memory bandwidth allows; None while or where it is not known."""
         self._start_ns: int | None = None
@@ -114,6 +117,7 @@ class LiveView:
         self.taken += 1
         self.run_id = event.run_id or self.run_id
         self._tell_time(event)
+        self._tell_timing(event)
         match event:
             case TokensTimed():
                 self._add_speed(event)
@@ -202,6 +206,13 @@ class LiveView:
         if self._start_ns is None or resumed:
             self._start_ns = event.mono_ns - round(self.seconds * 1e9)
         self.seconds = max(self.seconds, (event.mono_ns - self._start_ns) / 1e9)
+
+    def _tell_timing(self, event: Event) -> None:
+        """A worker that has just started is loading; one that has its context ready is being timed."""
+        if isinstance(event, TrialStarted | ContextReady | TokensTimed):
+            self.timing = True
+        elif isinstance(event, WorkerReady | ModelLoaded | TrialMeasured | TrialFailed | RunFinished):
+            self.timing = False
 
     def _begin(self, event: RunStarted) -> None:
         self.model_name = event.model_name
