@@ -165,6 +165,7 @@ def describe(handle: Any) -> Device:
         free_bytes=free.value,
         total_bytes=total.value,
         backend=(registry_name(registry_of(handle)) or b"").decode("utf-8", "replace"),
+        device_id=(props.device_id or b"").decode("utf-8", "replace") or None,
     )
 
 
