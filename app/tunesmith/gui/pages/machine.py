@@ -46,7 +46,8 @@ _NUMERIC = (3, 4)
 _NAMES = {
     "engine": "llama.cpp", "cpu": tr("Processor"), "threads": tr("Threads"), "amx": "AMX",
     "devices": tr("Devices"), "power": tr("Power"), "governor": tr("Frequency"), "swap": tr("Swap"),
-    "build": tr("Build"), "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
+    "backends": tr("Backends"), "gpu": "GPU",
+    "build": tr("Build"),  "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
 }  # fmt: skip
 
 
