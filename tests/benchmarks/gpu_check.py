@@ -236,7 +236,7 @@ def readings_step(model: Path) -> dict[str, Any]:
     workload = Workload(prompt=512, generate=128)
     with DeviceWatch() as watch, Rig(str(model), on_event=told.append) as rig:
         time.sleep(2)
-        samples = []
+        samples: list[Any] = []
         begun = time.monotonic()
         while time.monotonic() - begun < DECODE_SECONDS or len(samples) < 2:
             samples.append(rig.sample(_settings(), workload))

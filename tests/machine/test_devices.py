@@ -61,6 +61,7 @@ class FakeNvml:
             "nvmlDeviceGetTotalEnergyConsumption": 5_000_000,
             "nvmlDeviceGetClockInfo": 1980,
             "nvmlDeviceGetCurrentClocksEventReasons": self.reasons,
+            "nvmlDeviceGetCurrentClocksThrottleReasons": self.reasons,
             "nvmlDeviceGetComputeRunningProcesses": self.processes,
             "nvmlDeviceGetGraphicsRunningProcesses": [],
             "nvmlDeviceGetProcessUtilization": self.loads,
@@ -108,7 +109,7 @@ def test_what_a_device_does_not_tell_is_missing_with_the_drivers_words() -> None
 def test_a_driver_without_event_reasons_is_asked_by_the_older_name() -> None:
     nvml = FakeNvml()
     nvml.refused = {"nvmlDeviceGetCurrentClocksEventReasons"}
-    nvml.nvmlDeviceGetCurrentClocksThrottleReasons = lambda _handle: 0x24
+    nvml.reasons = 0x24
     (reading,) = NvmlReader(nvml).read(frozenset)
     assert reading.throttled == ("power limit", "heat")
 

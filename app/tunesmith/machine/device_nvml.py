@@ -6,6 +6,7 @@ import ctypes
 import logging
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunesmith.domain.device_reading import DeviceReading, pci_id
@@ -148,7 +149,7 @@ class NvmlReader:
         nvml = self._nvml
         listed: list[Any] = []
         for query in (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses):
-            answer = self._ask("foreign_processes", lambda query=query: query(device), missing)
+            answer = self._ask("foreign_processes", partial(query, device), missing)
             if answer is None:
                 missing["own_memory_bytes"] = missing["foreign_processes"]
                 return None, None
