@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import assert_never
 
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import (
     CandidateStanding,
     ChunkKept,
     ChunkScored,
     ContenderStanding,
     ContextReady,
+    DevicesRead,
     Event,
     FileQuantized,
     Heartbeat,
@@ -85,6 +87,7 @@ class LiveView:
         self.fraction = 0.0
         self.eta_seconds: float | None = None
         self.conditions: Conditions | None = None
+        self.device_readings: tuple[DeviceReading, ...] = ()
         self.noisy_samples = 0
         self.samples = 0
         self.sentences: deque[str] = deque(maxlen=_SENTENCES)
@@ -157,6 +160,8 @@ class LiveView:
                 self.end = End(outcome, sentence, profile_id)
                 self.fraction, self.eta_seconds = 1.0, None
                 self._say(sentence)
+            case DevicesRead(readings=readings):
+                self.device_readings = readings
             case ServerReached():
                 self._say(server_text(event))
             case LogLine(level=level, text=text):
@@ -188,8 +193,8 @@ class LiveView:
 
     @property
     def read_outs(self) -> tuple[ReadOut, ...]:
-        """Temperature, clock, power and foreign load as last read; without those that cannot be."""
-        return read_outs(self.conditions)
+        """Temperature, clock, power and foreign load as last read, and devices; without what cannot be."""
+        return read_outs(self.conditions, self.device_readings)
 
     @property
     def busy(self) -> bool:

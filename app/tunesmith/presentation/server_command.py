@@ -41,6 +41,16 @@ def server_arguments(settings: Settings, model_path: str) -> list[str]:
         arguments += ["--main-gpu", str(s.main_gpu)]
     if s.tensor_split:
         arguments += ["--tensor-split", ",".join(f"{share:g}" for share in s.tensor_split)]
+    if s.n_cpu_moe:
+        arguments += ["--n-cpu-moe", str(s.n_cpu_moe)]
+    if s.n_cpu_ffn:
+        arguments += ["--n-cpu-ffn", str(s.n_cpu_ffn)]
+    if s.override_tensor:
+        arguments += ["--override-tensor", ",".join(s.override_tensor)]
+    if not s.offload_kqv:
+        arguments.append("--no-kv-offload")
+    if s.no_host:
+        arguments.append("--no-host")
     if s.cpu_affinity is not None:
         arguments += ["--cpu-mask", f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"]
     if not s.use_extra_bufts:
