@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith import gguf
-from tunesmith.domain.blocks import blocks_of
+from tunesmith.domain.blocks import Blocks, blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome
@@ -46,7 +46,7 @@ from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improveme
 from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmer, broken_constraints
 from tunesmith.tuning.headroom import MarginMeter
-from tunesmith.tuning.meter import TrialFailure
+from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.setting_text import parse_setting
@@ -57,6 +57,7 @@ from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
+    from tunesmith.domain.machine import Machine
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
 
@@ -249,6 +250,25 @@ class _Tune:
         limits = DecodeLimits(model.header, found.machine)
         blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         machine = narrowed(found.machine, request.devices)
+        baseline, tuner, guarded, result = self._search(
+            model, machine, meter, limits, blocks, baseline=baseline, start=start
+        )
+        confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
+        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
+
+    def _search(
+        self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: DecodeLimits,
+        blocks: Blocks | None, *, baseline: Settings, start: Settings,
+    ) -> tuple[Settings, Tuner, Meter, SearchResult]:  # fmt: skip
+        """Search; with fewer layers of the defaults on devices where no device holds them.
+
+        Returns:
+            The baseline, what searched, the meter that keeps the margin, and what was found.
+
+        Raises:
+            TrialFailure: the baseline cannot be measured with any number of layers.
+        """
+        request = self._request
         fewer = iter(lowered_offloads(baseline, machine, blocks))
         while True:
             loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
@@ -267,7 +287,7 @@ class _Tune:
                 blocks=blocks,
             )  # fmt: skip
             try:
-                result = tuner.search(start)
+                return baseline, tuner, guarded, tuner.search(start)
             except TrialFailure as failure:
                 layers = next(fewer, None)
                 if tuner.began or failure.cause not in _TOO_LARGE or layers is None:
@@ -275,10 +295,6 @@ class _Tune:
                 _LOG.info("no device holds the defaults; the baseline has %d layers on devices", layers)
                 baseline = baseline.replace(n_gpu_layers=layers)
                 start = _with_fewer(start, layers, request)
-            else:
-                break
-        confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
-        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
