@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmarks.quality_agreement import LINES, agrees, own_digits, read_tool
+from tests.benchmarks.quality_agreement import render as render_agreement
 from tests.benchmarks.quality_cost import TOLD, ChunkTimes, CostRecord, Part, Who, ends, render, spans
 
 STATISTICS = """
@@ -50,6 +51,19 @@ def test_perplexity_must_agree_in_all_digits_and_a_divergence_in_five() -> None:
     assert not agrees("top1_agreement", "53.373", "53.374")
     assert agrees("max_kld", "8.252824", "8.252822")
     assert not agrees("max_kld", "8.252824", "8.253824")
+
+
+def test_a_record_shows_what_differs_and_counts_what_does_not() -> None:
+    tool = read_tool(STATISTICS)
+    one = {
+        "candidate": "Q2_K.gguf",
+        "chunks": 20,
+        "tool": tool,
+        "tunesmith": {**tool, "perplexity": "66.896974"},
+    }
+    text = render_agreement([one])
+    assert "66.896975, ours 66.896974" in text
+    assert "7 of 8 figures are the same" in text
 
 
 def test_a_chunk_ends_when_its_number_is_told_however_the_output_is_cut() -> None:
