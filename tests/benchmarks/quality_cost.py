@@ -134,8 +134,8 @@ def render(record: CostRecord) -> str:
     lines = [
         f"{record.candidate} against {record.source}: {record.started}, {record.machine},",
         f"{record.rounds} rounds of {record.chunks} chunks, {record.threads} threads. Seconds a chunk: the",
-        "median of the rounds' medians (smallest–largest), ratios within rounds; then the mean of the fastest",
-        "quarter of all chunks.",
+        "median of the rounds' medians (smallest–largest), ratios within rounds; then the mean of the",
+        "fastest quarter of all chunks.",
         "",
         f"| reading with | {' | '.join(_WHO)} | ratio | fastest: {' | '.join(_WHO)} | ratio |",
         "|---|---|---|---|---|---|---|",
