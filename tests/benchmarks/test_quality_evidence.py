@@ -6,7 +6,7 @@ import pytest
 
 from tests.benchmarks.quality_agreement import LINES, agrees, own_digits, read_tool
 from tests.benchmarks.quality_agreement import render as render_agreement
-from tests.benchmarks.quality_cost import TOLD, ChunkTimes, CostRecord, Part, Who, ends, render, spans
+from tests.benchmarks.quality_cost import TOLD, ChunkTimes, CostRecord, Part, Who, ends, middle, render, spans
 
 STATISTICS = """
 ====== Perplexity statistics ======
@@ -96,8 +96,20 @@ def a_record(ours: float, theirs: float) -> CostRecord:
 
 def test_costs_are_compared_within_rounds() -> None:
     found = a_record(1.1, 1.0)
-    assert found.ratio("source").median == pytest.approx(1.1)
-    assert found.ratio(None).high == pytest.approx(1.1)
-    assert "| the candidate | 2.000 (1.000–3.000) | 2.200 (1.100–3.300) | 1.100 (1.100–1.100) |" in render(
+    assert found.ratios("source") == pytest.approx([1.1] * 6)
+    assert middle(found.ratios(None)).high == pytest.approx(1.1)
+    assert "| 2.000 (1.000–3.000) | 2.200 (1.100–3.300) | 1.100 (1.100–1.100) | 1.000 | 1.100 |" in render(
         found
     )
+
+
+def test_the_fastest_quarter_is_of_all_rounds() -> None:
+    assert a_record(1.1, 1.0).undisturbed("Tunesmith", "source") == pytest.approx(1.1)
+
+
+def test_a_median_lies_between_values_and_single_large_ones_move_nothing() -> None:
+    found = middle([1.0, 1.1, 1.2, 1.3, 1.4, 90.0])
+    assert found.median == pytest.approx(1.25)
+    assert (found.low, found.high) == (1.0, 90.0)
+    assert middle([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 80.0, 90.0]).high == 80.0
+    assert middle([1.0, 1.1]).low is None
