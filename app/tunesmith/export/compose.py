@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import FOLDER, PORT, Contained, contained
-from tunesmith.export.job import Exported, Job, Options, comments, dns_name, losses, unique
-from tunesmith.export.server_args import unsaid
+from tunesmith.export.job import Exported, Job, Options, comments, dns_name, unique
+from tunesmith.export.server_args import server_losses
 from tunesmith.export.yaml_text import yaml_text
 
 NAME = "compose"
@@ -23,7 +23,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     for place, (job, name) in enumerate(zip(jobs, names, strict=True)):
         inside = contained(job, options, TITLE)
         arguments = inside.arguments
-        lost += losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+        lost += server_losses(job, arguments)
         services[name] = _service(inside, options, options.port + place)
     head = comments(jobs, lost)
     return Exported("compose.yaml", "\n".join([*head, yaml_text({"services": services})]), tuple(lost))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 
+from tunesmith.errors import UsageError
 from tunesmith.export.job import Job, Options, refuse_characters
 from tunesmith.export.server_args import Arguments, server_arguments, target_build
 from tunesmith.wording import tr
@@ -45,6 +46,11 @@ def contained(job: Job, options: Options, target: str) -> Contained:
     refuse_characters(job.model_path, r"[\x00-\x1f\x7f]", target, tr("control characters"))
     windows = PureWindowsPath(job.model_path)
     path = windows if windows.drive else PurePosixPath(job.model_path)
+    if not path.is_absolute():
+        raise UsageError(
+            tr("{target} needs the whole path of the model, not {path}.", target=target, path=job.model_path),
+            todo=tr("Give one with --model."),
+        )
     arguments = server_arguments(job.settings, target_build(options))
     accelerator = accelerator_of(job)
     suffix = "" if accelerator == "cpu" else f"-{accelerator}"

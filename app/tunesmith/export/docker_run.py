@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tunesmith.export import quoting
 from tunesmith.export.containers import FOLDER, PORT, Accelerator, contained
-from tunesmith.export.job import Exported, Job, Options, comments, losses
+from tunesmith.export.job import Exported, Job, Options, comments
 from tunesmith.export.llama_server import script
-from tunesmith.export.server_args import unsaid
+from tunesmith.export.server_args import server_losses
 
 NAME = "docker-run"
 TITLE = "docker run"
@@ -28,9 +28,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     """A script that runs the container in the foreground; the model's folder is mounted read-only."""
     (job,) = jobs
     inside = contained(job, options, TITLE)
-    lost = losses(
-        job, inside.arguments.carried | unsaid(job.settings, inside.arguments), inside.arguments.missing
-    )
+    lost = server_losses(job, inside.arguments)
     mount = quoting.comma_separated(
         ["type=bind", f"source={inside.host_folder}", f"target={FOLDER}", "readonly"]
     )

@@ -111,13 +111,16 @@ def is_plain(settings: Settings, name: str) -> bool:
     return not field.is_required() and getattr(settings, name) == field.default
 
 
-def losses(job: Job, carried: Collection[str], reasons: Mapping[str, str]) -> tuple[Loss, ...]:
+def losses(
+    job: Job, carried: Collection[str], reasons: Mapping[str, str], *, replaced: Collection[str] = ()
+) -> tuple[Loss, ...]:
     """What is neither carried nor as llama.cpp has it by itself, in the order of the table of settings.
 
     Args:
         job: what is exported.
         carried: names of the settings that the file states.
         reasons: why a setting is not, and what to do, by its name.
+        replaced: settings that will have another value than llama.cpp's own, so that even its own gets lost.
     """
     return tuple(
         Loss(
@@ -125,7 +128,7 @@ def losses(job: Job, carried: Collection[str], reasons: Mapping[str, str]) -> tu
             reasons.get(spec.name) or tr("there is no place for it in this format"),
         )
         for spec in SETTING_SPECS
-        if spec.name not in carried and not is_plain(job.settings, spec.name)
+        if spec.name not in carried and (spec.name in replaced or not is_plain(job.settings, spec.name))
     )  # fmt: skip
 
 
@@ -192,8 +195,8 @@ def short_name(text: str) -> str:
 
 
 def dns_name(name: str) -> str:
-    """A short name as a DNS label (RFC 1123): lower case, digits and ``-``, at most 63 characters."""
-    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:55].strip("-")
+    """A short name as a DNS label (RFC 1123): lower case, digits and ``-``, with room for a number."""
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:50].strip("-")
     return label or "model"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import FOLDER, PORT, Contained, contained
-from tunesmith.export.job import Exported, Job, Options, comments, dns_name, losses, one_line, unique
-from tunesmith.export.server_args import unsaid
+from tunesmith.export.job import Exported, Job, Options, comments, dns_name, one_line, unique
+from tunesmith.export.server_args import server_losses
 from tunesmith.export.yaml_text import yaml_text
 from tunesmith.wording import tr
 
@@ -24,7 +24,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     for job, name in zip(jobs, names, strict=True):
         inside = contained(job, options, TITLE)
         arguments = inside.arguments
-        lost += losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+        lost += server_losses(job, arguments)
         documents += [_deployment(job, inside, name), _service(name, options)]
     head = "\n".join(comments(jobs, lost))
     body = "---\n".join(yaml_text(document) for document in documents)

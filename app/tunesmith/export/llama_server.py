@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tunesmith.export import quoting
-from tunesmith.export.job import Exported, Job, Options, Shell, comments, losses
-from tunesmith.export.server_args import server_arguments, target_build, unsaid
+from tunesmith.export.job import Exported, Job, Options, Shell, comments
+from tunesmith.export.server_args import server_arguments, server_losses, target_build
 
 NAME = "llama-server"
 TITLE = "llama-server"
@@ -19,7 +19,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     """A script that starts the server; its own arguments are handed on."""
     (job,) = jobs
     arguments = server_arguments(job.settings, target_build(options))
-    lost = losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+    lost = server_losses(job, arguments)
     words = [
         options.executable, "--model", job.model_path, *arguments.words,
         "--host", options.host, "--port", str(options.port),

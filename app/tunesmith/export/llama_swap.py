@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunesmith.export import quoting
-from tunesmith.export.job import Exported, Job, Options, comments, losses, one_line, refuse_characters
-from tunesmith.export.server_args import server_arguments, target_build, unsaid
+from tunesmith.export.job import Exported, Job, Options, comments, one_line, refuse_characters
+from tunesmith.export.server_args import server_arguments, server_losses, target_build
 from tunesmith.export.yaml_text import yaml_text
 from tunesmith.wording import tr
 
@@ -25,7 +25,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         for text in (job.model_path, options.executable):
             refuse_characters(text, r"[\x00-\x1f\x7f]|\$\{", TITLE, tr("${ and control characters"))
         arguments = server_arguments(job.settings, target_build(options))
-        lost += losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+        lost += server_losses(job, arguments)
         quote = quoting.posix if options.shell == "posix" else _windows
         lines = [
             f"{quote(options.executable)} --host 127.0.0.1 --port ${{PORT}}",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.export.job import Exported, Job, Options, comments, losses, refuse_characters
-from tunesmith.export.server_args import server_arguments, target_build, unsaid
+from tunesmith.export.job import Exported, Job, Options, comments, refuse_characters
+from tunesmith.export.server_args import server_arguments, server_losses, target_build
 from tunesmith.wording import tr
 
 NAME = "preset-ini"
@@ -23,7 +23,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
             tr("; and #, ends of line, and blanks at either end"),
         )  # fmt: skip
         arguments = server_arguments(job.settings, target_build(options))
-        here = losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+        here = server_losses(job, arguments)
         lost += here
         lines += ["", *comments([job], here), f"[{job.name}]", f"model = {job.model_path}"]
         for argument in arguments.arguments:

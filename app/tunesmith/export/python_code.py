@@ -60,7 +60,11 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:  # noqa: ARG001 (
         affinity = ["if hasattr(os, 'sched_setaffinity'):  # Linux",
                     f"    os.sched_setaffinity(0, {sorted(s.cpu_affinity)!r})", ""]  # fmt: skip
         carried.add("cpu_affinity")
-    lost = losses(job, carried, {})
+    reasons = {}
+    if s.flash_attn == "auto":
+        carried.remove("flash_attn")
+        reasons["flash_attn"] = tr("llama-cpp-python knows only on and off, and here it is on")
+    lost = losses(job, carried, reasons, replaced=reasons)
     lines = [
         *comments(jobs, lost),
         *(["import os", ""] if affinity else []),
@@ -72,7 +76,4 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:  # noqa: ARG001 (
         ")",
         "",
     ]
-    notes = ()
-    if s.flash_attn == "auto":
-        notes = (tr("Flash attention is on in this code, as llama-cpp-python cannot leave it to llama.cpp."),)
-    return Exported(f"{job.name}.py", "\n".join(lines), lost, notes)
+    return Exported(f"{job.name}.py", "\n".join(lines), lost)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tunesmith.export import quoting
 from tunesmith.export.containers import FOLDER, PORT, contained
-from tunesmith.export.job import Exported, Job, Options, comments, losses
-from tunesmith.export.server_args import unsaid
+from tunesmith.export.job import Exported, Job, Options, comments
+from tunesmith.export.server_args import server_losses
 from tunesmith.export.systemd import description
 from tunesmith.wording import tr
 
@@ -21,7 +21,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     (job,) = jobs
     inside = contained(job, options, TITLE)
     arguments = inside.arguments
-    lost = losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+    lost = server_losses(job, arguments)
     mount = quoting.comma_separated(
         ["type=bind", f"source={inside.host_folder}", f"destination={FOLDER}", "ro=true"]
     )

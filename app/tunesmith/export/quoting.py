@@ -85,7 +85,8 @@ def command(words: Sequence[str], shell: Shell, *, options_from: int = 1) -> str
     quote = {"posix": posix, "powershell": powershell, "cmd": cmd}[shell]
     lines: list[list[str]] = [[quote(word) for word in words[:options_from]]]
     for word in words[options_from:]:
-        if word.startswith("--") and not any(c.isspace() for c in word):
+        complete = len(lines) > 1 and len(lines[-1]) == 2
+        if complete or (word.startswith("--") and not any(c.isspace() for c in word)):
             lines.append([])
         lines[-1].append(quote(word))
     glue = {"posix": " \\\n  ", "powershell": " `\n  ", "cmd": " ^\r\n  "}[shell]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import UsageError
-from tunesmith.export.job import Options, is_plain
+from tunesmith.export.job import Job, Loss, Options, losses
 from tunesmith.wording import tr
 
 OLDEST_BUILD = 5600
@@ -175,10 +175,12 @@ def _load_mode(settings: Settings, missing: dict[str, str], *, late: bool) -> li
     return [Argument("load_mode", flag, None, *variables[flag]) for flag in flags]
 
 
-def unsaid(settings: Settings, arguments: Arguments) -> set[str]:
-    """Settings that are not among the arguments but hold all the same, as what is there by itself."""
-    said = arguments.carried
-    old_load_mode = {"load_mode"} if settings.load_mode in ("auto", "mmap") else set()
-    off = {"flash_attn"} if settings.flash_attn == "off" else set()
-    plain = {name for name in Settings.model_fields if is_plain(settings, name)}
-    return (plain | old_load_mode | off) - said - set(arguments.missing)
+def server_losses(job: Job, arguments: Arguments) -> tuple[Loss, ...]:
+    """What is neither among the arguments nor so by itself in the build that they are for."""
+    by_itself = set()
+    if job.settings.load_mode in ("auto", "mmap"):
+        by_itself.add("load_mode")
+    if job.settings.flash_attn == "off":
+        by_itself.add("flash_attn")
+    carried = (arguments.carried | by_itself) - set(arguments.missing)
+    return losses(job, carried, arguments.missing, replaced=arguments.missing)

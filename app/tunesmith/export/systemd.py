@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tunesmith.errors import UsageError
 from tunesmith.export import quoting
-from tunesmith.export.job import Exported, Job, Options, comments, losses, one_line
-from tunesmith.export.server_args import server_arguments, target_build, unsaid
+from tunesmith.export.job import Exported, Job, Options, comments, one_line
+from tunesmith.export.server_args import server_arguments, server_losses, target_build
 from tunesmith.wording import tr
 
 NAME = "systemd"
@@ -24,7 +24,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
             todo=tr("Give its whole path with --executable."),
         )
     arguments = server_arguments(job.settings, target_build(options))
-    lost = losses(job, arguments.carried | unsaid(job.settings, arguments), arguments.missing)
+    lost = server_losses(job, arguments)
     words = [
         options.executable, "--model", job.model_path, *arguments.words,
         "--host", options.host, "--port", str(options.port),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import cast
 
 from tunesmith.domain.profile import TunedProfile
@@ -73,7 +72,7 @@ def export_profiles(
         )
     for _, path in profiles:
         _check_path(path)
-    names = unique(short_name(PurePosixPath(profile.name).name or profile.id) for profile, _ in profiles)
+    names = unique(short_name(profile.name) for profile, _ in profiles)
     jobs = [Job(profile, path, name) for (profile, path), name in zip(profiles, names, strict=True)]
     return target.export(jobs, options)
 

@@ -22,6 +22,7 @@ from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
+from tunesmith.presentation.export_text import ExportDocument
 from tunesmith.presentation.fact_documents import (
     BuildFacts,
     MachineFacts,
@@ -255,6 +256,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
+    "export": ExportDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
