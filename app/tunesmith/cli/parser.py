@@ -167,6 +167,14 @@ def _add_tune(
                         help="quick (90 s), standard (5 min), thorough (20 min) or seconds")  # fmt: skip
     search.add_argument("--vary", metavar="NAMES", help="only these settings, such as threads,ubatch")
     search.add_argument("--fix", metavar="NAME=VALUE", action="append", default=[], help="hold a setting")
+    search.add_argument(
+        "--baseline", metavar="FILE",
+        help="settings to beat instead of llama.cpp's defaults: a preset INI, llama-swap, LM Studio, "
+        ".kcpps or Ollama file",
+    )  # fmt: skip
+    search.add_argument(
+        "--baseline-name", metavar="NAME", help="what FILE calls the model, if it has several"
+    )
     search.add_argument("--cache-types", metavar="TYPES", help="cache types you accept; f16,q8_0")
     search.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     search.add_argument(

@@ -31,7 +31,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     assignments += [("LLAMA_ARG_HOST", options.host), ("LLAMA_ARG_PORT", str(options.port))]
     losses = tuple(lost.values())
     lines = [*comments(jobs, losses), *(f"{name}={quoting.posix(value)}" for name, value in assignments), ""]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if quoting.posix(job.model_path) != job.model_path:
         notes = (tr("docker run --env-file takes the quotes of the model's path for part of it."),)
     return Exported(f"{job.name}.env", "\n".join(lines), losses, notes)

@@ -1,10 +1,13 @@
-"""Own the INI file of presets that llama-server's router reads (``--models-preset``)."""
+"""Own the INI file of presets of llama-server's router (``--models-preset``): written, and read back."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from tunesmith.export.job import Exported, Job, Options, comments, refuse_characters
+from tunesmith.export.found import Found, refuse
+from tunesmith.export.job import Exported, Job, Loss, Options, comments, refuse_characters
+from tunesmith.export.read_args import from_keys
 from tunesmith.export.server_args import server_arguments, server_losses, target_build
 from tunesmith.wording import tr
 
@@ -16,7 +19,7 @@ SEVERAL = True
 def export(jobs: Sequence[Job], options: Options) -> Exported:
     """A section for each profile. The format quotes nothing, so what would end a value is refused."""
     lines = ["version = 1"]
-    lost = []
+    lost: list[Loss] = []
     for job in jobs:
         refuse_characters(
             job.model_path, r"[;#\r\n]|^[ \t]|[ \t]$", TITLE,
@@ -33,3 +36,35 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         "models.ini", "\n".join([*lines, ""]), tuple(lost),
         (tr("Start it with llama-server --models-preset FILE."),),
     )  # fmt: skip
+
+
+def read(text: str) -> list[Found]:
+    """The sections of such a file, by llama.cpp's own grammar (common/preset.cpp).
+
+    Raises:
+        UsageError: it is no such file, or a value makes no sense.
+    """
+    shared: dict[str, str] = {}
+    sections: dict[str, dict[str, str]] = {}
+    here = shared
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
+        stripped = re.split(r"[ \t]*[;#]", line, maxsplit=1)[0].strip(" \t")
+        if not stripped:
+            continue
+        if header := re.fullmatch(r"\[[ \t]*([^\]]+?)[ \t]*\]", stripped):
+            here = shared if header[1] == "*" else sections.setdefault(header[1], {})
+        elif pair := re.fullmatch(r"([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*(.*)", stripped):
+            here[pair[1]] = pair[2]
+        else:
+            raise refuse(TITLE, tr("line {number} is neither a section nor an assignment", number=number))
+    shared.pop("version", None)
+    if not sections and shared:
+        sections[""] = {}
+    if not sections:
+        raise refuse(TITLE, tr("it has no sections"))
+    found = []
+    for name, values in sections.items():
+        one = Found(name=name)
+        from_keys(one, {**shared, **values})
+        found.append(one)
+    return found
