@@ -25,7 +25,13 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         if assignment is not None:
             assignments.append(assignment)
         elif not is_plain(job.settings, argument.setting):
-            reason = tr("there is no variable for it; add {words}", words=" ".join(argument.words))
+            words = [
+                word
+                for each in arguments.arguments
+                if each.setting == argument.setting
+                for word in each.words
+            ]
+            reason = tr("there is no variable for it; add {words}", words=" ".join(words))
             value = value_text(job.settings, argument.setting)
             lost[argument.setting] = Loss(job.name, argument.setting, value, reason)
     assignments += [("LLAMA_ARG_HOST", options.host), ("LLAMA_ARG_PORT", str(options.port))]

@@ -45,6 +45,7 @@ _SWITCHES: dict[str, tuple[str, str]] = {
     "--swa-full": ("swa_full", "on"),
 }
 _LOADING = {"--mmap": ("mmap", True), "--no-mmap": ("mmap", False), "--mlock": ("mlock", True)}
+_BATCH_MASKS = ("--cpu-mask-batch", "-Cb", "--cpu-range-batch", "-Crb")
 _MODEL = ("-m", "--model")
 _FLASH = ("-fa", "--flash-attn")
 _TRUE = ("true", "1", "on", "enabled", "yes")
@@ -65,7 +66,11 @@ def from_words(found: Found, words: Sequence[str]) -> None:
             flag, joined = words[place], ""
         place += 1
         follows = words[place] if place < len(words) else None
-        wants = flag in _SETTING_OF or flag in _MODEL or flag in ("--cpu-mask", "-C", "--cpu-range", "-Cr")
+        wants = (
+            flag in _SETTING_OF
+            or flag in _MODEL
+            or flag in ("--cpu-mask", "-C", "--cpu-range", "-Cr", *_BATCH_MASKS)
+        )
         optional = flag in _FLASH and follows in ("on", "off", "auto", *_TRUE, "0", "false")
         value: str | None = joined or None
         if value is None and follows is not None and (wants or optional):
@@ -114,6 +119,8 @@ def _take(found: Found, flag: str, value: str | None, loading: dict[str, bool]) 
         found.settings["cpu_affinity"] = _from_mask(value)
     elif flag in ("--cpu-range", "-Cr") and value:
         found.settings["cpu_affinity"] = _from_range(value)
+    elif flag in _BATCH_MASKS:
+        pass  # a mask for prefill alone is none of our settings; with --cpu-mask it says the same again
     elif flag in _SETTING_OF and value is not None:
         _valued(found, _SETTING_OF[flag], value)
     elif flag.startswith("-"):

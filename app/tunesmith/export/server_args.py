@@ -134,7 +134,10 @@ def server_arguments(settings: Settings, build: int | None = None) -> Arguments:
         shares = ",".join(f"{share:g}" for share in s.tensor_split)
         made.append(Argument("tensor_split", "--tensor-split", shares, "LLAMA_ARG_TENSOR_SPLIT"))
     if s.cpu_affinity is not None:
-        made.append(Argument("cpu_affinity", "--cpu-mask", f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"))
+        mask = f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"
+        made += [  # llama-server hands the mask on to prefill only where --threads-batch is not given
+            Argument("cpu_affinity", "--cpu-mask", mask), Argument("cpu_affinity", "--cpu-mask-batch", mask),
+        ]  # fmt: skip
     if not s.use_extra_bufts:
         if build is not None and build < FLASH_ATTN_TAKES_A_VALUE:
             missing["use_extra_bufts"] = tr("this build of llama.cpp has no argument for it")

@@ -43,7 +43,7 @@ class ProfileActions(QObject):
             tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), table
         )
         self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, table)
-        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.ask_where_to), table)
+        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.show), table)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
         self.find = _action(tr("Find"), "Ctrl+F", find, page)
