@@ -47,7 +47,7 @@ def test_what_is_exported_reads_back_as_it_was(name: str, setting: str) -> None:
     share = {"n_gpu_layers"} if name == "lm-studio" else set()
     if setting not in lost | share and not (name == "ollama" and setting == "n_seq_max"):
         assert setting in found.settings
-    assert found.ignored == [] or name == "koboldcpp"
+    assert name in ("koboldcpp", "lm-studio") or set(found.ignored) <= {"--host", "--port"}
 
 
 @pytest.mark.parametrize("name", ["preset-ini", "llama-swap", "ollama", "koboldcpp"])
@@ -136,7 +136,8 @@ models:
     '{"key": "llm.load.llama.tryMmap", "value": false},'
     '{"key": "llm.load.numCpuExpertLayersRatio", "value": 0}]}}',
     "Modelfile": 'from """/m/s.gguf"""\nPARAMETER num_thread 6\nparameter num_ctx 4096\n'
-    'PARAMETER num_batch 512\nPARAMETER use_mmap false\nPARAMETER stop "<|end|>"\nSYSTEM """\nPARAMETER x\n"""\n',
+    'PARAMETER num_batch 512\nPARAMETER use_mmap false\nPARAMETER stop "<|end|>"\n'
+    'SYSTEM """\nPARAMETER x\n"""\n',
 }
 
 

@@ -46,7 +46,7 @@ LOGGED = {
 UNSEEN = {"op_offload", "n_gpu_layers"}
 """Nothing tells of them on a CPU; that the server took them is all that is known."""
 NEEDS_DEVICES = {"rpc", "devices", "split_mode", "main_gpu", "tensor_split"}
-WORDY = ("--log-verbosity", "4")
+WORDY = ("--log-verbosity", "4", "--no-warmup")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,9 @@ def saved() -> list[tuple[Exported, str]]:
 
 
 @pytest.fixture
-def dialog(qtbot: QtBot, saved: list[tuple[Exported, str]], monkeypatch: pytest.MonkeyPatch) -> ExportDialog:
+def dialog(
+    qtbot: QtBot, saved: list[tuple[Exported, str]], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ExportDialog]:
     """The dialog over a profile, as in a session in which nothing was exported before."""
     monkeypatch.setattr(export_dialog, "_last_format", [export_dialog.FIRST])
     parent = QWidget()
@@ -39,7 +42,8 @@ def dialog(qtbot: QtBot, saved: list[tuple[Exported, str]], monkeypatch: pytest.
         parent, PROFILE, save=lambda exported, path: saved.append((exported, path)), say=lambda _text: None
     )
     made.show()
-    return made
+    yield made
+    parent.close()
 
 
 def choose(dialog: ExportDialog, name: str) -> None:

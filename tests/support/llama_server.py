@@ -70,7 +70,10 @@ def answering(words: Sequence[str], port: int, folder: Path, **variables: str) -
         variables: of its environment, besides the usual.
     """
     library = str(Path(words[0]).parent)
-    environment = {**os.environ, "LD_LIBRARY_PATH": library, "GGML_NO_BACKTRACE": "1", **variables}
+    quick = {"GOMP_SPINCOUNT": "0"}  # two threads on one CPU would wait for each other by spinning
+    environment = {
+        **os.environ, "LD_LIBRARY_PATH": library, "GGML_NO_BACKTRACE": "1", **quick, **variables,
+    }  # fmt: skip
     log_path = folder / "server.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(

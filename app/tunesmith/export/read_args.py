@@ -49,6 +49,9 @@ _BATCH_MASKS = ("--cpu-mask-batch", "-Cb", "--cpu-range-batch", "-Crb")
 _MODEL = ("-m", "--model")
 _FLASH = ("-fa", "--flash-attn")
 _TRUE = ("true", "1", "on", "enabled", "yes")
+_SHORT = {flag for flag in (*_SETTING_OF, *_SWITCHES, *_MODEL, *_FLASH) if not flag.startswith("--")} | {
+    "-C", "-Cr", "-Cb", "-Crb",
+}  # fmt: skip
 _MAX_CPUS = 4096
 
 
@@ -90,7 +93,7 @@ def from_keys(found: Found, values: Mapping[str, str]) -> None:
     """
     loading: dict[str, bool] = {}
     for key, value in values.items():
-        flag = _VARIABLES.get(key) or (f"--{key}" if len(key) > 3 else f"-{key}")
+        flag = _VARIABLES.get(key) or (f"-{key}" if f"-{key}" in _SHORT else f"--{key}")
         if flag in _SWITCHES:
             name, meant = _SWITCHES[flag]
             truth = value.lower() in _TRUE
