@@ -44,7 +44,7 @@ def test_what_is_exported_reads_back_as_it_was(name: str, setting: str) -> None:
             assert value == wanted.n_ctx // wanted.n_seq_max
         elif not (name == "lm-studio" and key == "n_gpu_layers"):  # a ratio there
             assert value == getattr(wanted, key), key
-    share = {"n_gpu_layers"} if name == "lm-studio" else set()
+    share = {"n_gpu_layers", "n_cpu_moe"} if name == "lm-studio" else set()
     if setting not in lost | share and not (name == "ollama" and setting == "n_seq_max"):
         assert setting in found.settings
     assert name in ("koboldcpp", "lm-studio") or set(found.ignored) <= {"--host", "--port"}

@@ -45,7 +45,10 @@ LOGGED = {
 """What the server says of each as it loads."""
 UNSEEN = {"op_offload", "n_gpu_layers"}
 """Nothing tells of them on a CPU; that the server took them is all that is known."""
-NEEDS_DEVICES = {"rpc", "devices", "split_mode", "main_gpu", "tensor_split"}
+NEEDS_DEVICES = {
+    "rpc", "devices", "split_mode", "main_gpu", "tensor_split", "n_cpu_moe", "n_cpu_ffn", "override_tensor",
+    "offload_kqv", "no_host",
+}  # fmt: skip
 WORDY = ("--log-verbosity", "4", "--no-warmup")
 
 

@@ -104,6 +104,36 @@ def test_keys_act_on_a_profile_that_another_page_asks_for(qtbot: QtBot, page: Pr
     assert page.table.hasFocus()
 
 
+@pytest.mark.parametrize("place", ["search", "models", "table", "details"])
+def test_the_pages_keys_act_wherever_on_it_the_keyboard_is(page: ProfilesPage, place: str) -> None:
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    field = {
+        "search": page.search, "models": page.list.models, "table": page.table, "details": page.details.notes,
+    }[place]  # fmt: skip
+    for action, key, modifiers in (
+        (page.acts.copy_command, Qt.Key.Key_C, control | shift),
+        (page.acts.rename, Qt.Key.Key_F2, Qt.KeyboardModifier.NoModifier),
+        (page.acts.explain, Qt.Key.Key_E, control | shift),
+        (page.acts.export, Qt.Key.Key_E, control),
+        (page.acts.duplicate, Qt.Key.Key_D, control),
+    ):
+        action.triggered.disconnect()  # what it does is another test's matter
+        asked = heard(action.triggered)
+        field.setFocus()
+        QTest.keyClick(field, key, modifiers)
+        assert len(asked) == 1, action.text()
+
+
+def test_the_search_keeps_the_keys_that_no_command_has(page: ProfilesPage) -> None:
+    page.search.setText("qwen")
+    page.search.setFocus()
+    QTest.keyClick(page.search, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert page.search.selectedText() == "qwen"
+    QTest.keyClick(page.search, Qt.Key.Key_Delete)
+    assert page.search.text() == ""
+    assert page.undo_bar.isHidden()
+
+
 def test_a_search_that_finds_nothing_shows_no_profile(qtbot: QtBot, page: ProfilesPage) -> None:
     page.search.setText("mistral")
     assert page.details.profile is None

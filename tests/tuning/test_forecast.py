@@ -13,7 +13,7 @@ from tunesmith.domain.events import Event, Progress
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
-from tunesmith.tuning.forecast import MAX_PAIRS, MIN_PAIRS, Forecast
+from tunesmith.tuning.forecast import LEAST_PAIRS, MAX_PAIRS, MIN_PAIRS, Forecast
 from tunesmith.tuning.space import BOTH, Question, baseline_settings, questions
 
 WHOLE = Workload(prompt=500, generate=100, depth=1000)
@@ -94,6 +94,20 @@ def test_the_least_confirmation_goes_before_the_search_up_to_a_point() -> None:
     assert tight.search_seconds == pytest.approx(6)
 
 
+def test_while_nothing_is_found_only_the_fewest_pairs_are_kept() -> None:
+    found, meter = forecast(80)
+    meter.now = found.search_seconds + 5
+    assert found.search_left == 0
+    assert found.search_left_at_most == pytest.approx(80 - found.confirm_seconds(LEAST_PAIRS, 1) - meter.now)
+    found.expect_confirmation()
+    assert found.search_left_at_most == 0
+
+
+def test_half_of_a_tight_budget_goes_to_the_search_while_nothing_is_found() -> None:
+    tight, _ = forecast(20)
+    assert tight.search_left_at_most == pytest.approx(10)
+
+
 @pytest.mark.parametrize(
     ("left", "pairs", "starts"),
     [(200, 12, 12), (144, 12, 12), (143, 11, 11), (48, 4, 4), (47, 9, 1), (25, 4, 1), (1, 4, 1)],
@@ -114,6 +128,7 @@ def test_any_budget_gives_a_confirmation_of_4_to_12_pairs(seconds: float, spent:
 @pytest.mark.parametrize(("left", "expected"), [(10.0, True), (8.0, False)])
 def test_a_question_is_only_asked_where_three_rounds_of_it_fit(left: float, expected: bool) -> None:
     found, meter = forecast(300)
+    found.expect_confirmation()
     meter.now = found.search_seconds - left
     assert found.affords(2, Workload(prompt=500, generate=0)) is expected
 

@@ -101,7 +101,7 @@ def _words(cmd: str, macros: dict[str, str]) -> list[str]:
         if replaced == cmd or len(replaced) > _MOST_COMMAND:
             break
         cmd = replaced
-    lines = [line for line in cmd.splitlines() if not line.strip().startswith("#")]
+    lines = [line for line in re.split(r"\r\n|\n|\r", cmd) if not line.strip().startswith("#")]
     joined = " ".join(line.rstrip().removesuffix("\\") for line in lines)
     if len(joined) > _MOST_COMMAND:
         raise refuse(TITLE, tr("a command is too long"))

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from tunesmith.export.found import Found, refuse
 from tunesmith.export.job import Exported, Job, Loss, Options, comments, refuse_characters
 from tunesmith.export.read_args import from_keys
-from tunesmith.export.server_args import server_arguments, server_losses, target_build
+from tunesmith.export.server_args import Arguments, server_arguments, server_losses, target_build
 from tunesmith.wording import tr
 
 NAME = "preset-ini"
 TITLE = tr("llama-server presets (INI)")
 SEVERAL = True
+
+_FORBIDDEN = re.compile(r"[;#\r\n]|^[ \t]|[ \t]$")
 
 
 def export(jobs: Sequence[Job], options: Options) -> Exported:
@@ -22,10 +24,10 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     lost: list[Loss] = []
     for job in jobs:
         refuse_characters(
-            job.model_path, r"[;#\r\n]|^[ \t]|[ \t]$", TITLE,
+            job.model_path, _FORBIDDEN.pattern, TITLE,
             tr("; and #, ends of line, and blanks at either end"),
         )  # fmt: skip
-        arguments = server_arguments(job.settings, target_build(options))
+        arguments = _writable(server_arguments(job.settings, target_build(options)))
         here = server_losses(job, arguments)
         lost += here
         lines += ["", *comments([job], here), f"[{job.name}]", f"model = {job.model_path}"]
@@ -36,6 +38,14 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         "models.ini", "\n".join([*lines, ""]), tuple(lost),
         (tr("Start it with llama-server --models-preset FILE."),),
     )  # fmt: skip
+
+
+def _writable(arguments: Arguments) -> Arguments:
+    """The arguments whose values would not be cut off; patterns of tensors may hold anything."""
+    kept = tuple(each for each in arguments.arguments if not _FORBIDDEN.search(each.value or ""))
+    cut = {each.setting: tr("its value cannot be written there") for each in arguments.arguments}
+    missing = {name: why for name, why in cut.items() if name not in {each.setting for each in kept}}
+    return Arguments(kept, {**arguments.missing, **missing})
 
 
 def read(text: str) -> list[Found]:

@@ -23,6 +23,9 @@ _VALUED: dict[str, tuple[str, ...]] = {
     "tensor_split": ("-ts", "--tensor-split"),
     "devices": ("-dev", "--device"),
     "rpc": ("--rpc",),
+    "n_cpu_moe": ("-ncmoe", "--n-cpu-moe"),
+    "n_cpu_ffn": ("-ncffn", "--n-cpu-ffn"),
+    "override_tensor": ("-ot", "--override-tensor"),
 }
 _VARIABLES = {
     "LLAMA_ARG_THREADS": "--threads", "LLAMA_ARG_N_GPU_LAYERS": "--n-gpu-layers",
@@ -33,7 +36,9 @@ _VARIABLES = {
     "LLAMA_ARG_RPC": "--rpc", "LLAMA_ARG_DEVICE": "--device", "LLAMA_ARG_SPLIT_MODE": "--split-mode",
     "LLAMA_ARG_MAIN_GPU": "--main-gpu", "LLAMA_ARG_TENSOR_SPLIT": "--tensor-split",
     "LLAMA_ARG_SWA_FULL": "--swa-full", "LLAMA_ARG_REPACK": "--repack", "LLAMA_ARG_MMAP": "--mmap",
-    "LLAMA_ARG_MLOCK": "--mlock", "LLAMA_ARG_MODEL": "--model",
+    "LLAMA_ARG_N_CPU_MOE": "--n-cpu-moe", "LLAMA_ARG_N_CPU_FFN": "--n-cpu-ffn",
+    "LLAMA_ARG_OVERRIDE_TENSOR": "--override-tensor", "LLAMA_ARG_KV_OFFLOAD": "--kv-offload",
+    "LLAMA_ARG_NO_HOST": "--no-host", "LLAMA_ARG_MLOCK": "--mlock", "LLAMA_ARG_MODEL": "--model",
 }  # fmt: skip
 _SETTING_OF = {flag: name for name, flags in _VALUED.items() for flag in flags}
 _SWITCHES: dict[str, tuple[str, str]] = {
@@ -43,6 +48,11 @@ _SWITCHES: dict[str, tuple[str, str]] = {
     "--op-offload": ("op_offload", "on"),
     "--no-op-offload": ("op_offload", "off"),
     "--swa-full": ("swa_full", "on"),
+    "-kvo": ("offload_kqv", "on"),
+    "--kv-offload": ("offload_kqv", "on"),
+    "-nkvo": ("offload_kqv", "off"),
+    "--no-kv-offload": ("offload_kqv", "off"),
+    "--no-host": ("no_host", "on"),
 }
 _LOADING = {"--mmap": ("mmap", True), "--no-mmap": ("mmap", False), "--mlock": ("mlock", True)}
 _BATCH_MASKS = ("--cpu-mask-batch", "-Cb", "--cpu-range-batch", "-Crb")

@@ -10,6 +10,7 @@ from pydantic import Field
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.choice import Contender, ContenderState
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -184,6 +185,8 @@ class MachineDocument(_Document):
     schema_name: Literal["tunesmith.machine/1"] = Field(default="tunesmith.machine/1", alias="schema")
     machine: Machine
     machine_class: MachineClass
+    device_readings: tuple[DeviceReading, ...] = ()
+    """What graphics devices tell of themselves now."""
 
 
 class RpcServerFacts(_Document):
@@ -203,6 +206,8 @@ class DevicesDocument(_Document):
     devices: tuple[Device, ...]
     build: BuildFacts
     rpc_servers: tuple[RpcServerFacts, ...] = ()
+    readings: tuple[DeviceReading, ...] = ()
+    """What graphics devices tell of themselves now, whether llama.cpp can use them or not."""
 
 
 class DoctorDocument(_Document):

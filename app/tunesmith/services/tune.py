@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunesmith import gguf
 from tunesmith.domain.blocks import blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -254,9 +255,10 @@ class _Tune:
                 decode_limit_tokens_per_s=loosest.tokens_per_s,
             )
         )
+        blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         tuner = Tuner(
             request, baseline=baseline, machine=narrowed(found.machine, request.devices), meter=meter,
-            emit=self._stream.emit, blocks=blocks_of(model.header),
+            emit=self._stream.emit, blocks=blocks,
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)

@@ -14,6 +14,10 @@ CONFIRM_SHARE = 0.4
 """Part of the budget kept for confirming where confirming well needs as much."""
 CONFIRM_SHARE_MOST = 0.7
 """Part of the budget kept where a confirmation of any worth needs more than that."""
+LEAST_PAIRS = 3
+"""So few can still show a large gain. While there is nothing to confirm, no more is kept."""
+LEAST_SHARE_MOST = 0.5
+"""Most of the budget that is kept for these."""
 MIN_PAIRS, MAX_PAIRS = 4, 12
 """Of samples in a confirmation; baseline and winner take turns in going first."""
 FEWEST_STARTS = 4
@@ -38,6 +42,7 @@ class Forecast:
         self._search_began = 0.0
         self._search_samples = 0
         self._fraction = 0.0
+        self._to_confirm = False
 
     # ------------------------------------------------------------- what things cost
 
@@ -106,9 +111,13 @@ class Forecast:
         """What confirming with so many pairs, in so many pairs of fresh processes, is likely to take."""
         return 2 * pairs * self.timed_seconds(self._whole) + 2 * starts * self._start_seconds
 
+    def expect_confirmation(self) -> None:
+        """Keep time for confirming well from now on: something was found that is worth it."""
+        self._to_confirm = True
+
     @property
     def search_seconds(self) -> float:
-        """When, in seconds spent, the search has to be over."""
+        """When, in seconds spent, the search is meant to be over: it leaves what confirming well takes."""
         wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS, MAX_PAIRS))
         needed = self.confirm_seconds(MIN_PAIRS, MIN_PAIRS)
         if needed > CONFIRM_SHARE_MOST * self._budget.seconds:  # then all pairs will share their processes
@@ -117,8 +126,20 @@ class Forecast:
 
     @property
     def search_left(self) -> float:
-        """What the search may still take, seconds."""
+        """What the search may still take by plan, seconds."""
         return max(0.0, self.search_seconds - self._meter.spent_seconds)
+
+    @property
+    def search_left_at_most(self) -> float:
+        """What the search may still take at all, seconds.
+
+        While nothing has been found there is nothing to confirm, so it may go on until only a
+        confirmation of the fewest pairs would still fit.
+        """
+        if self._to_confirm:
+            return self.search_left
+        kept = min(LEAST_SHARE_MOST * self._budget.seconds, self.confirm_seconds(LEAST_PAIRS, 1))
+        return max(self.search_left, self.left - kept)
 
     @property
     def left(self) -> float:
@@ -148,7 +169,7 @@ class Forecast:
             loads: of the model, in each round.
         """
         each = (candidates + 1) * self.timed_seconds(workload) + loads * self._load_seconds
-        return self.search_left >= LEAST_ROUNDS * each
+        return self.search_left_at_most >= LEAST_ROUNDS * each
 
     def look_seconds(self, workload: Workload, samples: int, *, load: bool) -> float:
         """What it is likely to take to measure a workload so often, in a new context or after a load."""

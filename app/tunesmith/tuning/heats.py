@@ -84,5 +84,6 @@ class Heats:
         found = effect(
             race, winner, confidence=self._request.confidence, noisy=self._rounds.retaker.disturbed
         )
+        self._forecast.expect_confirmation()
         changes = changed(result.changes, holding.settings, winner.settings, found)
         result.adopt(winner.settings, changes, gain=fmean(winner.gains) - fmean(holding.gains))

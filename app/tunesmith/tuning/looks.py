@@ -81,7 +81,7 @@ class Looks:
         """
         self._samples = SAMPLES if question.reloads else 1
         self._each = self.seconds(question, course.workload)
-        self._until = self._forecast.search_left * (1 - SHARE)
+        self._until = self._forecast.search_left_at_most * (1 - SHARE)
         held = Look(Option(question.held, ()), holding)
         seen, options, step = [held], list(question.options), 0
         self._sample(held, course, step)
@@ -106,7 +106,7 @@ class Looks:
     @property
     def _time_left(self) -> bool:
         """Whether there is time for another look and for a race of what is best."""
-        return self._forecast.search_left - self._each >= self._until
+        return self._forecast.search_left_at_most - self._each >= self._until
 
     def _look_at(
         self, options: Sequence[Option], seen: list[Look], course: Course, step: int, *, title: str,

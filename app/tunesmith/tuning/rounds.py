@@ -66,7 +66,7 @@ class Rounds:
 
     @property
     def _out_of_time(self) -> bool:
-        return self._forecast.search_left <= 0
+        return self._forecast.search_left_at_most <= 0
 
     def note(self, sample: Sample, *, holds: bool) -> None:
         """Take in how long the parts take: the least of all, and the most of what holds."""

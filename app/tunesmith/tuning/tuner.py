@@ -28,6 +28,7 @@ from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option, has_device, nearer_layer_options
 from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload, second_pilot_workload
+from tunesmith.tuning.placement_options import nearer_placements
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
@@ -91,7 +92,7 @@ class Tuner:
 
     @property
     def _out_of_time(self) -> bool:
-        return self.forecast.search_left <= 0
+        return self.forecast.search_left_at_most <= 0
 
     @property
     def _alpha(self) -> float:
@@ -107,6 +108,8 @@ class Tuner:
             Interrupted: the user stopped the run.
         """
         request = self._request
+        if start != self._baseline:
+            self.forecast.expect_confirmation()
         pilot = self._pilot()
         result = SearchResult(
             settings=start, changes=given_changes(self._baseline, start), slack=self.scorer.slack
@@ -237,7 +240,8 @@ class Tuner:
     def _affords(self, question: Question, pace: Pace) -> bool:
         workload = self._paced(question, pace)
         if question.by_looks:
-            return self.forecast.search_left * SHARE >= LEAST_LOOKS * self._looks.seconds(question, workload)
+            needed = LEAST_LOOKS * self._looks.seconds(question, workload)
+            return self.forecast.search_left_at_most * SHARE >= needed
         return self.forecast.affords(len(question.options) + 1, workload)
 
     def _worth_racing(
@@ -247,7 +251,12 @@ class Tuner:
         blocks = self._blocks
 
         def nearer(best: Settings, tried: Sequence[Settings]) -> Sequence[Option]:
-            return nearer_layer_options(blocks, best, tried) if blocks and question.reloads else ()
+            if blocks is None or not question.reloads:
+                return ()
+            name = question.varies[0]
+            if name == "n_gpu_layers":
+                return nearer_layer_options(blocks, best, tried)
+            return nearer_placements(name, blocks, self._machine, best, tried)
 
         course = self._course(stage, question, result, pace)
         found = self._looks.find(
