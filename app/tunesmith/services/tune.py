@@ -12,7 +12,7 @@ from tunesmith.domain.blocks import blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome
-from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.request import KnownSettings, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
@@ -170,11 +170,12 @@ class _Tune:
         self._store.save_machine(found.machine, found.machine_class)
         self._store.save_model(model)
         if resume is None:
+            known: tuple[KnownSettings, ...] = ()
             if self._request.warm_start:
                 known = known_settings(self._store, self._request, model, found.machine_class)
-                if self._request.baseline is not None:
-                    known = (*known, llama_cpp_defaults(found.machine, self._request))
-                self._request = self._request.model_copy(update={"known": known})
+            if self._request.baseline is not None:
+                known = (*known, llama_cpp_defaults(found.machine, self._request))
+            self._request = self._request.model_copy(update={"known": known})
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
