@@ -21,6 +21,8 @@ from pytestqt.qtbot import QtBot
 from tests.gui.pages_support import heard, shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
 from tests.store.values import profile
+from tunesmith.domain.profile_file import profile_file
+from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import DARK
 from tunesmith.services.profile_files import read_profile, write_profile
@@ -243,9 +245,13 @@ def test_one_bad_file_does_not_hinder_the_next(qtbot: QtBot, page: ProfilesPage,
 def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
     shown = page.details.profile
     assert shown is not None
-    page.deeds.export.write(shown, str(tmp_path / "out.json"))
+    page.acts.export.trigger()
+    dialog = page.findChild(ExportDialog)
+    assert dialog is not None
+    assert dialog.exported is not None
+    page.deeds.export.write(dialog.exported, str(tmp_path / "out.json"))
     qtbot.waitUntil((tmp_path / "out.json").exists)
-    assert read_profile(tmp_path / "out.json") == shown
+    assert profile_file(read_profile(tmp_path / "out.json")) == profile_file(shown)
 
 
 def test_the_list_follows_what_others_save(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:

@@ -15,11 +15,16 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "verify", "completion",
+    "quantize", "speculate", "export", "verify", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
 CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+EXPORTS: Final = (
+    "llama-server", "preset-ini", "docker-run", "compose", "systemd", "quadlet", "kubernetes", "llama-swap",
+    "ollama", "lm-studio", "koboldcpp", "python", "env", "json",
+)  # fmt: skip
+SHELLS: Final = ("posix", "powershell", "cmd")
 LOAD_MODES: Final = ("auto", "none", "mmap", "mlock", "mmap+mlock", "dio")
 
 SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
@@ -82,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
     _add_speculate(commands, everywhere)
+    _add_export(commands, everywhere)
     _add_verify(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
@@ -167,6 +173,14 @@ def _add_tune(
                         help="quick (90 s), standard (5 min), thorough (20 min) or seconds")  # fmt: skip
     search.add_argument("--vary", metavar="NAMES", help="only these settings, such as threads,ubatch")
     search.add_argument("--fix", metavar="NAME=VALUE", action="append", default=[], help="hold a setting")
+    search.add_argument(
+        "--baseline", metavar="FILE",
+        help="settings to beat instead of llama.cpp's defaults: a preset INI, llama-swap, LM Studio, "
+        ".kcpps or Ollama file",
+    )  # fmt: skip
+    search.add_argument(
+        "--baseline-name", metavar="NAME", help="what FILE calls the model, if it has several"
+    )
     search.add_argument("--cache-types", metavar="TYPES", help="cache types you accept; f16,q8_0")
     search.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     search.add_argument(
@@ -337,6 +351,24 @@ def _add_speculate(
     how.add_argument("--rounds", type=int, default=6, metavar="N", help="times everything is measured; 6")
     how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     _add_settings(speculate)
+
+
+def _add_export(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    export = _add(commands, "export", "write tuned profiles for other programs", [everywhere])
+    export.add_argument("id", metavar="ID", nargs="+", help="a profile's id, name or JSON file")
+    export.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(EXPORTS))
+    export.add_argument("--output", metavar="FILE", help="where to; standard output if left out")
+    there = export.add_argument_group("the machine that will use it")
+    there.add_argument("--model", metavar="PATH", help="where the model lies there; as here if left out")
+    there.add_argument("--target-version", metavar="VERSION", help="llama.cpp's build there, such as b6000")
+    there.add_argument("--shell", choices=SHELLS, default="posix", help="for llama-server and docker-run")
+    there.add_argument("--executable", metavar="PROGRAM", default="llama-server", help="llama-server there")
+    there.add_argument("--image", metavar="IMAGE", help="container image; llama.cpp's own if left out")
+    there.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; 127.0.0.1")
+    there.add_argument("--port", type=int, default=8080, metavar="N", help="to listen on; 8080")
+    export.add_argument("--source-url", metavar="URL", help="for json: where the model can be had")
 
 
 def _add_verify(

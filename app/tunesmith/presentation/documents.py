@@ -24,6 +24,7 @@ from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
+from tunesmith.presentation.export_text import ExportDocument
 from tunesmith.presentation.fact_documents import (
     BuildFacts,
     MachineFacts,
@@ -261,6 +262,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
+    "export": ExportDocument,
     "verify": Verification,
     "error": ErrorDocument,
 }

@@ -12,7 +12,7 @@ from tunesmith.domain.blocks import Blocks, blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome
-from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.request import KnownSettings, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
@@ -22,6 +22,7 @@ from tunesmith.errors import (
     UsageError,
     WorkerOutOfMemory,
 )
+from tunesmith.services.baseline import baseline_name, llama_cpp_defaults, with_given
 from tunesmith.services.context import (
     Surroundings,
     check_devices,
@@ -175,9 +176,12 @@ class _Tune:
         self._store.save_machine(found.machine, found.machine_class)
         self._store.save_model(model)
         if resume is None:
+            known: tuple[KnownSettings, ...] = ()
             if self._request.warm_start:
                 known = known_settings(self._store, self._request, model, found.machine_class)
-                self._request = self._request.model_copy(update={"known": known})
+            if self._request.baseline is not None:
+                known = (*known, llama_cpp_defaults(found.machine, self._request))
+            self._request = self._request.model_copy(update={"known": known})
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
@@ -332,8 +336,9 @@ class _Tune:
                     sentence = tr("Nothing satisfies the constraints: {why}", why=confirmed.why)
                 elif outcome == "defaults_are_best":
                     sentence = tr(
-                        "llama.cpp's defaults are best here: other settings won, but {why}", why=confirmed.why
-                    )
+                        "{baseline} are best here: other settings won, but {why}",
+                        baseline=baseline_name(self._request.baseline), why=confirmed.why,
+                    )  # fmt: skip
         baseline_limit, tuned_limit = (self._limit(limits, found, one) for one in (before, after))
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
@@ -367,13 +372,18 @@ class _Tune:
         if result.blind:
             raise _too_noisy(run_id, tr("no answer for {questions}", questions=", ".join(result.blind)))
         if result.budget_spent:
+            if self._request.baseline is not None:
+                return "budget_spent", tr(
+                    "The budget ran out before anything better than your settings was proven"
+                )
             return "budget_spent", tr(
                 "The budget ran out before anything better than the defaults was proven"
             )
         return "defaults_are_best", trn(
-            "llama.cpp's defaults are best here: the {count} candidate was not proven better",
-            "llama.cpp's defaults are best here: none of {count} candidates was proven better",
+            "{baseline} are best here: the {count} candidate was not proven better",
+            "{baseline} are best here: none of {count} candidates was proven better",
             result.candidates,
+            baseline=baseline_name(self._request.baseline),
         )
 
     # ------------------------------------------------------------- the end
@@ -411,6 +421,8 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     """
     check_rules(request.rules)
     baseline = baseline_settings(found.machine, request.workload)
+    if request.baseline is not None:
+        baseline = with_given(baseline, request.baseline)
     baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
     if not fixed.keys().isdisjoint(_OF_THE_RUN):

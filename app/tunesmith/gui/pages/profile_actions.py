@@ -44,7 +44,7 @@ class ProfileActions(QObject):
             tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), page
         )
         self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, page)
-        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.ask_where_to), page)
+        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.show), page)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
