@@ -41,6 +41,7 @@ class LoadedModel:
         abort: AbortFlag,
         check_tensors: bool = False,
         vocab_only: bool = False,
+        no_alloc: bool = False,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         """Load ``path`` as the model-level settings say.
@@ -48,6 +49,7 @@ class LoadedModel:
         Args:
             check_tensors: also look for values that are no numbers, which llama.cpp loads silently.
             vocab_only: leave the weights out; no context can be made from it.
+            no_alloc: reckon what memory would be taken, and take none; nothing can be computed with it.
             on_progress: called some 250 times while loading.
 
         Raises:
@@ -62,7 +64,8 @@ class LoadedModel:
 
         params = L.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
-        params.load_mode = _LOAD_MODES[settings.load_mode]
+        params.load_mode = _LOAD_MODES["none" if no_alloc else settings.load_mode]  # a map is no allocation
+        params.no_alloc = no_alloc
         params.use_extra_bufts = settings.use_extra_bufts
         params.split_mode = _SPLIT_MODES[settings.split_mode]
         params.main_gpu = settings.main_gpu
