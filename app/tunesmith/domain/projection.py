@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from tunesmith.domain.compute_buffer import ComputeBytes, compute_bytes
+from tunesmith.domain.compute_buffer import Reserve, compute_bytes
 from tunesmith.domain.machine import Device
 from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.settings import CacheType, Settings
@@ -185,9 +185,12 @@ def project(
         tally.kv += cells.layer_bytes(layer, settings)
         tally.recurrent += 4 * layer.state_elements * settings.n_seq_max
         tallies[places[index]].layers.append(index)
+    experts = tuple(
+        0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1])
+    )
+    reserved = compute_bytes(shape, _reserve(shape, settings, cells), places, experts, len(tallies))
     found = []
     for index, tally in enumerate(tallies):
-        compute = _compute(shape, settings, cells, tally, places, index, devices_used=len(used))
         device = used[index - 1] if index else None
         found.append(
             DeviceMemory(
@@ -198,8 +201,8 @@ def project(
                 repacked_bytes=tally.repacked,
                 kv_bytes=tally.kv,
                 recurrent_bytes=tally.recurrent,
-                compute_bytes=compute.reserved,
-                touched_compute_bytes=compute.touched,
+                compute_bytes=reserved[index],
+                touched_compute_bytes=reserved[index],
                 output_bytes=0 if index else 4 * shape.vocabulary_size * settings.n_seq_max,
             )
         )
@@ -322,21 +325,26 @@ def _row_bytes(elements: int, cache_type: CacheType) -> int:
     return -(-elements // block) * size
 
 
-def _compute(
-    shape: ModelShape, settings: Settings, cells: Cells, tally: _Tally, places: Sequence[int], index: int,
-    *, devices_used: int,
-) -> ComputeBytes:  # fmt: skip
-    return compute_bytes(
-        shape,
-        [shape.layers[layer] for layer in tally.layers],
-        n_tokens=ubatch_of(settings),
+def _reserve(shape: ModelShape, settings: Settings, cells: Cells) -> Reserve:
+    tokens = min(_pad(settings.n_ctx), ubatch_of(settings))
+    keys = {layer.key_length for layer in shape.layers if layer.cached}
+    values = {layer.value_length for layer in shape.layers if layer.cached}
+    return Reserve(
+        n_tokens=tokens,
         n_seqs=settings.n_seq_max,
-        full_cells=cells.full,
-        window_cells=cells.window,
+        n_outputs=min(tokens, settings.n_ctx, settings.n_batch),
+        full_cells=cells.per_stream,
+        window_cells=cells.window // cells.streams,
+        streams=cells.streams,
         flash_attention=settings.flash_attn != "off",
-        with_output=places[-1] == index,
-        whole=devices_used == 0,
+        rotated_k=_is_rotated(settings.type_k, keys),
+        rotated_v=_is_rotated(settings.type_v, values),
     )
+
+
+def _is_rotated(cache_type: CacheType, sizes: Collection[int]) -> bool:
+    """Whether what is cached is rotated first: quantized, and heads of one size that 64 divides."""
+    return _CACHE_BLOCKS[cache_type][0] > 1 and len(sizes) == 1 and all(size and size % 64 == 0 for size in sizes)
 
 
 def _weigh(

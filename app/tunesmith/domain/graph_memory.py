@@ -1,0 +1,264 @@
+"""Own how ggml lays the intermediate results of a computation out in memory, reckoned without ggml.
+
+A result takes room from when it is computed until the last that reads it; some take over the room of what
+they are made of; the free piece that fits best is taken, else the end grows. Source of these rules:
+ggml-alloc.c (``ggml_gallocr_alloc_graph_impl``, ``ggml_dyn_tallocr_alloc``) and, for several devices,
+``ggml_backend_sched_split_graph`` of ggml-backend.cpp, at the llama.cpp of llama-cpp-python 0.3.36.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
+
+F32_BYTES = 4
+HOST_ALIGNMENT, DEVICE_ALIGNMENT = 64, 128
+
+
+class Node:
+    """One result: an input, what an operation gives, or a view of another."""
+
+    __slots__ = (
+        "children", "external", "inplace", "is_op", "kept", "layout", "offset", "place", "root", "seen", "size",
+        "sources", "taken", "views",
+    )  # fmt: skip
+
+    def __init__(
+        self, size: int, layout: object, sources: tuple[Node, ...], place: int, *, root: Node | None = None,
+        inplace: bool = False, is_op: bool = True, external: bool = False,
+    ) -> None:  # fmt: skip
+        self.size = size
+        self.layout = layout
+        self.sources = sources
+        self.place = place
+        self.root = root
+        """What this is a view of."""
+        self.inplace = inplace
+        self.is_op = is_op
+        self.external = external
+        """Lies in memory that is not the buffer's: weights and caches."""
+        self.kept = False
+        """Is given out and never freed."""
+        self.seen = False
+        self.children = 0
+        self.views = 0
+        self.offset = 0
+        self.taken = False
+
+
+class Graph:
+    """A computation, built in the order in which llama.cpp builds it."""
+
+    def __init__(self) -> None:
+        self.place = 0
+        """The device of what is added now; 0 is main memory."""
+        self._leafs: list[Node] = []
+        self._nodes: list[Node] = []
+
+    def input(self, size: int) -> Node:
+        """Something that is given, of ``size`` bytes, in main memory."""
+        return Node(size, None, (), 0, is_op=False)
+
+    def op(self, dims: Sequence[int], *sources: Node | None, inplace: bool = False, item: int = F32_BYTES) -> Node:
+        """What an operation gives; sources of None are weights.
+
+        Args:
+            dims: elements along each dimension.
+            sources: what it is made of.
+            inplace: whether it may take the place of a source of the same layout.
+            item: bytes of an element.
+        """
+        layout = (item, *dims)
+        found = tuple(source for source in sources if source is not None)
+        return Node(math.prod(dims) * item, layout, found, self.place, inplace=inplace)
+
+    def view(self, source: Node, *dims: int, part: bool = False) -> Node:
+        """A view of a result; ``part`` where it is not all of it, so that nothing can take its place."""
+        root = source.root if source.root is not None else source
+        layout = (F32_BYTES, *dims, "part") if part else (F32_BYTES, *dims)
+        return Node(0, layout, (source,), source.place, root=root, external=root.external)
+
+    def stored(self, *sources: Node) -> Node:
+        """Something written to a cache or a state."""
+        return Node(0, None, sources, self.place, external=True)
+
+    def expand(self, node: Node) -> None:
+        """Have a result computed now, and before it what it is made of."""
+        stack: list[tuple[Node, int]] = [(node, 0)]
+        if node.seen:
+            return
+        node.seen = True
+        while stack:
+            current, index = stack.pop()
+            while index < len(current.sources):
+                source = current.sources[index]
+                index += 1
+                if not source.seen:
+                    source.seen = True
+                    stack.append((current, index))
+                    current, index = source, 0
+            (self._nodes if current.is_op else self._leafs).append(current)
+
+    def reserve(self, places: int) -> tuple[int, ...]:
+        """Bytes of the buffer of each place."""
+        buffers = [_Buffer(DEVICE_ALIGNMENT if place else HOST_ALIGNMENT) for place in range(places)]
+        order = list(_with_copies(self._nodes)) if places > 1 else self._nodes
+        for leaf in self._leafs:
+            _take(leaf, buffers)
+        for node in order:
+            if node.root is not None and node.is_op:
+                node.root.views += 1
+            for source in node.sources:
+                source.children += 1
+        for node in order:
+            for source in node.sources:
+                _take(source, buffers)
+            _take(node, buffers)
+            for source in node.sources:
+                source.children -= 1
+                if source.children == 0 and source.views == 0:
+                    _let_go(source, buffers)
+        return tuple(buffer.size for buffer in buffers)
+
+
+def _take(node: Node, buffers: Sequence[_Buffer]) -> None:
+    if node.taken or node.external or node.root is not None:
+        return
+    node.taken = True
+    if node.inplace:
+        for parent in node.sources:
+            if _take_over(node, parent, buffers):
+                return
+    node.offset = buffers[node.place].take(node.size)
+
+
+def _take_over(node: Node, parent: Node, buffers: Sequence[_Buffer]) -> bool:
+    """Whether a result takes the place of what it is made of, which nothing else reads."""
+    owner = parent if parent.root is None else parent.root
+    if owner.external or owner.kept or not owner.taken or parent.layout != node.layout:
+        return False
+    if parent.children != 1 or parent.views != 0:
+        return False
+    if parent.root is not None and (owner.views != 1 or owner.children != 0):
+        return False
+    node.offset, node.place = owner.offset, owner.place
+    owner.taken = parent.taken = False
+    buffers[node.place].give_back_end(owner.offset, owner.size, node.size)
+    return True
+
+
+def _let_go(node: Node, buffers: Sequence[_Buffer]) -> None:
+    if node.root is not None:
+        root = node.root
+        root.views -= 1
+        if root.views == 0 and root.children == 0:
+            _free(root, buffers)
+    else:
+        _free(node, buffers)
+
+
+def _free(node: Node, buffers: Sequence[_Buffer]) -> None:
+    if node.taken and not node.kept:
+        node.taken = False
+        buffers[node.place].give_back(node.offset, node.size)
+
+
+def _with_copies(nodes: Iterable[Node]) -> Iterator[Node]:
+    """The nodes with copies of what a device reads from another, made as its turn begins."""
+    copies: dict[tuple[int, int], Node] = {}
+    run: list[Node] = []
+    for node in nodes:
+        if run and node.root is None and not _same_run(run, node):
+            yield from _with_inputs(run, copies)
+            run = []
+        run.append(node)
+    yield from _with_inputs(run, copies)
+
+
+def _same_run(run: Sequence[Node], node: Node) -> bool:
+    place = next((other.place for other in run if other.root is None), node.place)
+    return place == node.place
+
+
+def _with_inputs(run: Sequence[Node], copies: dict[tuple[int, int], Node]) -> Iterator[Node]:
+    place = next((node.place for node in run if node.root is None), None)
+    if place is None:
+        yield from run
+        return
+    for node in run:
+        if node.root is not None:
+            continue
+        sources = []
+        for source in node.sources:
+            if source.place == place or source.external:
+                sources.append(source)
+                continue
+            key = (id(source), place)
+            if key not in copies:
+                size = source.size or _size_of(source.layout)
+                copies[key] = Node(size, source.layout, (), place, is_op=False)
+                yield Node(0, None, (source,), source.place, root=source.root or source, is_op=False)
+                yield copies[key]
+            sources.append(copies[key])
+        node.sources = tuple(sources)
+    yield from run
+
+
+def _size_of(layout: object) -> int:
+    """Bytes of a view's copy."""
+    return math.prod(part for part in layout if isinstance(part, int)) if isinstance(layout, tuple) else 0
+
+
+class _Buffer:
+    """One device's buffer: its free pieces, and how far it was ever filled."""
+
+    def __init__(self, alignment: int) -> None:
+        self._alignment = alignment
+        self._free: list[tuple[int, int]] = []
+        """Offset and size of each free piece before the end, by offset; neighbours are one piece."""
+        self._end = 0
+        """Where the endless last piece begins."""
+        self.size = 0
+
+    def _aligned(self, size: int) -> int:
+        return -(-size // self._alignment) * self._alignment
+
+    def take(self, size: int) -> int:
+        size = self._aligned(size)
+        best = -1
+        for index, (_, room) in enumerate(self._free):
+            if room >= size and (best < 0 or room <= self._free[best][1]):
+                best = index
+        if best < 0:
+            offset = self._end
+            self._end += size
+            self.size = max(self.size, self._end)
+            return offset
+        offset, room = self._free[best]
+        if room == size:
+            del self._free[best]
+        else:
+            self._free[best] = (offset + size, room - size)
+        return offset
+
+    def give_back(self, offset: int, size: int) -> None:
+        size = self._aligned(size)
+        if size == 0:
+            return
+        index = bisect_left(self._free, (offset, 0))
+        if index < len(self._free) and offset + size == self._free[index][0]:
+            size += self._free.pop(index)[1]
+        if index > 0 and sum(self._free[index - 1]) == offset:
+            before = self._free.pop(index - 1)
+            offset, size = before[0], before[1] + size
+        if offset + size == self._end:
+            self._end = offset
+        else:
+            insort(self._free, (offset, size))
+
+    def give_back_end(self, offset: int, size: int, kept: int) -> None:
+        """Free what a smaller result does not need of the place that it took over."""
+        extra = self._aligned(size) - self._aligned(kept)
+        if extra > 0:
+            self.give_back(offset + self._aligned(kept), extra)
