@@ -134,17 +134,13 @@ def _take(node: Node, buffers: Sequence[_Buffer]) -> None:
 
 
 def _take_over(node: Node, parent: Node, buffers: Sequence[_Buffer]) -> bool:
-    """Whether a result takes the place of what it is made of, which nothing else reads."""
-    owner = parent if parent.root is None else parent.root
-    if owner.external or owner.kept or not owner.taken or parent.layout != node.layout:
+    """Whether a result takes the place of what it is made of, which nothing else reads; never that of a view."""
+    if parent.root is not None or not parent.taken or parent.kept or parent.layout != node.layout:
         return False
     if parent.children != 1 or parent.views != 0:
         return False
-    if parent.root is not None and (owner.views != 1 or owner.children != 0):
-        return False
-    node.offset, node.place = owner.offset, owner.place
-    owner.taken = parent.taken = False
-    buffers[node.place].give_back_end(owner.offset, owner.size, node.size)
+    parent.taken = False
+    node.offset, node.place = parent.offset, parent.place
     return True
 
 
@@ -256,9 +252,3 @@ class _Buffer:
             self._end = offset
         else:
             insort(self._free, (offset, size))
-
-    def give_back_end(self, offset: int, size: int, kept: int) -> None:
-        """Free what a smaller result does not need of the place that it took over."""
-        extra = self._aligned(size) - self._aligned(kept)
-        if extra > 0:
-            self.give_back(offset + self._aligned(kept), extra)
