@@ -1,7 +1,7 @@
 """Own the memory that computing takes: the graph that llama.cpp reserves buffers for, as far as sizes go.
 
 Source: ``graph_reserve`` of llama-context.cpp, the ``build_`` functions of llama-graph.cpp and the graphs of
-src/models, at the llama.cpp of llama-cpp-python 0.3.36. What CPU threads take besides as scratch is not in it.
+src/models, at the llama.cpp of llama-cpp-python 0.3.36. The scratch of CPU threads is not in it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tunesmith.domain.graph_memory import Graph, Node
+from tunesmith.domain.graph_memory import BufferSize, Graph, Node
 from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.shape import LayerShape, ModelShape
 
@@ -48,8 +48,8 @@ def layer_parts(shape: ModelShape) -> tuple[dict[str, TensorInfo], ...]:
 
 def compute_bytes(
     shape: ModelShape, reserve: Reserve, places: Sequence[int], expert_places: Sequence[int], count: int
-) -> tuple[int, ...]:
-    """Bytes of the compute buffer of main memory and of each device.
+) -> tuple[BufferSize, ...]:
+    """The compute buffer of main memory and of each device.
 
     Args:
         shape: the model's.
@@ -74,7 +74,7 @@ class _Builder:
         self.parts = layer_parts(shape)
         self.tokens = -(-reserve.n_tokens // reserve.n_seqs) * reserve.n_seqs
 
-    def reserve(self, count: int) -> tuple[int, ...]:
+    def reserve(self, count: int) -> tuple[BufferSize, ...]:
         graph, tokens = self.graph, self.tokens
         ids = graph.input(4 * tokens)
         embedded = graph.op((self.width, tokens), ids)
@@ -96,6 +96,7 @@ class _Builder:
         normed.kept = True
         logits = graph.op((self.shape.vocabulary_size, self.to.n_outputs), normed)
         logits.kept = True
+        logits.touched = 4 * self.shape.vocabulary_size * min(self.to.n_seqs, self.to.n_outputs)
         graph.expand(logits)
         return graph.reserve(count)
 
@@ -175,14 +176,21 @@ class _Builder:
         if not any(name.startswith("ffn_") for name in parts):
             return graph.op(dims, current, residual, inplace=True)
         parallel = "ffn_norm.weight" not in parts and "post_attention_norm.weight" not in parts
-        added = residual if parallel else graph.op(dims, current, residual, inplace=True)
+        added = residual if parallel else self._sum(dims, current, residual)
         before = self._norm(added, dims) if "ffn_norm.weight" in parts else (normed if parallel else added)
         hidden = self._feed_forward(index, parts, before, dims[1])
         if "post_ffw_norm.weight" in parts:
             hidden = self._norm(hidden, dims)
         if parallel:
             hidden = graph.op(dims, hidden, current, inplace=True)
-        return graph.op(dims, hidden, added, inplace=True)
+        return self._sum(dims, hidden, added)
+
+    def _sum(self, dims: tuple[int, ...], current: Node, residual: Node) -> Node:
+        """Of two that nothing else reads, the sum takes the place of the one named first."""
+        first, second = current, residual
+        if self.shape.architecture.startswith("lfm2"):
+            first, second = residual, current
+        return self.graph.op(dims, first, second, inplace=True)
 
     def _attention(self, layer: LayerShape, parts: Parts, source: Node) -> Node:
         graph, tokens, to = self.graph, self.tokens, self.to
@@ -353,7 +361,9 @@ class _Builder:
         before = graph.view(self._state((kernel - 1) * inner), kernel - 1, inner, seqs)
         both = graph.op((2 * inner, tokens), graph.view(source, self.width, tokens // seqs, seqs))
         x, z = (graph.view(both, inner, tokens // seqs, seqs, part=True) for _ in range(2))
-        joined = graph.op((kernel - 1 + tokens // seqs, inner, seqs), before, graph.view(x, tokens // seqs, part=True))
+        joined = graph.op(
+            (kernel - 1 + tokens // seqs, inner, seqs), before, graph.view(x, tokens // seqs, part=True)
+        )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, inner, seqs, part=True)))
         dims = (inner, tokens)
         x = graph.op(dims, joined)
@@ -366,7 +376,9 @@ class _Builder:
             b, c = (graph.op((state, tokens), node) for node in (b, c))
         dt = graph.op(dims, dt)
         dt = graph.op(dims, dt, inplace=True)
-        scanned = graph.op((inner * tokens + state * inner * seqs,), graph.view(x, 1, *dims), dt, b, c, self.copies)
+        scanned = graph.op(
+            (inner * tokens + state * inner * seqs,), graph.view(x, 1, *dims), dt, b, c, self.copies
+        )
         graph.expand(scanned)
         graph.expand(graph.stored(graph.view(scanned, state * inner * seqs, part=True)))
         y = graph.view(scanned, *dims, part=True)
@@ -387,13 +399,17 @@ class _Builder:
         z = graph.view(all_rows, inner, per_seq, seqs, part=True)
         mixed = graph.view(all_rows, mixed_rows, per_seq, seqs, part=True)
         dt = graph.view(all_rows, heads, per_seq, seqs, part=True)
-        joined = graph.op((kernel - 1 + per_seq, mixed_rows, seqs), before, graph.view(mixed, per_seq, part=True))
+        joined = graph.op(
+            (kernel - 1 + per_seq, mixed_rows, seqs), before, graph.view(mixed, per_seq, part=True)
+        )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, mixed_rows, seqs, part=True)))
         dims = (mixed_rows, tokens)
         mixed = graph.op(dims, joined)
         for _ in range(2):
             mixed = graph.op(dims, mixed, inplace=True)
-        x, b, c = (graph.view(mixed, part, tokens, part=True) for part in (inner, groups * state, groups * state))
+        x, b, c = (
+            graph.view(mixed, part, tokens, part=True) for part in (inner, groups * state, groups * state)
+        )
         dt = graph.op((heads, tokens), graph.op((heads, tokens), dt), inplace=True)
         scanned = graph.op((inner * tokens + state * inner * seqs,), x, dt, b, c, self.copies)
         graph.expand(scanned)
@@ -415,7 +431,9 @@ class _Builder:
         b, c, x = (graph.view(all_rows, width, tokens, part=True) for _ in range(3))
         bx = graph.op((width, tokens), b, x)
         before = graph.view(self._state((kernel - 1) * width), kernel - 1, width, seqs)
-        joined = graph.op((kernel - 1 + per_seq, width, seqs), before, graph.view(bx, per_seq, width, part=True))
+        joined = graph.op(
+            (kernel - 1 + per_seq, width, seqs), before, graph.view(bx, per_seq, width, part=True)
+        )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, width, seqs, part=True)))
         convolved = graph.op((width, tokens), joined)
         y = graph.op((width, tokens), c, convolved, inplace=True)

@@ -11,17 +11,27 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 F32_BYTES = 4
-HOST_ALIGNMENT, DEVICE_ALIGNMENT = 64, 128
+HOST_ALIGNMENT, DEVICE_ALIGNMENT = 32, 128
+"""Bytes: of a CPU buffer, and the largest that a backend is known to use."""
+
+
+class BufferSize(NamedTuple):
+    """A buffer, bytes."""
+
+    reserved: int
+    touched: int
+    """What is usually written to: memory that is not takes no room."""
 
 
 class Node:
     """One result: an input, what an operation gives, or a view of another."""
 
     __slots__ = (
-        "children", "external", "inplace", "is_op", "kept", "layout", "offset", "place", "root", "seen", "size",
-        "sources", "taken", "views",
+        "children", "external", "inplace", "is_op", "kept", "layout", "offset", "place", "root", "seen",
+        "size", "sources", "taken", "touched", "views",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +50,8 @@ class Node:
         """Lies in memory that is not the buffer's: weights and caches."""
         self.kept = False
         """Is given out and never freed."""
+        self.touched = size
+        """How much of it is usually written to, bytes."""
         self.seen = False
         self.children = 0
         self.views = 0
@@ -60,7 +72,9 @@ class Graph:
         """Something that is given, of ``size`` bytes, in main memory."""
         return Node(size, None, (), 0, is_op=False)
 
-    def op(self, dims: Sequence[int], *sources: Node | None, inplace: bool = False, item: int = F32_BYTES) -> Node:
+    def op(
+        self, dims: Sequence[int], *sources: Node | None, inplace: bool = False, item: int = F32_BYTES
+    ) -> Node:
         """What an operation gives; sources of None are weights.
 
         Args:
@@ -100,8 +114,8 @@ class Graph:
                     current, index = source, 0
             (self._nodes if current.is_op else self._leafs).append(current)
 
-    def reserve(self, places: int) -> tuple[int, ...]:
-        """Bytes of the buffer of each place."""
+    def reserve(self, places: int) -> tuple[BufferSize, ...]:
+        """The size of each place's buffer."""
         buffers = [_Buffer(DEVICE_ALIGNMENT if place else HOST_ALIGNMENT) for place in range(places)]
         order = list(_with_copies(self._nodes)) if places > 1 else self._nodes
         for leaf in self._leafs:
@@ -119,7 +133,7 @@ class Graph:
                 source.children -= 1
                 if source.children == 0 and source.views == 0:
                     _let_go(source, buffers)
-        return tuple(buffer.size for buffer in buffers)
+        return tuple(BufferSize(buffer.size, buffer.touched) for buffer in buffers)
 
 
 def _take(node: Node, buffers: Sequence[_Buffer]) -> None:
@@ -128,13 +142,13 @@ def _take(node: Node, buffers: Sequence[_Buffer]) -> None:
     node.taken = True
     if node.inplace:
         for parent in node.sources:
-            if _take_over(node, parent, buffers):
+            if _take_over(node, parent):
                 return
-    node.offset = buffers[node.place].take(node.size)
+    node.offset = buffers[node.place].take(node.size, node.touched)
 
 
-def _take_over(node: Node, parent: Node, buffers: Sequence[_Buffer]) -> bool:
-    """Whether a result takes the place of what it is made of, which nothing else reads; never that of a view."""
+def _take_over(node: Node, parent: Node) -> bool:
+    """Whether a result takes the place of what it is made of, which nothing else reads; a view has none."""
     if parent.root is not None or not parent.taken or parent.kept or parent.layout != node.layout:
         return False
     if parent.children != 1 or parent.views != 0:
@@ -216,12 +230,17 @@ class _Buffer:
         self._end = 0
         """Where the endless last piece begins."""
         self.size = 0
+        self.touched = 0
 
     def _aligned(self, size: int) -> int:
         return -(-size // self._alignment) * self._alignment
 
-    def take(self, size: int) -> int:
-        size = self._aligned(size)
+    def take(self, size: int, touched: int) -> int:
+        offset = self._find(self._aligned(size))
+        self.touched = max(self.touched, offset + touched)
+        return offset
+
+    def _find(self, size: int) -> int:
         best = -1
         for index, (_, room) in enumerate(self._free):
             if room >= size and (best < 0 or room <= self._free[best][1]):

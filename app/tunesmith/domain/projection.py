@@ -1,8 +1,8 @@
-"""Own the projection of memory: what a model takes under some settings, device by device, before it is loaded.
+"""Own the projection of memory: what a model will take under some settings, device by device.
 
 All of it is reckoned from the header. Source of the rules: ``load_tensors`` and ``create_memory`` of
-llama-model.cpp, llama-kv-cache.cpp, llama-kv-cache-iswa.cpp, llama-memory-recurrent.cpp and the constructor of
-``llama_context``, at the llama.cpp of llama-cpp-python 0.3.36.
+llama-model.cpp, llama-kv-cache.cpp, llama-kv-cache-iswa.cpp, llama-memory-recurrent.cpp and how a
+``llama_context`` is made, at the llama.cpp of llama-cpp-python 0.3.36.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
 """Numbers in a block, and its bytes."""
 _PAD_CELLS = 256
 """A context is made a multiple of so many tokens."""
-_HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 64, 128
+_HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 32, 128
 """Bytes; a backend's own may be smaller."""
 _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
 _OUTPUT_NAMES = ("output", "altup_", "cls", "dense_", "dec.output", "enc.output", "hc_head")
@@ -47,7 +47,7 @@ class Placing:
     """What of a load is not among :class:`Settings`."""
 
     overrides: tuple[tuple[str, str], ...] = ()
-    """Pattern of tensor names and the device they go to, the first that fits counts; ``CPU`` is main memory."""
+    """Patterns of tensor names, each with a device; the first that fits counts. ``CPU`` is main memory."""
     n_cpu_moe: int = 0
     """The experts of so many layers, the first ones, stay in main memory."""
     offload_kqv: bool = True
@@ -185,9 +185,7 @@ def project(
         tally.kv += cells.layer_bytes(layer, settings)
         tally.recurrent += 4 * layer.state_elements * settings.n_seq_max
         tallies[places[index]].layers.append(index)
-    experts = tuple(
-        0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1])
-    )
+    experts = tuple(0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1]))
     reserved = compute_bytes(shape, _reserve(shape, settings, cells), places, experts, len(tallies))
     found = []
     for index, tally in enumerate(tallies):
@@ -201,8 +199,8 @@ def project(
                 repacked_bytes=tally.repacked,
                 kv_bytes=tally.kv,
                 recurrent_bytes=tally.recurrent,
-                compute_bytes=reserved[index],
-                touched_compute_bytes=reserved[index],
+                compute_bytes=reserved[index].reserved,
+                touched_compute_bytes=reserved[index].touched,
                 output_bytes=0 if index else 4 * shape.vocabulary_size * settings.n_seq_max,
             )
         )
@@ -344,7 +342,11 @@ def _reserve(shape: ModelShape, settings: Settings, cells: Cells) -> Reserve:
 
 def _is_rotated(cache_type: CacheType, sizes: Collection[int]) -> bool:
     """Whether what is cached is rotated first: quantized, and heads of one size that 64 divides."""
-    return _CACHE_BLOCKS[cache_type][0] > 1 and len(sizes) == 1 and all(size and size % 64 == 0 for size in sizes)
+    return (
+        _CACHE_BLOCKS[cache_type][0] > 1
+        and len(sizes) == 1
+        and all(size and size % 64 == 0 for size in sizes)
+    )
 
 
 def _weigh(
@@ -363,7 +365,7 @@ def _weigh(
         size = _aligned(tensor.size_bytes, place)
         experts = _EXPERTS.search(tensor.name) is not None
         if tensor.name == _EMBEDDING:
-            _embed(tensor, size, places[-1], tallies, tied=tied, mapped=mapped, repacked=repacked)
+            _embed(tensor, size, places[-1], tallies, tied=tied, repacked=repacked)
             continue
         touched = int(tensor.size_bytes * share) if experts else tensor.size_bytes
         if spread is not None and place and len(tensor.dims) > 1:
@@ -380,10 +382,10 @@ def _weigh(
 
 
 def _embed(
-    tensor: TensorInfo, size: int, output: int, tallies: Sequence[_Tally], *, tied: bool, mapped: bool,
+    tensor: TensorInfo, size: int, output: int, tallies: Sequence[_Tally], *, tied: bool,
     repacked: Collection[str],
 ) -> None:  # fmt: skip
-    """The token embeddings: always in main memory, and where they are the output's weights too, there again."""
+    """The token embeddings lie in main memory, and once more where they are the output's weights too."""
     tallies[0].weights += size
     if not tied:
         return

@@ -129,6 +129,10 @@ class Facts:
             return ()
         return values[:1] if len(set(values)) == 1 else values
 
+    def size(self, suffix: str) -> int:
+        """A number, 0 where it is not stated."""
+        return self.number(suffix) or 0
+
     def layer_values(self, suffix: str) -> tuple[int, ...]:
         """The numbers that are stated for each layer, as they stand; none where they are not."""
         return self._file.per_layer.get(f"{self.architecture}.{suffix}", ())

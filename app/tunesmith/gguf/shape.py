@@ -74,7 +74,7 @@ def read_shape(path: Path) -> ModelShape:
     value_window = facts.number("attention.value_length_swa", default=value) or value
     state = _state_elements(facts, header.embedding_length or 0, heads)
     recurrent = _recurrent(facts, name, kv_heads, hidden)
-    further = facts.number("nextn_predict_layers", default=0) or 0
+    further = facts.size("nextn_predict_layers")
     cached = _cached(facts, name, count, further)
     layers = tuple(
         LayerShape(
@@ -98,10 +98,10 @@ def read_shape(path: Path) -> ModelShape:
         window=window,
         experts=header.experts or 0,
         experts_used=header.experts_used or 0,
-        feed_forward_expert_length=facts.number("expert_feed_forward_length", default=0) or 0,
-        inner_size=facts.number("ssm.inner_size", default=0) or 0,
-        state_size=facts.number("ssm.state_size", default=0) or 0,
-        group_count=facts.number("ssm.group_count", default=0) or 0,
+        feed_forward_expert_length=facts.size("expert_feed_forward_length"),
+        inner_size=facts.size("ssm.inner_size"),
+        state_size=facts.size("ssm.state_size"),
+        group_count=facts.size("ssm.group_count"),
         understood=name not in _NOT_UNDERSTOOD and bool(count),
     )
 
@@ -169,19 +169,18 @@ def _cached(facts: Facts, name: str, count: int, further: int) -> Callable[[int]
     if name == "gemma3n":
         own = min(own, _GEMMA3N_OWN_CACHES)
     elif name == "gemma4":
-        own = min(own, count - (facts.number("attention.shared_kv_layers", default=0) or 0))
+        own = min(own, count - facts.size("attention.shared_kv_layers"))
     return lambda layer: layer < own
 
 
 def _state_elements(facts: Facts, width: int, heads: tuple[int, ...]) -> int:
     """F32 numbers that a recurrent layer keeps for a sequence: ``n_embd_r() + n_embd_s()``."""
-    number = lambda key: facts.number(key, default=0) or 0  # noqa: E731
-    if wkv := number("wkv.head_size"):
-        return (number("token_shift_count") or 2) * width + width * wkv
-    if shortconv := number("shortconv.l_cache"):
+    if wkv := facts.size("wkv.head_size"):
+        return (facts.size("token_shift_count") or 2) * width + width * wkv
+    if shortconv := facts.size("shortconv.l_cache"):
         return width * (shortconv - 1)
-    kernel, inner, state = (number(f"ssm.{key}") for key in ("conv_kernel", "inner_size", "state_size"))
+    kernel, inner, state = (facts.size(f"ssm.{key}") for key in ("conv_kernel", "inner_size", "state_size"))
     first = max(heads, default=0)
-    if kda := number("kda.head_dim"):
+    if kda := facts.size("kda.head_dim"):
         return 3 * (kernel - 1 if kernel else 3) * first * kda + kda * kda * first
-    return max(0, kernel - 1) * (inner + 2 * number("ssm.group_count") * state) + state * inner
+    return max(0, kernel - 1) * (inner + 2 * facts.size("ssm.group_count") * state) + state * inner
