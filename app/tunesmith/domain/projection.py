@@ -95,10 +95,6 @@ class DeviceMemory:
         """The least that a run takes: weights that each token reads, caches and states."""
         return self.touched_weights_bytes + self.kv_bytes + self.recurrent_bytes
 
-    def fits(self, margin_bytes: int = 0) -> bool:
-        """Whether the upper bound and a margin fit into what is free; true where that is unknown."""
-        return self.free_bytes is None or self.upper_bytes + margin_bytes <= self.free_bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Projection:
@@ -137,11 +133,14 @@ class Projection:
         """
         return tuple(device for device in self.devices if not self._holds(device, margin_bytes))
 
+    def needed_bytes(self, device: DeviceMemory) -> int:
+        """What must be free on a device: of main memory what is expected to be written to."""
+        if device is not self.devices[0]:
+            return device.upper_bytes
+        return device.expected_bytes - (device.weights_bytes if self.mapped else 0)
+
     def _holds(self, device: DeviceMemory, margin_bytes: int) -> bool:
-        if device is self.devices[0] and device.free_bytes is not None:
-            droppable = device.weights_bytes if self.mapped else 0
-            return device.expected_bytes - droppable + margin_bytes <= device.free_bytes
-        return device.fits(margin_bytes)
+        return device.free_bytes is None or self.needed_bytes(device) + margin_bytes <= device.free_bytes
 
 
 @dataclass(slots=True)

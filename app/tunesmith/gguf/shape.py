@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.shape import LayerShape, ModelShape
 from tunesmith.gguf.header import Facts, header_of
+from tunesmith.gguf.parse import ParsedFile
 from tunesmith.gguf.shards import parse_model
 
 _WITHOUT_CACHE = frozenset(
@@ -56,8 +58,21 @@ def read_shape(path: Path) -> ModelShape:
     Raises:
         ModelFileError: as ``read_header``.
     """
+    return read_header_and_shape(path)[1]
+
+
+def read_header_and_shape(path: Path) -> tuple[ModelHeader, ModelShape]:
+    """Both in one reading.
+
+    Raises:
+        ModelFileError: as ``read_header``.
+    """
     files = parse_model(path)
     header = header_of(files)
+    return header, _shape_of(files, header)
+
+
+def _shape_of(files: tuple[ParsedFile, ...], header: ModelHeader) -> ModelShape:
     facts = Facts(files[0])
     count = header.layers or 0
     name = header.architecture

@@ -10,7 +10,7 @@ from tunesmith.domain.events import Event, TrialFailed, TrialMeasured, TrialStar
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerError
+from tunesmith.errors import DoesNotFit, Interrupted, ModelRefused, TunesmithError, WorkerError
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -65,6 +65,7 @@ class LedgerMeter:
         controls: Controls,
         recorder: StoreRecorder,
         ledger: dict[str, LedgerEntry],
+        why_not: Callable[[Settings], str] = lambda _settings: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
@@ -72,6 +73,8 @@ class LedgerMeter:
         self._controls = controls
         self._recorder = recorder
         self._ledger = ledger
+        self._why_not = why_not
+        """Why settings need not be tried, in a sentence; empty where they may do."""
         self._clock = clock
         self.resumes = bool(ledger)
         """Whether something was measured in an earlier session of the run."""
@@ -90,13 +93,17 @@ class LedgerMeter:
                 case MeasuredTrial(sample=sample):
                     return self._accept(job, sample, replayed=True)
                 case FailedTrial(cause=cause, message=message):
-                    if cause == ModelRefused.name or attempt + 1 == TRIES:
+                    if cause in (ModelRefused.name, DoesNotFit.name) or attempt + 1 == TRIES:
                         raise TrialFailure(cause, message)
                     continue
                 case None:
                     pass
             self._controls.wait_if_paused()
             self._replaying = False
+            if why := self._why_not(job.settings):
+                unfit = DoesNotFit(tr("not tried: {why}", why=why))
+                self._fail(job, key, unfit)
+                raise TrialFailure(unfit.name, unfit.what)
             self._stream.emit(
                 TrialStarted(
                     stage=job.stage, candidate=job.candidate, digest=job.settings.digest, round=job.round
