@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.values import machine
+from tests.store.values import MACHINE
 from tests.support.model_shapes import write_shape
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.settings import Settings
@@ -30,7 +30,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def with_free(free_bytes: int) -> Machine:
-    found = machine()
+    found = MACHINE
     memory = found.memory.model_copy(update={"available_bytes": free_bytes, "total_bytes": 100 * MIB})
     return found.model_copy(update={"memory": memory, "devices": ()})
 

@@ -47,7 +47,13 @@ def layer_parts(shape: ModelShape) -> tuple[dict[str, TensorInfo], ...]:
 
 
 def compute_bytes(
-    shape: ModelShape, reserve: Reserve, places: Sequence[int], expert_places: Sequence[int], count: int
+    shape: ModelShape,
+    reserve: Reserve,
+    places: Sequence[int],
+    expert_places: Sequence[int],
+    count: int,
+    *,
+    copies: int = 1,
 ) -> tuple[BufferSize, ...]:
     """The compute buffer of main memory and of each device.
 
@@ -57,8 +63,9 @@ def compute_bytes(
         places: each layer's device, the output layer's last; 0 is main memory.
         expert_places: where each layer's experts lie.
         count: of devices, main memory included.
+        copies: of inputs, for batches that devices work on one after another at once.
     """
-    return _Builder(shape, reserve, places, expert_places).reserve(count)
+    return _Builder(shape, reserve, places, expert_places).reserve(count, copies)
 
 
 class _Builder:
@@ -74,10 +81,10 @@ class _Builder:
         self.parts = layer_parts(shape)
         self.tokens = -(-reserve.n_tokens // reserve.n_seqs) * reserve.n_seqs
 
-    def reserve(self, count: int) -> tuple[BufferSize, ...]:
+    def reserve(self, count: int, copies: int) -> tuple[BufferSize, ...]:
         graph, tokens = self.graph, self.tokens
         ids = graph.input(4 * tokens)
-        embedded = graph.op((self.width, tokens), ids)
+        embedded = graph.weigh((self.width, tokens), ids)
         graph.expand(embedded)
         graph.expand(graph.input(4 * self.width * tokens))  # embeddings given in place of tokens
         current = embedded
@@ -94,11 +101,11 @@ class _Builder:
         graph.place = self.places[-1]
         normed = self._norm(current, (self.width, self.to.n_outputs))
         normed.kept = True
-        logits = graph.op((self.shape.vocabulary_size, self.to.n_outputs), normed)
+        logits = graph.weigh((self.shape.vocabulary_size, self.to.n_outputs), normed)
         logits.kept = True
         logits.touched = 4 * self.shape.vocabulary_size * min(self.to.n_seqs, self.to.n_outputs)
         graph.expand(logits)
-        return graph.reserve(count)
+        return graph.reserve(count, copies=copies)
 
     def _shown(self) -> list[int]:
         """The layers that are reckoned: of many alike that follow one another, some."""
@@ -139,8 +146,7 @@ class _Builder:
         return self.graph.input(4 * side * side)
 
     def _norm(self, source: Node, dims: tuple[int, ...]) -> Node:
-        normed = self.graph.op(dims, source, inplace=True)
-        return self.graph.op(dims, normed, inplace=True)
+        return self.graph.weigh(dims, self.graph.op(dims, source, inplace=True), inplace=True)
 
     def _layer(self, index: int, source: Node, *, last: bool) -> Node:
         graph, parts, layer, tokens = self.graph, self.parts[index], self.shape.layers[index], self.tokens
@@ -225,9 +231,9 @@ class _Builder:
         graph.expand(current)
         if inputs.v_turn is not None:
             current = self._turned(current, inputs.v_turn, layer.value_length, layer.heads)
-        current = graph.op((self.width, tokens), current)
+        current = graph.weigh((self.width, tokens), current)
         if "attn_output.bias" in parts:
-            current = graph.op((self.width, tokens), current, inplace=True)
+            current = graph.weigh((self.width, tokens), current, inplace=True)
         return current
 
     def _turned(self, source: Node, turn: Node, size: int, heads: int) -> Node:
@@ -243,17 +249,17 @@ class _Builder:
         value = (layer.value_length or layer.key_length, layer.kv_heads)
         if "attn_qkv.weight" in parts:
             rows = parts["attn_qkv.weight"].dims[1]
-            fused = graph.op((rows, tokens), source)
+            fused = graph.weigh((rows, tokens), source)
             if "attn_qkv.bias" in parts:
-                fused = graph.op((rows, tokens), fused, inplace=True)
+                fused = graph.weigh((rows, tokens), fused, inplace=True)
             found = [graph.view(fused, *size, tokens, part=True) for size in (*sizes, value)]
         else:
             found = []
             for name, size in zip("qkv", (*sizes, value), strict=True):
                 flat = (size[0] * size[1], tokens)
-                node = graph.op(flat, source)
+                node = graph.weigh(flat, source)
                 if f"attn_{name}.bias" in parts:
-                    node = graph.op(flat, node, inplace=True)
+                    node = graph.weigh(flat, node, inplace=True)
                 weight = parts.get(f"attn_{name}_norm.weight")
                 if weight is not None and weight.dims[0] == flat[0] != size[0]:
                     node = self._norm(node, flat)
@@ -283,9 +289,9 @@ class _Builder:
         if up_weight is None:
             return source
         hidden = (up_weight.dims[1], tokens)
-        up = self._biased(graph.op(hidden, source), hidden, parts, f"ffn_up{suffix}.bias")
+        up = self._biased(graph.weigh(hidden, source), hidden, parts, f"ffn_up{suffix}.bias")
         if f"ffn_gate{suffix}.weight" in parts:
-            gate = self._biased(graph.op(hidden, source), hidden, parts, f"ffn_gate{suffix}.bias")
+            gate = self._biased(graph.weigh(hidden, source), hidden, parts, f"ffn_gate{suffix}.bias")
             inner = graph.op(hidden, gate, up)
         else:
             narrow = parts.get(f"ffn_down{suffix}.weight")
@@ -293,20 +299,20 @@ class _Builder:
                 inner = graph.op((narrow.dims[0], tokens), up)
             else:
                 inner = graph.op(hidden, up, inplace=True)
-        down = graph.op((self.width, tokens), inner)
+        down = graph.weigh((self.width, tokens), inner)
         return self._biased(down, (self.width, tokens), parts, f"ffn_down{suffix}.bias")
 
     def _biased(self, node: Node, dims: tuple[int, ...], parts: Parts, name: str) -> Node:
-        return self.graph.op(dims, node, inplace=True) if name in parts else node
+        return self.graph.weigh(dims, node, inplace=True) if name in parts else node
 
     def _experts(self, index: int, parts: Parts, source: Node, tokens: int) -> Node:
         graph, count, used = self.graph, self.shape.experts, self.shape.experts_used
-        logits = graph.op((count, tokens), source)
+        logits = graph.weigh((count, tokens), source)
         logits = self._biased(logits, (count, tokens), parts, "ffn_gate_inp.bias")
         probabilities = graph.op((count, tokens), logits, inplace=True)
         biased = probabilities
         if "exp_probs_b.bias" in parts:
-            biased = graph.op((count, tokens), probabilities, inplace=True)
+            biased = graph.weigh((count, tokens), probabilities, inplace=True)
         order = graph.op((count, tokens), biased)
         chosen = graph.view(order, used, tokens, part=True)
         weights = graph.op((1, used, tokens), graph.view(probabilities, 1, count, tokens), chosen)
@@ -319,19 +325,19 @@ class _Builder:
         source = graph.view(source, self.width, 1, tokens)
         fused = parts.get("ffn_gate_up_exps.weight")
         if fused is not None:
-            both = graph.op((fused.dims[1], used, tokens), source, chosen)
+            both = graph.weigh((fused.dims[1], used, tokens), source, chosen)
             half = fused.dims[1] // 2
             halves = [graph.view(both, half, used, tokens, part=True) for _ in range(2)]
             inner = graph.op((half, used, tokens), *halves)
         else:
             hidden = (parts["ffn_up_exps.weight"].dims[1], used, tokens)
-            up = self._chosen(graph.op(hidden, source, chosen), hidden, parts, "ffn_up_exps.bias", chosen)
+            up = self._chosen(graph.weigh(hidden, source, chosen), hidden, parts, "ffn_up_exps.bias", chosen)
             inner = graph.op(hidden, up, inplace=True)
             if "ffn_gate_exps.weight" in parts:
-                gate = graph.op(hidden, source, chosen)
+                gate = graph.weigh(hidden, source, chosen)
                 inner = graph.op(hidden, self._chosen(gate, hidden, parts, "ffn_gate_exps.bias", chosen), up)
         wide = (self.width, used, tokens)
-        down = self._chosen(graph.op(wide, inner, chosen), wide, parts, "ffn_down_exps.bias", chosen)
+        down = self._chosen(graph.weigh(wide, inner, chosen), wide, parts, "ffn_down_exps.bias", chosen)
         graph.place = here
         down = graph.op(wide, down, weights, inplace=True)
         graph.expand(down)
@@ -345,12 +351,14 @@ class _Builder:
         return total
 
     def _chosen(self, node: Node, dims: tuple[int, ...], parts: Parts, name: str, chosen: Node) -> Node:
-        return self.graph.op(dims, node, chosen, inplace=True) if name in parts else node
+        return self.graph.weigh(dims, node, chosen, inplace=True) if name in parts else node
 
     def _state(self, elements: int) -> Node:
         """A state as it was before, for each sequence."""
+        self.graph.expand(self.graph.stored())  # the one that new sequences begin with is cleared
         state = self.graph.op((elements, self.to.n_seqs), self.graph.view(self.copies, self.to.n_seqs))
         self.graph.expand(state)
+        self.graph.expand(self.graph.stored(self.copies))
         return state
 
     def _mamba(self, parts: Parts, source: Node) -> Node:
@@ -359,32 +367,30 @@ class _Builder:
         kernel = parts["ssm_conv1d.weight"].dims[0]
         rank = parts["ssm_x.weight"].dims[1] - 2 * state
         before = graph.view(self._state((kernel - 1) * inner), kernel - 1, inner, seqs)
-        both = graph.op((2 * inner, tokens), graph.view(source, self.width, tokens // seqs, seqs))
+        both = graph.weigh((2 * inner, tokens), graph.view(source, self.width, tokens // seqs, seqs))
         x, z = (graph.view(both, inner, tokens // seqs, seqs, part=True) for _ in range(2))
         joined = graph.op(
             (kernel - 1 + tokens // seqs, inner, seqs), before, graph.view(x, tokens // seqs, part=True)
         )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, inner, seqs, part=True)))
         dims = (inner, tokens)
-        x = graph.op(dims, joined)
-        for _ in range(2):  # the bias, then the activation
-            x = graph.op(dims, x, inplace=True)
-        mixed = graph.op((rank + 2 * state, tokens), x)
+        x = graph.weigh(dims, graph.weigh(dims, joined), inplace=True)  # with the bias
+        x = graph.op(dims, x, inplace=True)
+        mixed = graph.weigh((rank + 2 * state, tokens), x)
         dt, b, c = (graph.view(mixed, part, tokens, part=True) for part in (rank, state, state))
         dt = graph.op((rank, tokens), dt)
         if "ssm_b_norm.weight" in parts:
             b, c = (graph.op((state, tokens), node) for node in (b, c))
-        dt = graph.op(dims, dt)
-        dt = graph.op(dims, dt, inplace=True)
-        scanned = graph.op(
+        dt = graph.weigh(dims, graph.weigh(dims, dt), inplace=True)
+        scanned = graph.weigh(
             (inner * tokens + state * inner * seqs,), graph.view(x, 1, *dims), dt, b, c, self.copies
         )
         graph.expand(scanned)
         graph.expand(graph.stored(graph.view(scanned, state * inner * seqs, part=True)))
         y = graph.view(scanned, *dims, part=True)
-        y = graph.op(dims, y, graph.op(dims, x, inplace=True), inplace=True)
+        y = graph.op(dims, y, graph.weigh(dims, x, inplace=True), inplace=True)
         y = graph.op(dims, graph.op(dims, z), y)
-        return graph.view(graph.op((self.width, tokens), y), self.width, tokens)
+        return graph.view(graph.weigh((self.width, tokens), y), self.width, tokens)
 
     def _mamba2(self, parts: Parts, source: Node) -> Node:
         graph, tokens, seqs = self.graph, self.tokens, self.to.n_seqs
@@ -395,7 +401,7 @@ class _Builder:
         heads = rows - inner - mixed_rows
         per_seq = tokens // seqs
         before = graph.view(self._state((kernel - 1) * mixed_rows), kernel - 1, mixed_rows, seqs)
-        all_rows = graph.view(graph.op((rows, tokens), source), rows, per_seq, seqs)
+        all_rows = graph.view(graph.weigh((rows, tokens), source), rows, per_seq, seqs)
         z = graph.view(all_rows, inner, per_seq, seqs, part=True)
         mixed = graph.view(all_rows, mixed_rows, per_seq, seqs, part=True)
         dt = graph.view(all_rows, heads, per_seq, seqs, part=True)
@@ -404,30 +410,29 @@ class _Builder:
         )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, mixed_rows, seqs, part=True)))
         dims = (mixed_rows, tokens)
-        mixed = graph.op(dims, joined)
-        for _ in range(2):
-            mixed = graph.op(dims, mixed, inplace=True)
+        mixed = graph.weigh(dims, graph.weigh(dims, joined), inplace=True)
+        mixed = graph.op(dims, mixed, inplace=True)
         x, b, c = (
             graph.view(mixed, part, tokens, part=True) for part in (inner, groups * state, groups * state)
         )
-        dt = graph.op((heads, tokens), graph.op((heads, tokens), dt), inplace=True)
-        scanned = graph.op((inner * tokens + state * inner * seqs,), x, dt, b, c, self.copies)
+        dt = graph.weigh((heads, tokens), graph.op((heads, tokens), dt), inplace=True)
+        scanned = graph.weigh((inner * tokens + state * inner * seqs,), x, dt, b, c, self.copies)
         graph.expand(scanned)
         graph.expand(graph.stored(graph.view(scanned, state * inner * seqs, part=True)))
         y = graph.view(scanned, inner, tokens, part=True)
-        y = graph.op((inner, tokens), y, graph.op((inner, tokens), x))
+        y = graph.op((inner, tokens), y, graph.weigh((inner, tokens), x))
         y = graph.op((inner, tokens), graph.op((inner, tokens), z), y)
         if "ssm_norm.weight" in parts:
             grouped = (inner // groups, groups, tokens)
             y = self._norm(graph.view(y, *grouped), grouped)
-        return graph.op((self.width, tokens), graph.view(y, inner, tokens))
+        return graph.weigh((self.width, tokens), graph.view(y, inner, tokens))
 
     def _short_convolution(self, parts: Parts, source: Node) -> Node:
         graph, tokens, seqs = self.graph, self.tokens, self.to.n_seqs
         kernel = parts["shortconv.conv.weight"].dims[0]
         width = self.width
         per_seq = tokens // seqs
-        all_rows = graph.op((3 * width, tokens), graph.view(source, width, per_seq, seqs))
+        all_rows = graph.weigh((3 * width, tokens), graph.view(source, width, per_seq, seqs))
         b, c, x = (graph.view(all_rows, width, tokens, part=True) for _ in range(3))
         bx = graph.op((width, tokens), b, x)
         before = graph.view(self._state((kernel - 1) * width), kernel - 1, width, seqs)
@@ -435,7 +440,7 @@ class _Builder:
             (kernel - 1 + per_seq, width, seqs), before, graph.view(bx, per_seq, width, part=True)
         )
         graph.expand(graph.stored(graph.view(joined, kernel - 1, width, seqs, part=True)))
-        convolved = graph.op((width, tokens), joined)
+        convolved = graph.weigh((width, tokens), joined)
         y = graph.op((width, tokens), c, convolved, inplace=True)
         return graph.view(graph.op((width, tokens), y), width, tokens)
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 F32_BYTES = 4
+UNDECIDED = -1
+"""The place of what may be computed anywhere."""
 HOST_ALIGNMENT, DEVICE_ALIGNMENT = 32, 128
 """Bytes: of a CPU buffer, and the largest that a backend is known to use."""
 
@@ -72,20 +74,19 @@ class Graph:
         """Something that is given, of ``size`` bytes, in main memory."""
         return Node(size, None, (), 0, is_op=False)
 
-    def op(
-        self, dims: Sequence[int], *sources: Node | None, inplace: bool = False, item: int = F32_BYTES
-    ) -> Node:
-        """What an operation gives; sources of None are weights.
+    def op(self, dims: Sequence[int], *sources: Node, inplace: bool = False) -> Node:
+        """F32 numbers that an operation without weights gives; its neighbours decide where.
 
         Args:
             dims: elements along each dimension.
             sources: what it is made of.
             inplace: whether it may take the place of a source of the same layout.
-            item: bytes of an element.
         """
-        layout = (item, *dims)
-        found = tuple(source for source in sources if source is not None)
-        return Node(math.prod(dims) * item, layout, found, self.place, inplace=inplace)
+        return Node(math.prod(dims) * F32_BYTES, (F32_BYTES, *dims), sources, UNDECIDED, inplace=inplace)
+
+    def weigh(self, dims: Sequence[int], *sources: Node, inplace: bool = False) -> Node:
+        """F32 numbers that an operation with weights gives, where those lie; else as :meth:`op`."""
+        return Node(math.prod(dims) * F32_BYTES, (F32_BYTES, *dims), sources, self.place, inplace=inplace)
 
     def view(self, source: Node, *dims: int, part: bool = False) -> Node:
         """A view of a result; ``part`` where it is not all of it, so that nothing can take its place."""
@@ -114,10 +115,16 @@ class Graph:
                     current, index = source, 0
             (self._nodes if current.is_op else self._leafs).append(current)
 
-    def reserve(self, places: int) -> tuple[BufferSize, ...]:
-        """The size of each place's buffer."""
+    def reserve(self, places: int, *, copies: int = 1) -> tuple[BufferSize, ...]:
+        """The size of each place's buffer; of what is copied between them there are so many copies."""
         buffers = [_Buffer(DEVICE_ALIGNMENT if place else HOST_ALIGNMENT) for place in range(places)]
-        order = list(_with_copies(self._nodes)) if places > 1 else self._nodes
+        _decide_places(self._nodes, single=places == 1)
+        order, copied = (self._nodes, []) if places == 1 else _with_copies(self._nodes)
+        for leaf in [*self._leafs, *copied] if copies > 1 else ():
+            leaf.kept = True
+            for _ in range(copies - 1):
+                buffers[leaf.place].take(leaf.size, leaf.size)
+            _take(leaf, buffers)
         for leaf in self._leafs:
             _take(leaf, buffers)
         for node in order:
@@ -174,28 +181,44 @@ def _free(node: Node, buffers: Sequence[_Buffer]) -> None:
         buffers[node.place].give_back(node.offset, node.size)
 
 
-def _with_copies(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The nodes with copies of what a device reads from another, made as its turn begins."""
-    copies: dict[tuple[int, int], Node] = {}
-    run: list[Node] = []
+def _decide_places(nodes: Sequence[Node], *, single: bool) -> None:
+    """Put what has no weights where its neighbours are: devices spread first, downwards before upwards."""
+    done = [node for node in nodes if node.root is None]
+    if single:
+        for node in done:
+            node.place = 0
+    else:
+        for devices_only in (True, False):
+            for order in (done, list(reversed(done))):
+                place = UNDECIDED
+                for node in order:
+                    if node.place == UNDECIDED:
+                        node.place = place
+                    else:
+                        place = UNDECIDED if devices_only and node.place == 0 else node.place
     for node in nodes:
-        if run and node.root is None and not _same_run(run, node):
-            yield from _with_inputs(run, copies)
-            run = []
+        if node.root is not None:
+            node.place = node.root.place
+
+
+def _with_copies(nodes: Iterable[Node]) -> tuple[list[Node], list[Node]]:
+    """The nodes with copies of what a device reads from another, made as its turn begins; and the copies."""
+    copies: dict[tuple[int, int], Node] = {}
+    order: list[Node] = []
+    run: list[Node] = []
+    place: int | None = None
+    for node in nodes:
+        if node.root is None:
+            if place is not None and node.place != place:
+                order += _with_inputs(run, place, copies)
+                run = []
+            place = node.place
         run.append(node)
-    yield from _with_inputs(run, copies)
+    return order + _with_inputs(run, place or 0, copies), list(copies.values())
 
 
-def _same_run(run: Sequence[Node], node: Node) -> bool:
-    place = next((other.place for other in run if other.root is None), node.place)
-    return place == node.place
-
-
-def _with_inputs(run: Sequence[Node], copies: dict[tuple[int, int], Node]) -> Iterator[Node]:
-    place = next((node.place for node in run if node.root is None), None)
-    if place is None:
-        yield from run
-        return
+def _with_inputs(run: Sequence[Node], place: int, copies: dict[tuple[int, int], Node]) -> list[Node]:
+    made: list[Node] = []
     for node in run:
         if node.root is not None:
             continue
@@ -208,11 +231,11 @@ def _with_inputs(run: Sequence[Node], copies: dict[tuple[int, int], Node]) -> It
             if key not in copies:
                 size = source.size or _size_of(source.layout)
                 copies[key] = Node(size, source.layout, (), place, is_op=False)
-                yield Node(0, None, (source,), source.place, root=source.root or source, is_op=False)
-                yield copies[key]
+                root = source.root or source
+                made += (Node(0, None, (source,), source.place, root=root, is_op=False), copies[key])
             sources.append(copies[key])
         node.sources = tuple(sources)
-    yield from run
+    return [*made, *run]
 
 
 def _size_of(layout: object) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from tunesmith.domain.compute_buffer import Reserve, compute_bytes
+from tunesmith.domain.graph_memory import BufferSize
 from tunesmith.domain.machine import Device
 from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.settings import CacheType, Settings
@@ -27,6 +28,8 @@ _CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
     "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
 }  # fmt: skip
 """Numbers in a block, and its bytes."""
+_PIPELINE_COPIES = 4
+"""GGML_SCHED_MAX_COPIES: of inputs, where several devices work on several batches at once."""
 _PAD_CELLS = 256
 """A context is made a multiple of so many tokens."""
 _HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 32, 128
@@ -34,6 +37,8 @@ _HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 32, 128
 _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
 _OUTPUT_NAMES = ("output", "altup_", "cls", "dense_", "dec.output", "enc.output", "hc_head")
 """How tensors begin that lie where the output layer does."""
+_LFM2_OUTPUT_NORM = "token_embd_norm.weight"
+"""What lfm2 calls it; other architectures have a norm of the input of this name."""
 _EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch)?exps")
 """llama.cpp's own pattern of --cpu-moe."""
 _AVX2_REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
@@ -184,8 +189,7 @@ def project(
         tally.kv += cells.layer_bytes(layer, settings)
         tally.recurrent += 4 * layer.state_elements * settings.n_seq_max
         tallies[places[index]].layers.append(index)
-    experts = tuple(0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1]))
-    reserved = compute_bytes(shape, _reserve(shape, settings, cells), places, experts, len(tallies))
+    reserved = _reserved(shape, settings, cells, places, placing, len(tallies))
     found = []
     for index, tally in enumerate(tallies):
         device = used[index - 1] if index else None
@@ -322,7 +326,37 @@ def _row_bytes(elements: int, cache_type: CacheType) -> int:
     return -(-elements // block) * size
 
 
-def _reserve(shape: ModelShape, settings: Settings, cells: Cells) -> Reserve:
+def _reserved(
+    shape: ModelShape, settings: Settings, cells: Cells, places: Sequence[int], placing: Placing, count: int
+) -> tuple[BufferSize, ...]:  # fmt: skip
+    """The compute buffers of main memory and of each device.
+
+    Where recurrent layers are divided among devices, it is not known for sure which results are passed on:
+    room is left for two more. llama.cpp may then turn flash attention off, unless it is told to use it.
+    """
+    experts = tuple(0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1]))
+    at_once = (
+        count > 2 and all(places) and settings.split_mode == "layer" and placing.offload_kqv
+        and not placing.overrides and not placing.n_cpu_moe
+    )  # fmt: skip
+    copies = _PIPELINE_COPIES if at_once else 1
+
+    def sizes(*, flash_attention: bool) -> tuple[BufferSize, ...]:
+        to = _reserve(shape, settings, cells, flash_attention=flash_attention)
+        return compute_bytes(shape, to, places, experts, count, copies=copies)
+
+    found = sizes(flash_attention=settings.flash_attn != "off")
+    if count == 1 or not any(layer.state_elements for layer in shape.layers):
+        return found
+    if settings.flash_attn == "auto" and any(layer.cached for layer in shape.layers):
+        found = tuple(map(max, found, sizes(flash_attention=False)))
+    extra = 2 * 4 * shape.embedding_length * ubatch_of(settings) * copies
+    return tuple(
+        BufferSize(size.reserved + extra, size.touched + extra) if size.reserved else size for size in found
+    )
+
+
+def _reserve(shape: ModelShape, settings: Settings, cells: Cells, *, flash_attention: bool) -> Reserve:
     tokens = min(_pad(settings.n_ctx), ubatch_of(settings))
     keys = {layer.key_length for layer in shape.layers if layer.cached}
     values = {layer.value_length for layer in shape.layers if layer.cached}
@@ -333,7 +367,7 @@ def _reserve(shape: ModelShape, settings: Settings, cells: Cells) -> Reserve:
         full_cells=cells.per_stream,
         window_cells=cells.window // cells.streams,
         streams=cells.streams,
-        flash_attention=settings.flash_attn != "off",
+        flash_attention=flash_attention,
         rotated_k=_is_rotated(settings.type_k, keys),
         rotated_v=_is_rotated(settings.type_v, values),
     )
@@ -360,7 +394,8 @@ def _weigh(
     spread = _spread(settings, used) if settings.split_mode in ("row", "tensor") else None
     sizes: defaultdict[int, int] = defaultdict(int)
     for tensor in shape.tensors:
-        place = _place(tensor, places, placing, patterns)
+        named = tensor.name == _LFM2_OUTPUT_NORM and shape.architecture.startswith("lfm2")
+        place = places[-1] if named else _place(tensor, places, placing, patterns)
         size = _aligned(tensor.size_bytes, place)
         experts = _EXPERTS.search(tensor.name) is not None
         if tensor.name == _EMBEDDING:

@@ -260,6 +260,7 @@ class Child:
                 | Quantize()
                 | CollectImportance()
                 | ReadMemory()
+                | TellMemory()
                 | Speculate()
                 | Reach()
             ) as command:
