@@ -346,13 +346,15 @@ def _reserved(
         return compute_bytes(shape, to, places, experts, count, copies=copies)
 
     found = sizes(flash_attention=settings.flash_attn != "off")
-    if count == 1 or not any(layer.state_elements for layer in shape.layers):
+    holding = set(places[:-1])
+    if len(holding) < 2 or not any(layer.state_elements for layer in shape.layers):
         return found
-    if settings.flash_attn == "auto" and any(layer.cached for layer in shape.layers):
+    if 0 in holding and settings.flash_attn == "auto" and any(layer.cached for layer in shape.layers):
         found = tuple(map(max, found, sizes(flash_attention=False)))
     extra = 2 * 4 * shape.embedding_length * ubatch_of(settings) * copies
     return tuple(
-        BufferSize(size.reserved + extra, size.touched + extra) if size.reserved else size for size in found
+        BufferSize(size.reserved + extra, size.touched + extra) if index in holding else size
+        for index, size in enumerate(found)
     )
 
 
