@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tunesmith.domain.machine import Device
 from tunesmith.domain.model import TensorInfo
-from tunesmith.domain.projection import Placing, layer_places, project, used_devices
+from tunesmith.domain.projection import layer_places, project, used_devices
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.shape import LayerShape, ModelShape
 
@@ -79,7 +81,10 @@ def test_a_point_between_two_devices_is_found_in_single_precision() -> None:
 def test_remote_devices_come_first_and_integrated_ones_only_alone() -> None:
     remote = device("RPC0", backend="RPC")
     gpu, igpu = device("GPU0"), device("iGPU", kind="igpu")
-    names = lambda found: [one.name for one in found]  # noqa: E731
+
+    def names(found: Sequence[Device]) -> list[str]:
+        return [one.name for one in found]
+
     assert names(used_devices(SETTINGS, (gpu, igpu, remote))) == ["RPC0", "GPU0"]
     assert names(used_devices(SETTINGS, (igpu, remote))) == ["RPC0", "iGPU"]
     assert names(used_devices(SETTINGS.replace(devices=("none",)), (gpu,))) == []
@@ -92,8 +97,8 @@ def test_experts_stay_in_main_memory_where_they_are_told_to() -> None:
     gpu = (device("GPU0"),)
     model = shape(experts=True)
     whole = project(model, SETTINGS, gpu)
-    first_two = project(model, SETTINGS, gpu, placing=Placing(n_cpu_moe=2))
-    patterns = project(model, SETTINGS, gpu, placing=Placing(overrides=((r"blk\.[01]\.ffn_up_exps", "CPU"),)))
+    first_two = project(model, SETTINGS.replace(n_cpu_moe=2), gpu)
+    patterns = project(model, SETTINGS.replace(override_tensor=(r"blk\.[01]\.ffn_up_exps=CPU",)), gpu)
     moved = whole.devices[1].weights_bytes - first_two.devices[1].weights_bytes
     assert moved == 2 * 8 * LAYER_BYTES
     assert [part.weights_bytes for part in patterns.devices] == [
@@ -103,7 +108,7 @@ def test_experts_stay_in_main_memory_where_they_are_told_to() -> None:
 
 def test_a_cache_that_is_not_offloaded_lies_in_main_memory() -> None:
     gpu = (device("GPU0"),)
-    here = project(shape(), SETTINGS, gpu, placing=Placing(offload_kqv=False))
+    here = project(shape(), SETTINGS.replace(offload_kqv=False), gpu)
     assert here.devices[1].kv_bytes == 0 < here.host.kv_bytes
 
 

@@ -50,7 +50,7 @@ def compute_bytes(
     shape: ModelShape,
     reserve: Reserve,
     places: Sequence[int],
-    expert_places: Sequence[int],
+    moved: Mapping[str, int],
     count: int,
     *,
     copies: int = 1,
@@ -61,21 +61,21 @@ def compute_bytes(
         shape: the model's.
         reserve: the micro-batch.
         places: each layer's device, the output layer's last; 0 is main memory.
-        expert_places: where each layer's experts lie.
+        moved: the devices of tensors that do not lie where their layer does.
         count: of devices, main memory included.
         copies: of inputs, for batches that devices work on one after another at once.
     """
-    return _Builder(shape, reserve, places, expert_places).reserve(count, copies)
+    return _Builder(shape, reserve, places, moved).reserve(count, copies)
 
 
 class _Builder:
     def __init__(
-        self, shape: ModelShape, reserve: Reserve, places: Sequence[int], expert_places: Sequence[int]
+        self, shape: ModelShape, reserve: Reserve, places: Sequence[int], moved: Mapping[str, int]
     ) -> None:
         self.shape = shape
         self.to = reserve
         self.places = places
-        self.expert_places = expert_places
+        self.moved = moved
         self.graph = Graph()
         self.width = shape.embedding_length
         self.parts = layer_parts(shape)
@@ -113,7 +113,9 @@ class _Builder:
         alike = 0
         last = None
         for index, layer in enumerate(self.shape.layers):
-            kind = (layer, self.places[index], self.expert_places[index], tuple(self.parts[index]))
+            parts = self.parts[index]
+            moved = tuple(self.moved.get(tensor.name) for tensor in parts.values()) if self.moved else ()
+            kind = (layer, self.places[index], moved, tuple(parts))
             alike = alike + 1 if kind == last else 1
             last = kind
             if alike <= _MANY:
@@ -161,7 +163,7 @@ class _Builder:
             if last:
                 residual = graph.op((self.width, self.to.n_outputs), residual, self.out_ids)
                 dims = (self.width, self.to.n_outputs)
-            hidden = self._feed_forward(index, parts, self._norm(residual, dims), dims[1])
+            hidden = self._feed_forward(parts, self._norm(residual, dims), dims[1])
             return graph.op(dims, hidden, residual, inplace=True)
         if "shortconv.conv.weight" in parts:
             current = self._short_convolution(parts, normed)
@@ -184,7 +186,7 @@ class _Builder:
         parallel = "ffn_norm.weight" not in parts and "post_attention_norm.weight" not in parts
         added = residual if parallel else self._sum(dims, current, residual)
         before = self._norm(added, dims) if "ffn_norm.weight" in parts else (normed if parallel else added)
-        hidden = self._feed_forward(index, parts, before, dims[1])
+        hidden = self._feed_forward(parts, before, dims[1])
         if "post_ffw_norm.weight" in parts:
             hidden = self._norm(hidden, dims)
         if parallel:
@@ -273,10 +275,10 @@ class _Builder:
             turned.append(graph.op((*size, tokens), current, self.positions, inplace=True))
         return turned[0], turned[1], found[2]
 
-    def _feed_forward(self, index: int, parts: Parts, source: Node, tokens: int) -> Node:
+    def _feed_forward(self, parts: Parts, source: Node, tokens: int) -> Node:
         graph, dims = self.graph, (self.width, tokens)
         if "ffn_gate_inp.weight" in parts:
-            current = self._experts(index, parts, source, tokens)
+            current = self._experts(parts, source, tokens)
             if "ffn_up_shexp.weight" in parts:
                 shared = self._dense(parts, source, tokens, suffix="_shexp")
                 current = graph.op(dims, current, shared, inplace=True)
@@ -289,9 +291,11 @@ class _Builder:
         if up_weight is None:
             return source
         hidden = (up_weight.dims[1], tokens)
-        up = self._biased(graph.weigh(hidden, source), hidden, parts, f"ffn_up{suffix}.bias")
-        if f"ffn_gate{suffix}.weight" in parts:
-            gate = self._biased(graph.weigh(hidden, source), hidden, parts, f"ffn_gate{suffix}.bias")
+        up = self._biased(self._matrix(up_weight, hidden, source), hidden, parts, f"ffn_up{suffix}.bias")
+        gate_weight = parts.get(f"ffn_gate{suffix}.weight")
+        if gate_weight is not None:
+            gate = self._matrix(gate_weight, hidden, source)
+            gate = self._biased(gate, hidden, parts, f"ffn_gate{suffix}.bias")
             inner = graph.op(hidden, gate, up)
         else:
             narrow = parts.get(f"ffn_down{suffix}.weight")
@@ -299,13 +303,23 @@ class _Builder:
                 inner = graph.op((narrow.dims[0], tokens), up)
             else:
                 inner = graph.op(hidden, up, inplace=True)
-        down = graph.weigh((self.width, tokens), inner)
+        down = self._matrix(parts.get(f"ffn_down{suffix}.weight"), (self.width, tokens), inner)
         return self._biased(down, (self.width, tokens), parts, f"ffn_down{suffix}.bias")
+
+    def _matrix(self, weight: TensorInfo | None, dims: tuple[int, ...], *sources: Node) -> Node:
+        """What comes of weights that may lie elsewhere than their layer."""
+        graph = self.graph
+        here = graph.place
+        if weight is not None:
+            graph.place = self.moved.get(weight.name, here)
+        node = graph.weigh(dims, *sources)
+        graph.place = here
+        return node
 
     def _biased(self, node: Node, dims: tuple[int, ...], parts: Parts, name: str) -> Node:
         return self.graph.weigh(dims, node, inplace=True) if name in parts else node
 
-    def _experts(self, index: int, parts: Parts, source: Node, tokens: int) -> Node:
+    def _experts(self, parts: Parts, source: Node, tokens: int) -> Node:
         graph, count, used = self.graph, self.shape.experts, self.shape.experts_used
         logits = graph.weigh((count, tokens), source)
         logits = self._biased(logits, (count, tokens), parts, "ffn_gate_inp.bias")
@@ -321,24 +335,22 @@ class _Builder:
             total = graph.op((1, tokens), graph.op((1, tokens), flat), inplace=True)
             weights = graph.view(graph.op((used, tokens), flat, total, inplace=True), 1, used, tokens)
         graph.expand(weights)
-        here, graph.place = graph.place, self.expert_places[index]
         source = graph.view(source, self.width, 1, tokens)
         fused = parts.get("ffn_gate_up_exps.weight")
         if fused is not None:
-            both = graph.weigh((fused.dims[1], used, tokens), source, chosen)
+            both = self._matrix(fused, (fused.dims[1], used, tokens), source, chosen)
             half = fused.dims[1] // 2
             halves = [graph.view(both, half, used, tokens, part=True) for _ in range(2)]
             inner = graph.op((half, used, tokens), *halves)
         else:
             hidden = (parts["ffn_up_exps.weight"].dims[1], used, tokens)
-            up = self._chosen(graph.weigh(hidden, source, chosen), hidden, parts, "ffn_up_exps.bias", chosen)
+            up = self._chosen_matrix(parts, "ffn_up_exps", hidden, source, chosen)
             inner = graph.op(hidden, up, inplace=True)
             if "ffn_gate_exps.weight" in parts:
-                gate = graph.weigh(hidden, source, chosen)
-                inner = graph.op(hidden, self._chosen(gate, hidden, parts, "ffn_gate_exps.bias", chosen), up)
+                gate = self._chosen_matrix(parts, "ffn_gate_exps", hidden, source, chosen)
+                inner = graph.op(hidden, gate, up)
         wide = (self.width, used, tokens)
-        down = self._chosen(graph.weigh(wide, inner, chosen), wide, parts, "ffn_down_exps.bias", chosen)
-        graph.place = here
+        down = self._chosen_matrix(parts, "ffn_down_exps", wide, inner, chosen)
         down = graph.op(wide, down, weights, inplace=True)
         graph.expand(down)
         each = [graph.view(down, self.width, tokens, part=True) for _ in range(used)]
@@ -350,8 +362,12 @@ class _Builder:
             graph.expand(total)
         return total
 
-    def _chosen(self, node: Node, dims: tuple[int, ...], parts: Parts, name: str, chosen: Node) -> Node:
-        return self.graph.weigh(dims, node, chosen, inplace=True) if name in parts else node
+    def _chosen_matrix(
+        self, parts: Parts, name: str, dims: tuple[int, ...], source: Node, chosen: Node
+    ) -> Node:
+        """What comes of the experts that were chosen for each token, with their bias."""
+        node = self._matrix(parts[f"{name}.weight"], dims, source, chosen)
+        return self.graph.weigh(dims, node, chosen, inplace=True) if f"{name}.bias" in parts else node
 
     def _state(self, elements: int) -> Node:
         """A state as it was before, for each sequence."""

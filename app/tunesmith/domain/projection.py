@@ -11,18 +11,17 @@ import re
 import struct
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from tunesmith.domain.compute_buffer import Reserve, compute_bytes
 from tunesmith.domain.graph_memory import BufferSize
 from tunesmith.domain.machine import Device
 from tunesmith.domain.model import TensorInfo
+from tunesmith.domain.overrides import MAIN_MEMORY, override_patterns
 from tunesmith.domain.settings import CacheType, Settings
 from tunesmith.domain.shape import LayerShape, ModelShape
 
-MAIN_MEMORY = "CPU"
-"""The name of main memory among the devices; an override may name it."""
 _CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
     "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22),
     "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
@@ -30,6 +29,10 @@ _CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
 """Numbers in a block, and its bytes."""
 _PIPELINE_COPIES = 4
 """GGML_SCHED_MAX_COPIES: of inputs, where several devices work on several batches at once."""
+_PASSED_ON = 4
+"""Results as wide as the model that room is left for where it is not known which ones are passed on."""
+_LEAST_LENT = 32
+"""Tokens from which on a device computes with weights that lie in main memory."""
 _PAD_CELLS = 256
 """A context is made a multiple of so many tokens."""
 _HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 32, 128
@@ -45,20 +48,6 @@ _AVX2_REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
 _AVX512_REPACKED = _AVX2_REPACKED | {"Q2_K"}
 _ANY_REPACKED = _AVX512_REPACKED | {"Q5_K", "Q6_K", "Q8_0", "Q4_1", "Q5_0", "Q5_1", "Q1_0", "IQ4_XS"}
 """Types that some CPU has another layout for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """What of a load is not among :class:`Settings`."""
-
-    overrides: tuple[tuple[str, str], ...] = ()
-    """Patterns of tensor names, each with a device; the first that fits counts. ``CPU`` is main memory."""
-    n_cpu_moe: int = 0
-    """The experts of so many layers, the first ones, stay in main memory."""
-    offload_kqv: bool = True
-    """Whether a layer's cache lies where the layer does."""
-    kv_unified: bool = False
-    """Whether all sequences share one cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +152,6 @@ def project(
     settings: Settings,
     devices: Sequence[Device],
     *,
-    placing: Placing | None = None,
     free_bytes: int | None = None,
     cpu_features: Collection[str] | None = None,
 ) -> Projection:
@@ -173,23 +161,22 @@ def project(
         shape: from ``gguf.read_shape``.
         settings: those of the run.
         devices: as llama.cpp lists them, the CPU too; RPC servers' are named with ``RPC``.
-        placing: overrides and where the cache lies.
         free_bytes: what is available of main memory.
         cpu_features: the CPU's instruction sets, lower case; unknown ones make the bound of copies higher.
     """
-    placing = placing or Placing()
     used = used_devices(settings, devices)
     places = layer_places(len(shape.layers), settings, used)
     tallies = [_Tally() for _ in range(len(used) + 1)]
     mapped = settings.load_mode in ("auto", "mmap", "mmap+mlock")
-    _weigh(shape, settings, used, places, tallies, placing, mapped, _repacked_types(settings, cpu_features))
-    cells = cells_of(shape, settings, unified=placing.kv_unified)
+    moved = _moved(shape, settings, used)
+    _weigh(shape, settings, used, places, tallies, moved, mapped, _repacked_types(settings, cpu_features))
+    cells = cells_of(shape, settings)
     for index, layer in enumerate(shape.layers):
-        tally = tallies[places[index] if placing.offload_kqv else 0]
+        tally = tallies[places[index] if settings.offload_kqv else 0]
         tally.kv += cells.layer_bytes(layer, settings)
         tally.recurrent += 4 * layer.state_elements * settings.n_seq_max
         tallies[places[index]].layers.append(index)
-    reserved = _reserved(shape, settings, cells, places, placing, len(tallies))
+    reserved = _reserved(shape, settings, cells, places, moved, used)
     found = []
     for index, tally in enumerate(tallies):
         device = used[index - 1] if index else None
@@ -298,17 +285,16 @@ class Cells:
         )
 
 
-def cells_of(shape: ModelShape, settings: Settings, *, unified: bool) -> Cells:
-    """How llama.cpp rounds a context and divides it among sequences.
+def cells_of(shape: ModelShape, settings: Settings) -> Cells:
+    """How llama.cpp rounds a context and divides it among sequences, each with a cache of its own.
 
     Source: the constructors of ``llama_context`` and ``llama_kv_cache_iswa``.
     """
-    streams = 1 if unified else settings.n_seq_max
+    streams = settings.n_seq_max
     per_stream = _pad(_pad(settings.n_ctx) // streams)
     window = per_stream
     if shape.window is not None and not settings.swa_full:
-        most = shape.window * (settings.n_seq_max if unified else 1) + ubatch_of(settings)
-        window = _pad(min(per_stream, most))
+        window = _pad(min(per_stream, shape.window + ubatch_of(settings)))
     return Cells(full=per_stream * streams, window=window * streams, streams=streams, per_stream=per_stream)
 
 
@@ -327,34 +313,69 @@ def _row_bytes(elements: int, cache_type: CacheType) -> int:
 
 
 def _reserved(
-    shape: ModelShape, settings: Settings, cells: Cells, places: Sequence[int], placing: Placing, count: int
+    shape: ModelShape, settings: Settings, cells: Cells, places: Sequence[int], moved: Mapping[str, int],
+    used: Sequence[Device],
 ) -> tuple[BufferSize, ...]:  # fmt: skip
     """The compute buffers of main memory and of each device.
 
-    Where recurrent layers are divided among devices, it is not known for sure which results are passed on:
-    room is left for two more. llama.cpp may then turn flash attention off, unless it is told to use it.
+    Where recurrent layers are divided among devices, or a layer's parts lie on several, it is not known for
+    sure which results are passed on: room is left for four more. With recurrent layers llama.cpp may then
+    turn flash attention off, unless it is told to use it.
     """
-    experts = tuple(0 if layer < placing.n_cpu_moe else place for layer, place in enumerate(places[:-1]))
+    count = len(used) + 1
     at_once = (
-        count > 2 and all(places) and settings.split_mode == "layer" and placing.offload_kqv
-        and not placing.overrides and not placing.n_cpu_moe
+        count > 2 and all(places) and settings.split_mode == "layer" and settings.offload_kqv
+        and not override_patterns(settings)
     )  # fmt: skip
     copies = _PIPELINE_COPIES if at_once else 1
 
-    def sizes(*, flash_attention: bool) -> tuple[BufferSize, ...]:
+    def sizes(where: Sequence[int], *, flash_attention: bool) -> tuple[BufferSize, ...]:
         to = _reserve(shape, settings, cells, flash_attention=flash_attention)
-        return compute_bytes(shape, to, places, experts, count, copies=copies)
+        return compute_bytes(shape, to, where, moved, count, copies=copies)
 
-    found = sizes(flash_attention=settings.flash_attn != "off")
+    flash_attention = settings.flash_attn != "off"
+    found = sizes(places, flash_attention=flash_attention)
+    lent = _lent_bytes(shape, settings, places, moved, used)
+    if lent:
+        whole = sizes([1] * len(places), flash_attention=flash_attention)[1]
+        most = max(found[1].reserved, whole.reserved) + lent
+        found = (found[0], BufferSize(most, most), *found[2:])
     holding = set(places[:-1])
-    if len(holding) < 2 or not any(layer.state_elements for layer in shape.layers):
+    recurrent = len(holding) > 1 and any(layer.state_elements for layer in shape.layers)
+    scattered = bool(used) and (not settings.offload_kqv or bool(moved))
+    if not recurrent and not scattered:
         return found
-    if 0 in holding and settings.flash_attn == "auto" and any(layer.cached for layer in shape.layers):
-        found = tuple(map(max, found, sizes(flash_attention=False)))
-    extra = 2 * 4 * shape.embedding_length * ubatch_of(settings) * copies
+    if (
+        recurrent
+        and 0 in holding
+        and settings.flash_attn == "auto"
+        and any(layer.cached for layer in shape.layers)
+    ):
+        found = tuple(map(max, found, sizes(places, flash_attention=False)))
+    extra = _PASSED_ON * 4 * shape.embedding_length * ubatch_of(settings) * copies
     return tuple(
-        BufferSize(size.reserved + extra, size.touched + extra) if index in holding else size
+        BufferSize(size.reserved + extra, size.touched + extra) if index in holding or scattered else size
         for index, size in enumerate(found)
+    )
+
+
+def _lent_bytes(
+    shape: ModelShape, settings: Settings, places: Sequence[int], moved: Mapping[str, int],
+    used: Sequence[Device],
+) -> int:  # fmt: skip
+    """The largest weight in main memory, where the first device computes long prompts with those too.
+
+    Remote devices are not asked to. Source: ``ggml_backend_sched_backend_id_from_cur`` of ggml-backend.cpp.
+    """
+    if not used or not settings.op_offload or used[0].backend == "RPC" or ubatch_of(settings) < _LEAST_LENT:
+        return 0
+    return max(
+        (
+            tensor.size_bytes
+            for tensor in shape.tensors
+            if tensor.layer is not None and moved.get(tensor.name, _layer_place(tensor, places)) == 0
+        ),
+        default=0,
     )
 
 
@@ -386,18 +407,16 @@ def _is_rotated(cache_type: CacheType, sizes: Collection[int]) -> bool:
 
 def _weigh(
     shape: ModelShape, settings: Settings, used: Sequence[Device], places: Sequence[int],
-    tallies: Sequence[_Tally], placing: Placing, mapped: bool, repacked: Collection[str],  # noqa: FBT001
+    tallies: Sequence[_Tally], moved: Mapping[str, int], mapped: bool, repacked: Collection[str],  # noqa: FBT001
 ) -> None:  # fmt: skip
     """Put each tensor's bytes where it will lie."""
-    names = {device.name: index for index, device in enumerate(used, start=1)} | {MAIN_MEMORY: 0}
-    patterns = [(re.compile(pattern), names.get(device, 0)) for pattern, device in placing.overrides]
     tied = all(tensor.name != _OUTPUT for tensor in shape.tensors)
     share = shape.experts_used / shape.experts if shape.experts else 1.0
     spread = _spread(settings, used) if settings.split_mode in ("row", "tensor") else None
     sizes: defaultdict[int, int] = defaultdict(int)
     for tensor in shape.tensors:
         named = tensor.name == _LFM2_OUTPUT_NORM and shape.architecture.startswith("lfm2")
-        place = places[-1] if named else _place(tensor, places, placing, patterns)
+        place = places[-1] if named else _place(tensor, places, moved)
         size = _aligned(tensor.size_bytes, place)
         experts = _EXPERTS.search(tensor.name) is not None
         if tensor.name == _EMBEDDING:
@@ -434,19 +453,31 @@ def _embed(
             tallies[0].repacked += size
 
 
-def _place(
-    tensor: TensorInfo, places: Sequence[int], placing: Placing,
-    patterns: Sequence[tuple[re.Pattern[str], int]],
-) -> int:  # fmt: skip
-    for pattern, place in patterns:
-        if pattern.search(tensor.name):
-            return place
-    layer = tensor.layer
-    if layer is None:
+def _moved(shape: ModelShape, settings: Settings, used: Sequence[Device]) -> dict[str, int]:
+    """The tensors that are put somewhere by name, and the index of the device."""
+    names = {device.name: index for index, device in enumerate(used, start=1)} | {MAIN_MEMORY: 0}
+    found: dict[str, int] = {}
+    patterns = [
+        (re.compile(pattern), names.get(device, 0)) for pattern, device in override_patterns(settings)
+    ]
+    for tensor in shape.tensors if patterns else ():
+        place = next((place for pattern, place in patterns if pattern.search(tensor.name)), None)
+        if place is not None:
+            found[tensor.name] = place
+    return found
+
+
+def _place(tensor: TensorInfo, places: Sequence[int], moved: Mapping[str, int]) -> int:
+    if tensor.name in moved:
+        return moved[tensor.name]
+    if tensor.layer is None:
         return places[-1] if tensor.name.startswith(_OUTPUT_NAMES) else 0
-    if layer < placing.n_cpu_moe and _EXPERTS.search(tensor.name):
-        return 0
-    return places[layer] if layer < len(places) - 1 else 0
+    return _layer_place(tensor, places)
+
+
+def _layer_place(tensor: TensorInfo, places: Sequence[int]) -> int:
+    layer = tensor.layer
+    return places[layer] if layer is not None and layer < len(places) - 1 else 0
 
 
 def _spread(settings: Settings, used: Sequence[Device]) -> dict[int, float]:

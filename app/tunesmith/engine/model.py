@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tunesmith.domain.overrides import override_patterns
 from tunesmith.domain.settings import LoadMode, Settings, SplitMode
 from tunesmith.engine.errors import Cancelled, LoadRefused, looks_out_of_memory, out_of_memory
 from tunesmith.engine.library import AbortFlag, L, LogBuffer, symbol
@@ -23,10 +24,6 @@ _LOAD_MODES: Final[dict[LoadMode, int]] = {
 }
 _SPLIT_MODES: Final[dict[SplitMode, int]] = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 """enum llama_split_mode of llama.h."""
-
-
-MAIN_MEMORY = "CPU"
-"""The device whose memory is main memory."""
 
 
 class LoadedModel:
@@ -148,21 +145,6 @@ class _Override(ctypes.Structure):
     """struct llama_model_tensor_buft_override of llama.h."""
 
     _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
-
-
-def override_patterns(settings: Settings) -> list[tuple[str, str]]:
-    """Patterns of tensors' names and the device each is to lie on, the first that is found holding.
-
-    ``n_cpu_moe`` and ``n_cpu_ffn`` as llama.cpp's tools put them (common.h, LLM_FFN_EXPS_REGEX and
-    LLM_FFN_DENSE_REGEX).
-    """
-    found = [tuple(override.rpartition("=")[::2]) for override in settings.override_tensor]
-    found += [
-        (rf"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps", MAIN_MEMORY)
-        for layer in range(settings.n_cpu_moe)
-    ]
-    found += [(rf"blk\.{layer}\.ffn_(up|down|gate)\.", MAIN_MEMORY) for layer in range(settings.n_cpu_ffn)]
-    return [(pattern, device) for pattern, device in found]
 
 
 def _overrides(settings: Settings) -> Any:
