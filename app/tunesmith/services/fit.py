@@ -15,10 +15,14 @@ TIGHT_SHARE = 0.85
 """Share of free memory above which a model that fits leaves little room."""
 
 
+def usual_settings(tokens: int) -> Settings:
+    """llama.cpp's defaults with a context, as far as memory depends on them."""
+    return Settings(threads=1, threads_batch=1, n_ctx=tokens)
+
+
 def usual_projection(shape: ModelShape, tokens: int = CONTEXT_TOKENS) -> Projection:
     """What a model takes of main memory with llama.cpp's defaults, as long as no weights are copied."""
-    settings = Settings(threads=1, threads_batch=1, n_ctx=tokens, n_gpu_layers=0, use_extra_bufts=False)
-    return project(shape, settings, ())
+    return project(shape, usual_settings(tokens).replace(n_gpu_layers=0, use_extra_bufts=False), ())
 
 
 def needed_bytes(shape: ModelShape) -> int:

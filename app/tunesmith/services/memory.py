@@ -77,7 +77,7 @@ class Projector:
             settings,
             self._machine.devices,
             free_bytes=self._machine.memory.available_bytes,
-            cpu_features=build.cpu_features if build is not None else None,
+            cpu_features=build.cpu_features if build is not None else _of_usual_builds(self._machine),
         )
         self._known[key] = found
         if len(self._known) > _REMEMBERED:
@@ -159,6 +159,11 @@ class MemoryGate:
             if above:
                 return above
         return self._projector.why_not(settings)
+
+
+def _of_usual_builds(machine: Machine) -> set[str]:
+    """The instruction sets that a build uses of which nothing is known: builds with AMX are few."""
+    return {feature for feature in machine.cpu.features if not feature.startswith("amx")}
 
 
 def device_label(device: DeviceMemory) -> str:
