@@ -20,7 +20,8 @@ from tests.support.model_shapes import SHAPES, write_shape
 from tests.support.rpc_server import RpcServer
 from tunesmith import gguf
 from tunesmith.domain.machine import Device
-from tunesmith.domain.projection import MAIN_MEMORY, Projection, project
+from tunesmith.domain.overrides import MAIN_MEMORY
+from tunesmith.domain.projection import Projection, project
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import CacheType, FlashAttention, Settings
 from tunesmith.engine import library, memory, rpc

@@ -9,7 +9,8 @@ import pytest
 from tests.engine.conftest import SETTINGS, Engine
 from tests.support.model_shapes import SHAPES, write_shape
 from tunesmith import gguf
-from tunesmith.domain.projection import MAIN_MEMORY, project
+from tunesmith.domain.overrides import MAIN_MEMORY
+from tunesmith.domain.projection import project
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import CacheType, FlashAttention, Settings
 from tunesmith.engine import library, memory

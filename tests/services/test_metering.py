@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -37,6 +38,7 @@ class Run:
     ledger: dict[str, LedgerEntry] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     meter: LedgerMeter | None = None
+    why_not: Callable[[Settings], str] = lambda _settings: ""
 
     def open(self) -> LedgerMeter:
         """Begin a session: what was recorded is read once, as from the store."""
@@ -46,6 +48,7 @@ class Run:
             controls=SimulatedControls(self.source.machine),
             recorder=StoreRecorder(self._record),
             ledger=dict(self.ledger),
+            why_not=self.why_not,
             clock=lambda: self.source.machine.now,
         )
         return self.meter
@@ -224,3 +227,22 @@ def test_the_time_of_failures_is_charged_to_the_next_sample_and_stored_with_it()
     again = run.open()
     again.sample(job())
     assert again.spent_seconds == meter.spent_seconds
+
+
+# ------------------------------------------------------------- what is not tried
+
+
+def test_what_cannot_fit_is_not_tried_and_stays_so_when_the_run_goes_on() -> None:
+    run = Run(eventful())
+    run.why_not = lambda settings: "it is too large" if settings.n_ubatch == 128 else ""
+    meter = run.open()
+    with pytest.raises(TrialFailure, match="not tried: it is too large") as failure:
+        meter.sample(job(BASELINE.replace(n_ubatch=128)))
+    assert failure.value.cause == "does_not_fit"
+    assert run.source.calls == []
+    assert [event.cause for event in run.events if isinstance(event, TrialFailed)] == ["does_not_fit"]
+    assert not any(isinstance(event, TrialStarted) for event in run.events)
+    run.why_not = lambda _settings: ""
+    with pytest.raises(TrialFailure, match="not tried: it is too large"):
+        run.open().sample(job(BASELINE.replace(n_ubatch=128)))
+    assert run.source.calls == []

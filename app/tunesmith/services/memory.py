@@ -15,8 +15,8 @@ from tunesmith import gguf
 from tunesmith.atomic import replace_file
 from tunesmith.domain.digits import memory_text
 from tunesmith.domain.machine import Device, Machine
+from tunesmith.domain.overrides import MAIN_MEMORY
 from tunesmith.domain.projection import (
-    MAIN_MEMORY,
     DeviceMemory,
     Projection,
     project,
