@@ -29,8 +29,6 @@ _CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
 """Numbers in a block, and its bytes."""
 _PIPELINE_COPIES = 4
 """GGML_SCHED_MAX_COPIES: of inputs, where several devices work on several batches at once."""
-_PASSED_ON = 4
-"""Results as wide as the model that room is left for where it is not known which ones are passed on."""
 _LEAST_LENT = 32
 """Tokens from which on a device computes with weights that lie in main memory."""
 _PAD_CELLS = 256
@@ -319,7 +317,7 @@ def _reserved(
     """The compute buffers of main memory and of each device.
 
     Where recurrent layers are divided among devices, or a layer's parts lie on several, it is not known for
-    sure which results are passed on: room is left for four more. With recurrent layers llama.cpp may then
+    sure which results are passed on: room is left for two or four more. With recurrent layers llama.cpp may then
     turn flash attention off, unless it is told to use it.
     """
     count = len(used) + 1
@@ -342,7 +340,7 @@ def _reserved(
         found = (found[0], BufferSize(most, most), *found[2:])
     holding = set(places[:-1])
     recurrent = len(holding) > 1 and any(layer.state_elements for layer in shape.layers)
-    scattered = bool(used) and (not settings.offload_kqv or bool(moved))
+    scattered = bool(used) and (not settings.offload_kqv or (bool(moved) and count > 2))
     if not recurrent and not scattered:
         return found
     if (
@@ -352,7 +350,7 @@ def _reserved(
         and any(layer.cached for layer in shape.layers)
     ):
         found = tuple(map(max, found, sizes(places, flash_attention=False)))
-    extra = _PASSED_ON * 4 * shape.embedding_length * ubatch_of(settings) * copies
+    extra = (4 if scattered else 2) * 4 * shape.embedding_length * ubatch_of(settings) * copies
     return tuple(
         BufferSize(size.reserved + extra, size.touched + extra) if index in holding or scattered else size
         for index, size in enumerate(found)

@@ -14,6 +14,7 @@ from tunesmith.domain.settings import Settings
 from tunesmith.engine.context import InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer, symbol
 from tunesmith.engine.model import LoadedModel
+from tunesmith.engine.rpc import held_open
 
 _BREAKDOWN: Final = "_Z26llama_get_memory_breakdownPK13llama_context"
 """``llama_get_memory_breakdown`` of llama-ext.h, as GCC and Clang name it."""
@@ -72,7 +73,7 @@ def reserve(path: str, settings: Settings, *, log: LogBuffer, abort: AbortFlag) 
         EngineError: it would not make a context with these settings.
         Cancelled: the abort flag was set meanwhile.
     """
-    with LoadedModel(path, settings, log=log, abort=abort, no_alloc=True) as model:
+    with held_open(), LoadedModel(path, settings, log=log, abort=abort, no_alloc=True) as model:
         context = InferenceContext(model, settings, log=log, abort=abort)
         try:
             logged = _read_log(log)
