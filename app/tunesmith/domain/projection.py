@@ -317,8 +317,8 @@ def _reserved(
     """The compute buffers of main memory and of each device.
 
     Where recurrent layers are divided among devices, or a layer's parts lie on several, it is not known for
-    sure which results are passed on: room is left for two or four more. With recurrent layers llama.cpp may then
-    turn flash attention off, unless it is told to use it.
+    sure which results are passed on: room is left for two or four more. With recurrent layers llama.cpp may
+    then turn flash attention off, unless it is told to use it.
     """
     count = len(used) + 1
     at_once = (
