@@ -8,8 +8,11 @@ import pytest
 
 from tests.store.values import MACHINE
 from tests.support.model_shapes import write_shape
+from tests.support.rpc_server import rpc_server
 from tunesmith.domain.machine import Machine
+from tunesmith.domain.overrides import MAIN_MEMORY
 from tunesmith.domain.settings import Settings
+from tunesmith.services.context import survey_machine
 from tunesmith.services.memory import (
     MemoryGate,
     Projector,
@@ -96,3 +99,27 @@ def test_only_settings_that_matter_name_what_was_told() -> None:
 def test_a_damaged_file_of_what_was_told_is_not_used(tmp_path: Path) -> None:
     (tmp_path / "reserves.jsonl").write_bytes(b"{]\n\xff\n[]\n")
     assert ReserveCache(tmp_path).get("a") is None
+
+
+def test_a_projection_on_two_devices_is_what_llama_cpp_would_allocate(model: Path) -> None:
+    with rpc_server() as first, rpc_server() as second:
+        endpoints = (first.endpoint, second.endpoint)
+        found = survey_machine(rpc=endpoints).machine
+        projector = Projector(str(model), found)
+        base = SETTINGS.replace(rpc=endpoints, n_ctx=2048)
+        with WorkerHandle(rpc=endpoints) as worker:
+            for changes in (
+                {"n_gpu_layers": 2},
+                {"tensor_split": (1.0, 3.0)},
+                {"split_mode": "none", "flash_attn": "off"},
+                {"split_mode": "none", "n_cpu_moe": 2},
+            ):
+                settings = base.replace(**changes)
+                told = worker.tell_memory(str(model), settings)
+                for part in projector.of(settings).devices:
+                    here = [one for one in told.buffers if (one.device or MAIN_MEMORY) == part.name]
+                    weights = sum(one.weights_bytes or 0 for one in here)
+                    assert weights <= part.weights_bytes + part.repacked_bytes <= 1.001 * weights, changes
+                    assert part.kv_bytes == sum(one.context_bytes or 0 for one in here), changes
+                    compute = sum(one.compute_bytes for one in here)
+                    assert compute <= part.compute_bytes <= 1.001 * compute, (changes, part.name)
