@@ -66,6 +66,14 @@ def test_a_limit_of_memory_is_judged_by_what_is_certain_alone(model: Path) -> No
     assert said.startswith("weights and caches alone take")
 
 
+def test_after_memory_ran_out_what_needs_no_less_is_not_tried(model: Path) -> None:
+    gate = MemoryGate(str(model), with_free(2**40), None)
+    smaller, larger = SETTINGS.replace(n_ctx=8192), SETTINGS.replace(n_ctx=65536)
+    gate.ran_out(SETTINGS)
+    assert gate.why_not(smaller) == ""
+    assert "no less memory" in gate.why_not(larger)
+
+
 def test_what_llama_cpp_tells_is_the_projection_and_is_asked_once(model: Path, tmp_path: Path) -> None:
     here = with_free(2**40)
     projector = Projector(str(model), here)

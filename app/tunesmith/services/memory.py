@@ -143,6 +143,8 @@ class MemoryGate:
         self._most_bytes = most_bytes
         self._projector: Projector | None = None
         self._spared: set[str] = set()
+        self._too_much: list[dict[str, int]] = []
+        """What was needed of each device where memory ran out, bytes."""
 
     def spare(self, *settings: Settings) -> None:
         """Say nothing of these."""
@@ -158,7 +160,24 @@ class MemoryGate:
             above = self._projector.why_above(settings, self._most_bytes)
             if above:
                 return above
-        return self._projector.why_not(settings)
+        return self._projector.why_not(settings) or self._why_not_again(self._projector, settings)
+
+    def ran_out(self, settings: Settings) -> None:
+        """These were tried and there was not enough memory: what needs no less anywhere is not tried."""
+        if self._projector is None:
+            self._projector = Projector(self._model_path, self._machine)
+        self._too_much.append(_needs(self._projector.of(settings)))
+
+    def _why_not_again(self, projector: Projector, settings: Settings) -> str:
+        needs = _needs(projector.of(settings)) if self._too_much else {}
+        for failed in self._too_much:
+            if all(needs.get(name, 0) >= size for name, size in failed.items()):
+                return tr("it needs no less memory than settings that it ran out with")
+        return ""
+
+
+def _needs(projection: Projection) -> dict[str, int]:
+    return {device.name: projection.needed_bytes(device) for device in projection.devices}
 
 
 def _of_usual_builds(machine: Machine) -> set[str]:

@@ -144,7 +144,7 @@ class _Tune:
             controls=self._controls,
             recorder=recorder,
             ledger=self._store.ledger(run_id),
-            why_not=gate.why_not,
+            gate=gate,
         )
         try:
             result = self._finish(run_id, self._tune(run_id, model, surroundings, meter, gate))
