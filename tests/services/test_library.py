@@ -14,8 +14,9 @@ from tests.store.values import identity, profile
 from tests.support.gguf_writer import GgufWriter, tiny_llama, write_shards
 from tunesmith import gguf
 from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.shape import ModelShape
 from tunesmith.errors import UsageError
-from tunesmith.gguf import read_header, read_shape
+from tunesmith.gguf import read_header, read_header_and_shape, read_shape
 from tunesmith.services import library, model_files
 from tunesmith.services.fit import fit, needed_bytes, usual_projection
 from tunesmith.services.library import LibraryEntry, Scan, ScanResult, demo_model, read_entry, tuned_models
@@ -150,11 +151,11 @@ def test_a_second_scan_reads_no_header_again_until_the_file_changes(
 ) -> None:
     read: list[Path] = []
 
-    def counting(path: Path) -> ModelHeader:
+    def counting(path: Path) -> tuple[ModelHeader, ModelShape]:
         read.append(path)
-        return read_header(path)
+        return read_header_and_shape(path)
 
-    monkeypatch.setattr(gguf, "read_header", counting)
+    monkeypatch.setattr(gguf, "read_header_and_shape", counting)
     a, b = model(models / "a.gguf"), model(models / "b.gguf")
     first = scan(tmp_path, Place("x", models))
     assert read == [a, b]

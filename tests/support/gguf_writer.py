@@ -47,7 +47,9 @@ _FORMATS = {
 
 # name: (number of enum ggml_type, elements per block, bytes per block). Written here a second time
 # on purpose: a test must not learn from what it tests.
-TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q4_0": (2, 32, 18), "Q8_0": (8, 32, 34)}
+TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q8_0": (8, 32, 34)}
+_WEIGHT_TYPES = TYPES | {"Q4_0": (2, 32, 18)}
+"""Those that ``add_weights`` knows."""
 
 Scalar = int | float | bool | str
 Order = str
@@ -158,7 +160,7 @@ class GgufWriter:
 
     def _info(self, tensor: _Tensor, offset: int, lies: Lies) -> bytes:
         dims = tensor.dims if lies.dims is None else lies.dims
-        type_id = TYPES[tensor.type][0] if lies.type_id is None else lies.type_id
+        type_id = _WEIGHT_TYPES[tensor.type][0] if lies.type_id is None else lies.type_id
         count = len(dims) if lies.dims_count is None else lies.dims_count
         return (
             self._string(tensor.name)
@@ -255,7 +257,7 @@ def _weights(elements: int, kind: str, rng: np.random.Generator) -> bytes:
     """Normally distributed data, or blocks of a small scale and any numbers."""
     if kind in ("F32", "F16"):
         return rng.normal(0, 0.05, elements).astype("<f4" if kind == "F32" else "<f2").tobytes()
-    _, block, size = TYPES[kind]
+    _, block, size = _WEIGHT_TYPES[kind]
     blocks = rng.integers(0, 256, (elements // block, size), dtype=np.uint8)
     blocks[:, :2] = np.frombuffer(np.float16(0.001).tobytes(), dtype=np.uint8)
     return blocks.tobytes()
