@@ -130,4 +130,4 @@ def test_a_projection_on_two_devices_is_what_llama_cpp_would_allocate(model: Pat
                     assert weights <= part.weights_bytes + part.repacked_bytes <= 1.001 * weights, changes
                     assert part.kv_bytes == sum(one.context_bytes or 0 for one in here), changes
                     compute = sum(one.compute_bytes for one in here)
-                    assert compute <= part.compute_bytes <= 1.001 * compute, (changes, part.name)
+                    assert compute <= part.compute_bytes <= 1.1 * compute, (changes, part.name)

@@ -317,8 +317,9 @@ def _reserved(
     """The compute buffers of main memory and of each device.
 
     Where recurrent layers are divided among devices, or a layer's parts lie on several, it is not known for
-    sure which results are passed on: room is left for two or four more. With recurrent layers llama.cpp may
-    then turn flash attention off, unless it is told to use it.
+    sure which results are passed on: room is left for four more as wide as the model, and for one where
+    devices work on several batches at once. With recurrent layers llama.cpp may turn flash attention off
+    as well, unless it is told to use it.
     """
     count = len(used) + 1
     at_once = (
@@ -341,7 +342,8 @@ def _reserved(
     holding = set(places[:-1])
     recurrent = len(holding) > 1 and any(layer.state_elements for layer in shape.layers)
     scattered = bool(used) and (not settings.offload_kqv or (bool(moved) and count > 2))
-    if not recurrent and not scattered:
+    passed_on = 4 if recurrent or scattered else int(at_once)
+    if not passed_on:
         return found
     if (
         recurrent
@@ -350,7 +352,7 @@ def _reserved(
         and any(layer.cached for layer in shape.layers)
     ):
         found = tuple(map(max, found, sizes(places, flash_attention=False)))
-    extra = (4 if scattered else 2) * 4 * shape.embedding_length * ubatch_of(settings) * copies
+    extra = passed_on * 4 * shape.embedding_length * ubatch_of(settings) * copies
     return tuple(
         BufferSize(size.reserved + extra, size.touched + extra) if index in holding or scattered else size
         for index, size in enumerate(found)
