@@ -430,6 +430,13 @@ def _tune_page(document: Any) -> list[str]:
         parts = ("prefill_tokens_per_s", "decode_tokens_per_s")
         found = [f"{part} {document[name][part]['median']:.1f}" for part in parts if document[name][part]]
         lines += [f"{name}: {', '.join(found)}", ""]
+    for room in (document.get("safety") or {}).get("devices", ()):
+        free, margin = (room[name] / 2**20 for name in ("least_free_bytes", "margin_bytes"))
+        lines += [f"{room['name']}: at least {free:.0f} MiB stayed free, {margin:.0f} are kept.", ""]
+    if fit := document.get("fit"):
+        against = fit["speedup"] and f"{fit['speedup']['median']:.3f} times as fast as that"
+        placed = {name: fit["settings"][name] for name in ("n_gpu_layers", "tensor_split", "override_tensor")}
+        lines += [f"--fit would set {placed} (same as {fit['same_as']}): {against}.", ""]
     return [*lines, *_table(("Setting", "From", "To", "Effect"), rows)]
 
 

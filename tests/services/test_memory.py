@@ -18,9 +18,9 @@ from tunesmith.services.memory import (
     Projector,
     ReserveCache,
     calibrated,
-    margin_bytes,
     reserve_key,
 )
+from tunesmith.tuning.headroom import margin_bytes
 from tunesmith.worker.handle import WorkerHandle
 
 MIB = 2**20

@@ -15,7 +15,7 @@ from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
+from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
@@ -113,6 +113,10 @@ class TuneDocument(_Document):
     trials: int
     """Samples taken."""
     seconds: float
+    safety: Safety | None = None
+    """What was run before the settings were kept, and what it left free of each device."""
+    fit: FitComparison | None = None
+    """llama.cpp's own --fit as a second baseline; null without a device."""
 
 
 class ContenderFacts(_Document):
@@ -406,6 +410,8 @@ def tune_document(result: TuneResult) -> TuneDocument:
         constraints=result.request.constraints,
         trials=result.trials,
         seconds=round(result.seconds, 3),
+        safety=result.safety,
+        fit=result.fit,
     )
 
 

@@ -26,15 +26,12 @@ from tunesmith.domain.projection import (
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import SETTING_SPECS, ChangeCost, Settings
 from tunesmith.errors import ModelFileError, WorkerError
+from tunesmith.tuning.headroom import margin_bytes
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 
 _LOG = logging.getLogger(__name__)
 
-MARGIN_SHARE = 0.05
-"""Of a device's memory, and of main memory, so much is kept free."""
-MOST_MARGIN_BYTES = 2**30
-"""What llama.cpp's own --fit keeps free of each device."""
 _REMEMBERED = 256
 """Projections kept."""
 _FILE_NAME = "reserves.jsonl"
@@ -43,11 +40,6 @@ _MOST_TOLD = 2000
 _MOST_FILE_BYTES = 1 << 24
 _WITHOUT_EFFECT = frozenset({"threads", "threads_batch", "cpu_affinity", "load_mode"})
 """Settings that change nothing of what is allocated."""
-
-
-def margin_bytes(total_bytes: int) -> int:
-    """What is kept free of a memory of a size."""
-    return min(MOST_MARGIN_BYTES, int(total_bytes * MARGIN_SHARE))
 
 
 class Projector:
