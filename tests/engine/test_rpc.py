@@ -20,10 +20,11 @@ PLAIN = Settings(threads=1, threads_batch=1, n_ctx=512, n_ubatch=64, use_extra_b
 
 def run(path: Path, output: Path, every: list[Settings]) -> Any:
     """What a process of its own computed under each of the settings."""
+    paths = [str(ROOT), str(ROOT / "app"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", "tests.engine.rpc_outputs", str(path), str(output)],
         input=TypeAdapter(list[Settings]).dump_json(every), cwd=ROOT, capture_output=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'app'}"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return np.load(output)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.engine.test_rpc import PLAIN, run
-from tests.support.gguf_writer import tiny_llama
+from tests.support.model_shapes import Size, llama
 from tests.support.rpc_server import ROOT
 
 pytestmark = pytest.mark.model
@@ -37,7 +37,7 @@ def device() -> str:
 
 def test_a_vulkan_device_is_seen_and_says_what_the_cpu_says(device: str, tmp_path: Path) -> None:
     """None, one, half and all of four layers and the output layer."""
-    path = tiny_llama(layers=4).write(tmp_path / "tiny.gguf")
+    path = llama(Size()).write(tmp_path / "small.gguf")
     on_device = PLAIN.replace(devices=(device,), n_ubatch=32, op_offload=False)
     every = [
         PLAIN.replace(devices=("none",), n_ubatch=32),
