@@ -31,7 +31,10 @@ def run(path: Path, output: Path, every: list[Settings]) -> Any:
 
 @pytest.mark.model
 def test_a_model_says_the_same_wherever_its_layers_are(smollm2_path: Path, tmp_path: Path) -> None:
-    """30 layers and the output layer: none, one, half and all of them away, and divided over two servers."""
+    """30 layers and the output layer: none, one, half and all of them away, and divided over two servers.
+
+    Then parts of layers and the cache here, the rest away.
+    """
     with rpc_server() as one, rpc_server() as other:
         away = PLAIN.replace(rpc=(one.endpoint, other.endpoint))
         first = away.replace(devices=("RPC0",))
@@ -42,6 +45,9 @@ def test_a_model_says_the_same_wherever_its_layers_are(smollm2_path: Path, tmp_p
             away.replace(tensor_split=(1.0, 3.0)),
             away.replace(split_mode="none", main_gpu=1),
             away.replace(devices=("none",)),
+            away.replace(n_cpu_ffn=10),
+            away.replace(override_tensor=(r"blk\.[0-9]\.attn_.*=CPU", "ffn_down=RPC1")),
+            first.replace(offload_kqv=False, no_host=True),
         ]
         found = run(smollm2_path, tmp_path / "outputs.npz", every)
     for logits, tokens in zip(found["logits"][1:], found["tokens"][1:], strict=True):

@@ -15,7 +15,7 @@ from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
+from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
@@ -113,6 +113,10 @@ class TuneDocument(_Document):
     trials: int
     """Samples taken."""
     seconds: float
+    safety: Safety | None = None
+    """What was run before the settings were kept, and what it left free of each device."""
+    fit: FitComparison | None = None
+    """llama.cpp's own --fit as a second baseline; null without a device."""
 
 
 class ContenderFacts(_Document):
@@ -171,6 +175,45 @@ class ChooseDocument(_Document):
     seconds: float
 
 
+class DeviceMemoryFacts(_Document):
+    """What a device would take, bytes."""
+
+    name: str
+    """``CPU`` is main memory."""
+    free_bytes: int | None
+    margin_bytes: int
+    """What is kept free."""
+    weights_bytes: int
+    repacked_bytes: int
+    """Copies of weights in another layout, beside the mapped file."""
+    kv_bytes: int
+    recurrent_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    upper_bytes: int
+    """The most that is allocated or mapped."""
+    expected_bytes: int
+    """What will be resident."""
+    fits: bool
+    """Whether what must be free is, with the margin; pages of a mapped file need not be."""
+
+
+class MemoryFacts(_Document):
+    """What a model would take of each device under some settings: a projection from its header."""
+
+    settings: Settings
+    devices: tuple[DeviceMemoryFacts, ...]
+    """Main memory first."""
+    upper_bytes: int
+    expected_bytes: int
+    fits: bool
+    mapped: bool
+    understood: bool
+    """False where the architecture's cache is of a kind that is not known: bounds are guesses then."""
+    calibrated: bool
+    """Whether llama.cpp itself told the compute buffers."""
+
+
 class InspectDocument(_Document):
     """``tunesmith inspect``."""
 
@@ -178,6 +221,8 @@ class InspectDocument(_Document):
     header: ModelHeader
     sha256: str | None
     """Only with --hash: reading a large file takes a while."""
+    memory: MemoryFacts | None = None
+    """Only with --memory or a setting."""
 
 
 class MachineDocument(_Document):
@@ -365,6 +410,8 @@ def tune_document(result: TuneResult) -> TuneDocument:
         constraints=result.request.constraints,
         trials=result.trials,
         seconds=round(result.seconds, 3),
+        safety=result.safety,
+        fit=result.fit,
     )
 
 
