@@ -15,7 +15,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "completion",
+    "quantize", "speculate", "verify", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
     _add_speculate(commands, everywhere)
+    _add_verify(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -331,3 +332,16 @@ def _add_speculate(
     how.add_argument("--rounds", type=int, default=6, metavar="N", help="times everything is measured; 6")
     how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     _add_settings(speculate)
+
+
+def _add_verify(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    verify = _add(commands, "verify", "measure a profile again: does it hold on this machine?", [everywhere])
+    verify.add_argument("profile", metavar="ID|FILE", help="a stored profile, or a profile's JSON file")
+    verify.add_argument("--model", metavar="MODEL", help="where its model is; as it says if left out")
+    verify.add_argument("--budget", metavar="TIME", default="60s", help="most time for measuring; 60s")
+    verify.add_argument("--margin", metavar="SHARE", help="how much slower counts as the same; 5%%")
+    verify.add_argument("--prometheus", metavar="FILE", help="also write the answer for Prometheus, *.prom")
+    verify.add_argument("--output", metavar="FILE", help="also write the JSON document, for `fleet report`")
+    _add_devices(verify, only_rpc=True)

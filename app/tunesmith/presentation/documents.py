@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
@@ -17,6 +17,7 @@ from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.verification import Verification
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
@@ -240,7 +241,7 @@ class ErrorDocument(_Document):
     details: str | None
 
 
-DOCUMENTS: dict[str, type[_Document]] = {
+DOCUMENTS: dict[str, type[BaseModel]] = {
     "measure": MeasureDocument,
     "tune": TuneDocument,
     "choose": ChooseDocument,
@@ -255,6 +256,7 @@ DOCUMENTS: dict[str, type[_Document]] = {
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
+    "verify": Verification,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""

@@ -1,0 +1,220 @@
+"""Claims about tunesmith.services.verify, on a simulated machine: no false alarm, and no missed one."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.services.simulated_source import SimulatedSource
+from tests.store.values import BUILD, MACHINE, MACHINE_CLASS, identity, profile
+from tests.tuning.simulation import CHAT, SimulatedMachine
+from tunesmith.domain.machine import Machine, machine_class
+from tunesmith.domain.model import ModelIdentity
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.summary import summarize
+from tunesmith.domain.verification import Verification
+from tunesmith.domain.workload import Constraints, Objective
+from tunesmith.errors import ModelNotFound, UsageError
+from tunesmith.services.context import Surroundings
+from tunesmith.services.verify import VerifyRequest, find_model, start_verify
+
+SETTINGS = Settings(threads=2, threads_batch=2, n_ctx=1024)
+FOUND = Surroundings(machine=MACHINE, machine_class=MACHINE_CLASS)
+
+
+def tuned(machine: SimulatedMachine, *, starts: int = 12, claim: float = 1.0) -> TunedProfile:
+    """A profile confirmed on a machine, claiming so many times the speed that was measured."""
+    samples = [machine.measure(SETTINGS, CHAT, f"confirm-{number}") for number in range(starts)]
+    measured = summarize(samples, SETTINGS, CHAT)
+    response = measured.response_ms
+    assert response is not None
+    claimed = response.model_copy(update={"samples": tuple(ms / claim for ms in response.samples)})
+    return profile().model_copy(
+        update={
+            "settings": SETTINGS, "workload": CHAT, "constraints": Constraints(), "objective": Objective(),
+            "tuned": measured.model_copy(update={"response_ms": claimed}),
+        }
+    )  # fmt: skip
+
+
+def verify(
+    wanted: TunedProfile, machine: SimulatedMachine, *, budget: float = 120.0, found: Surroundings = FOUND,
+    model: ModelIdentity | None = None, source: SimulatedSource | None = None,
+) -> Verification:  # fmt: skip
+    """Verify in simulated time."""
+    source = source or SimulatedSource(machine)
+    request = VerifyRequest(profile=wanted, model_path="/models/s.gguf", budget_seconds=budget)
+
+    def make(_request: VerifyRequest, _stream: object, controls: object) -> SimulatedSource:
+        def sleep(seconds: float) -> None:
+            machine.now += seconds
+
+        setattr(controls, "sleep", sleep)  # noqa: B010 (in simulated time)
+        return source
+
+    session = start_verify(
+        request, make_source=make, found=found, model=model or identity(), clock=lambda: machine.now
+    )
+    return session.result(30)
+
+
+def machine(seed: int, *, start: float = 0.02, slower: float = 1.0, **how: object) -> SimulatedMachine:
+    """A machine whose starts differ by 2% and whose samples by 1%; its day is 1% off another's."""
+    day = math.exp(random.Random(seed).gauss(0, 0.01)) * slower
+    made = SimulatedMachine(seed=seed, noise=0.01, process_noise=start, drift=lambda _now: day)
+    for name, value in how.items():
+        setattr(made, name, value)
+    return made
+
+
+# ------------------------------------------------------------- alarms
+
+
+@pytest.mark.parametrize("start", [0.01, 0.025])
+def test_of_200_verifications_on_an_idle_machine_none_is_a_false_alarm(start: float) -> None:
+    answers = [
+        verify(tuned(machine(seed, start=start)), machine(seed + 5000, start=start)).answer
+        for seed in range(200)
+    ]
+    assert answers.count("drifted") == 0
+    assert answers.count("holds") >= 170
+
+
+def test_no_false_alarm_either_with_what_a_minute_allows() -> None:
+    answers = [verify(tuned(machine(seed)), machine(seed + 5000), budget=15).answer for seed in range(150)]
+    assert answers.count("drifted") == 0
+    assert answers.count("holds") >= 75
+
+
+def test_a_profile_that_claims_1_3_times_its_speed_is_found_out() -> None:
+    answers = [verify(tuned(machine(seed), claim=1.3), machine(seed + 5000)).answer for seed in range(200)]
+    assert answers.count("drifted") == 200
+
+
+def test_a_machine_that_became_a_tenth_slower_is_said_to_have_drifted_more_often_than_not() -> None:
+    answers = [verify(tuned(machine(seed)), machine(seed + 5000, slower=1.12)).answer for seed in range(200)]
+    assert answers.count("holds") == 0
+    assert answers.count("drifted") >= 120
+
+
+def test_a_machine_that_is_slower_by_more_than_the_margin_seldom_holds() -> None:
+    answers = [verify(tuned(machine(seed)), machine(seed + 5000, slower=1.06)).answer for seed in range(150)]
+    assert answers.count("holds") <= 8
+
+
+# ------------------------------------------------------------- how it measures
+
+
+def test_each_sample_has_a_process_of_its_own_and_holding_is_found_at_the_first_look() -> None:
+    here = machine(7)
+    source = SimulatedSource(here)
+    found = verify(tuned(machine(6, start=0.001), starts=12), here, source=source)
+    assert found.answer == "holds"
+    assert found.starts == 8
+    assert len({group for _, _, group in source.calls}) == 8
+    assert {workload for _, workload, _ in source.calls} == {CHAT}
+    assert source.closed == 1
+
+
+def test_the_budget_is_kept() -> None:
+    here = machine(7)
+    found = verify(tuned(machine(6), claim=1.02), here, budget=20)
+    assert found.seconds <= 20
+    assert 3 <= found.starts < 16
+
+
+def test_too_small_a_budget_says_what_would_do() -> None:
+    found = verify(tuned(machine(6)), machine(7), budget=2)
+    assert (found.answer, found.cause) == ("cannot_tell", "budget")
+    assert "--budget" in found.sentence
+
+
+# ------------------------------------------------------------- others on the machine
+
+
+def test_beside_a_burning_core_it_cannot_tell_and_says_so_soon() -> None:
+    here = machine(7, busy=lambda _now, _rng: True)
+    found = verify(tuned(machine(6)), here)
+    assert (found.answer, found.cause) == ("cannot_tell", "load")
+    assert "1.0 cores" in found.sentence
+    assert found.starts == found.disturbed == 3
+    assert found.speed_ratio is None
+
+
+def test_beside_a_burning_core_a_false_claim_is_not_found_out_but_never_confirmed() -> None:
+    answers = {
+        verify(tuned(machine(seed), claim=1.3), machine(seed + 50, busy=lambda _n, _r: True)).answer
+        for seed in range(20)
+    }
+    assert answers == {"cannot_tell"}
+
+
+def test_disturbed_samples_count_for_nothing() -> None:
+    here = machine(7, busy=lambda _now, rng: rng.random() < 0.35)
+    found = verify(tuned(machine(6)), here, budget=300)
+    assert found.answer == "holds"
+    assert found.disturbed > 0
+    assert found.measured is not None
+    assert found.measured.noisy_samples == 0
+
+
+def test_now_and_then_disturbed_is_no_false_alarm() -> None:
+    answers = [
+        verify(tuned(machine(seed)), machine(seed + 5000, busy=lambda _n, rng: rng.random() < 0.3)).answer
+        for seed in range(200)
+    ]
+    assert answers.count("drifted") == 0
+
+
+# ------------------------------------------------------------- model, build, class
+
+
+def test_another_model_is_told_and_not_measured() -> None:
+    source = SimulatedSource(machine(7))
+    found = verify(tuned(machine(6)), source.machine, model=identity("7b" * 32), source=source)
+    assert (found.answer, found.cause) == ("drifted", "model")
+    assert not found.model_matches
+    assert found.starts == 0
+    assert not source.calls
+    assert "7b7b7b7b7b7b7b7b…" in found.sentence
+
+
+def test_another_build_and_class_are_told_and_measured_all_the_same() -> None:
+    build = BUILD.model_copy(update={"llama_cpp_version": "0.6.0"})
+    cpu = MACHINE.cpu.model_copy(update={"usable_cpus": 2})
+    other: Machine = MACHINE.model_copy(update={"build": build, "cpu": cpu})
+    found = verify(
+        tuned(machine(6)), machine(7), found=Surroundings(machine=other, machine_class=machine_class(other))
+    )
+    assert found.answer == "holds"
+    assert not found.build_matches
+    assert not found.class_matches
+    assert {each.what for each in found.differences} == {"usable_cpus", "build"}
+
+
+def test_a_profile_that_names_a_server_connects_nowhere_by_itself() -> None:
+    wanted = tuned(machine(6))
+    wanted = wanted.model_copy(update={"settings": wanted.settings.replace(rpc=("10.0.0.1:50052",))})
+    with pytest.raises(UsageError, match="did not name"):
+        verify(wanted, machine(7))
+
+
+def test_the_model_is_looked_for_as_the_profile_says_then_beside_its_file(tmp_path: Path) -> None:
+    wanted = profile().model_copy(update={"model": identity(path="/nowhere/model.gguf")})
+    with pytest.raises(ModelNotFound, match="--model"):
+        find_model(wanted, None, tmp_path / "profile.json")
+    (tmp_path / "model.gguf").touch()
+    assert find_model(wanted, None, tmp_path / "profile.json") == str(tmp_path / "model.gguf")
+    assert find_model(wanted, "given.gguf", None) == "given.gguf"
+
+
+def test_a_document_reads_back_the_same_and_a_later_one_too() -> None:
+    found = verify(tuned(machine(6)), machine(7))
+    text = found.model_dump_json(by_alias=True)
+    assert Verification.model_validate_json(text) == found
+    later = text.replace('"answer"', '"more_to_say": 1, "answer"', 1)
+    assert Verification.model_validate_json(later) == found

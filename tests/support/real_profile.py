@@ -1,0 +1,62 @@
+"""Own profiles of real models whose evidence was measured a moment ago: no tune is needed for that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tunesmith.domain.measurement import Measurement, Quantity
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.summary import summarize
+from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.services.context import identify_model, survey_machine
+from tunesmith.services.rig import Rig
+from tunesmith.tuning.space import baseline_settings
+
+SMALL = Workload(prompt=32, generate=24)
+
+
+def real_profile(model_path: Path, *, starts: int = 4, workload: Workload = SMALL) -> TunedProfile:
+    """A profile of the defaults, each sample in a process of its own."""
+    found = survey_machine()
+    build = found.machine.build
+    assert build is not None
+    settings = baseline_settings(found.machine, workload)
+    with Rig(str(model_path), live=1) as rig:
+        samples = [rig.sample(settings, workload, group=f"start-{number}") for number in range(starts)]
+    measured = summarize(samples, settings, workload)
+    one = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
+    return TunedProfile(
+        id="p-real", name="the defaults", created_utc="2026-11-26T12:00:00+00:00", tunesmith_version="0.1.0",
+        run_id="r-none", outcome="defaults_are_best", model=identify_model(str(model_path)),
+        machine=found.machine_class, build=build, workload=workload, objective=Objective(),
+        constraints=Constraints(), settings=settings, speedup=one, baseline=measured, tuned=measured,
+        changes=(),
+    )  # fmt: skip
+
+
+def claiming(profile: TunedProfile, times: float) -> TunedProfile:
+    """The same profile, doctored to claim so many times its speed."""
+    stated = profile.tuned
+
+    def scaled(quantity: Quantity | None, factor: float) -> Quantity | None:
+        if quantity is None:
+            return None
+        return quantity.model_copy(
+            update={
+                "samples": tuple(value * factor for value in quantity.samples),
+                "median": quantity.median * factor,
+                "low": None if quantity.low is None else quantity.low * factor,
+                "high": None if quantity.high is None else quantity.high * factor,
+            }
+        )
+
+    changed: Measurement = stated.model_copy(
+        update={
+            "response_ms": scaled(stated.response_ms, 1 / times),
+            "ttft_ms": scaled(stated.ttft_ms, 1 / times),
+            "itl_ms": scaled(stated.itl_ms, 1 / times),
+            "prefill_tokens_per_s": scaled(stated.prefill_tokens_per_s, times),
+            "decode_tokens_per_s": scaled(stated.decode_tokens_per_s, times),
+        }
+    )
+    return profile.model_copy(update={"tuned": changed})
