@@ -21,6 +21,7 @@ from pytestqt.qtbot import QtBot
 from tests.gui.pages_support import heard, shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
 from tests.store.values import profile
+from tunesmith.domain.profile_file import profile_file
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import DARK
 from tunesmith.services.profile_files import read_profile, write_profile
@@ -215,7 +216,7 @@ def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_pa
     assert shown is not None
     page.deeds.export.write(shown, str(tmp_path / "out.json"))
     qtbot.waitUntil((tmp_path / "out.json").exists)
-    assert read_profile(tmp_path / "out.json") == shown
+    assert profile_file(read_profile(tmp_path / "out.json")) == profile_file(shown)
 
 
 def test_the_list_follows_what_others_save(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from tests.store.values import profile, quantity
 from tests.support.cli import CommandLine
+from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.profile_file import MAX_BYTES, profile_file, profile_of
 from tunesmith.errors import NotFoundError, StoreError, UsageError
 from tunesmith.presentation.documents import ProfileDocument
 from tunesmith.services.profile_files import (
-    MAX_BYTES,
     duplicate_profile,
     file_name,
     import_profile,
@@ -41,21 +42,36 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+def travelled() -> TunedProfile:
+    """The profile as it is read elsewhere: without the folders of its files."""
+    return profile_of(profile_file(profile()))
+
+
 def change(file: Path, **changes: object) -> None:
-    """Change top-level fields of the written profile."""
+    """Change fields of the written profile."""
     document: dict[str, Any] = json.loads(file.read_text("utf-8"))
-    document["profile"] |= changes
+    for key, value in changes.items():
+        part = next(
+            (document[name] for name in ("evidence", "provenance") if key in document[name]), document
+        )
+        part[key] = value
     file.write_text(json.dumps(document), "utf-8")
 
 
 def test_what_is_written_reads_back_the_same(file: Path) -> None:
-    assert read_profile(file) == profile()
+    assert read_profile(file) == travelled()
+
+
+def test_no_folder_of_this_machine_is_in_a_file(file: Path) -> None:
+    text = file.read_text("utf-8")
+    assert "/models" not in text
+    assert json.loads(text)["model"]["header"]["path"] == "s.gguf"
 
 
 def test_what_profiles_show_prints_is_such_a_file(tmp_path: Path) -> None:
     path = tmp_path / "shown.json"
     path.write_text(ProfileDocument(profile=profile()).model_dump_json(by_alias=True, indent=2), "utf-8")
-    assert read_profile(path) == profile()
+    assert read_profile(path) == travelled()
 
 
 def test_writing_leaves_nothing_beside_the_file(file: Path) -> None:

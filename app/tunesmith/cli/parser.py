@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from tunesmith import __version__
+from tunesmith.cli.fleet_parser import add_device_options, add_fleet
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -15,11 +16,16 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "verify", "completion",
+    "quantize", "speculate", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
 CACHE_TYPES: Final = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+EXPORTS: Final = (
+    "llama-server", "preset-ini", "docker-run", "compose", "systemd", "quadlet", "kubernetes", "llama-swap",
+    "ollama", "lm-studio", "koboldcpp", "python", "env", "json",
+)  # fmt: skip
+SHELLS: Final = ("posix", "powershell", "cmd")
 LOAD_MODES: Final = ("auto", "none", "mmap", "mlock", "mmap+mlock", "dio")
 
 SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
@@ -77,7 +83,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
     _add_speculate(commands, everywhere)
-    _add_verify(commands, everywhere)
+    add_fleet(
+        lambda to, name, summary: _add(to, name, summary, [everywhere]),
+        lambda to, name, summary: _add(to, name, summary, []),
+        commands,
+    )
+    _add_export(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -129,6 +140,7 @@ def _add_tune(
     what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
     _add_devices(tune)
+    add_device_options(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
@@ -334,14 +346,19 @@ def _add_speculate(
     _add_settings(speculate)
 
 
-def _add_verify(
+def _add_export(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
-    verify = _add(commands, "verify", "measure a profile again: does it hold on this machine?", [everywhere])
-    verify.add_argument("profile", metavar="ID|FILE", help="a stored profile, or a profile's JSON file")
-    verify.add_argument("--model", metavar="MODEL", help="where its model is; as it says if left out")
-    verify.add_argument("--budget", metavar="TIME", default="60s", help="most time for measuring; 60s")
-    verify.add_argument("--margin", metavar="SHARE", help="how much slower counts as the same; 5%%")
-    verify.add_argument("--prometheus", metavar="FILE", help="also write the answer for Prometheus, *.prom")
-    verify.add_argument("--output", metavar="FILE", help="also write the JSON document, for `fleet report`")
-    _add_devices(verify, only_rpc=True)
+    export = _add(commands, "export", "write tuned profiles for other programs", [everywhere])
+    export.add_argument("id", metavar="ID", nargs="+", help="a profile's id, name or JSON file")
+    export.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(EXPORTS))
+    export.add_argument("--output", metavar="FILE", help="where to; standard output if left out")
+    there = export.add_argument_group("the machine that will use it")
+    there.add_argument("--model", metavar="PATH", help="where the model lies there; as here if left out")
+    there.add_argument("--target-version", metavar="VERSION", help="llama.cpp's build there, such as b6000")
+    there.add_argument("--shell", choices=SHELLS, default="posix", help="for llama-server and docker-run")
+    there.add_argument("--executable", metavar="PROGRAM", default="llama-server", help="llama-server there")
+    there.add_argument("--image", metavar="IMAGE", help="container image; llama.cpp's own if left out")
+    there.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; 127.0.0.1")
+    there.add_argument("--port", type=int, default=8080, metavar="N", help="to listen on; 8080")
+    export.add_argument("--source-url", metavar="URL", help="for json: where the model can be had")

@@ -80,4 +80,8 @@ class TunedProfile(Value):
     """None in profiles of earlier versions."""
     quality: MeasuredQuality | None = None
     """None where it was not measured in the same run."""
+    projected_memory_bytes: int | None = Field(default=None, ge=0)
+    """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
+    source_url: str | None = None
+    """Where the model can be had; None where nobody said."""
     notes: str = ""

@@ -1,1 +1,1 @@
-"""Write profiles for other programs, one module per target."""
+"""Write profiles for other programs, one module per target; and read their configuration back."""

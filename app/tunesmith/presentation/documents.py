@@ -23,6 +23,7 @@ from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
+from tunesmith.presentation.export_text import ExportDocument
 from tunesmith.presentation.fact_documents import (
     BuildFacts,
     MachineFacts,
@@ -257,6 +258,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
     "verify": Verification,
+    "export": ExportDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""

@@ -6,50 +6,12 @@ import shlex
 
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import Plan
+from tunesmith.export import server_args
 
 
 def server_arguments(settings: Settings, model_path: str) -> list[str]:
-    """Program and arguments; every setting is written out but those that say what is the default anyway.
-
-    Flags as in the llama.cpp that Tunesmith is built with (common/arg.cpp). ``--threads -1`` is never
-    written: it would mean all logical CPUs.
-    """
-    s = settings
-    layers = "all" if s.n_gpu_layers < 0 else str(s.n_gpu_layers)
-    arguments = [
-        "llama-server",
-        *("--model", model_path),
-        *("--threads", str(s.threads)),
-        *("--threads-batch", str(s.threads_batch)),
-        *("--n-gpu-layers", layers),
-        *("--ctx-size", str(s.n_ctx)),
-        *("--parallel", str(s.n_seq_max)),
-        *("--batch-size", str(s.n_batch)),
-        *("--ubatch-size", str(s.n_ubatch)),
-        *("--flash-attn", s.flash_attn),
-        *("--cache-type-k", s.type_k),
-        *("--cache-type-v", s.type_v),
-        *("--load-mode", s.load_mode),
-    ]
-    if s.rpc:
-        arguments += ["--rpc", ",".join(s.rpc)]
-    if s.devices:
-        arguments += ["--device", ",".join(s.devices)]
-    if s.split_mode != "layer":
-        arguments += ["--split-mode", s.split_mode]
-    if s.main_gpu:
-        arguments += ["--main-gpu", str(s.main_gpu)]
-    if s.tensor_split:
-        arguments += ["--tensor-split", ",".join(f"{share:g}" for share in s.tensor_split)]
-    if s.cpu_affinity is not None:
-        arguments += ["--cpu-mask", f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"]
-    if not s.use_extra_bufts:
-        arguments.append("--no-repack")
-    if not s.op_offload:
-        arguments.append("--no-op-offload")
-    if s.swa_full:
-        arguments.append("--swa-full")
-    return arguments
+    """Program and arguments; every setting is written out but those that say what is the default anyway."""
+    return ["llama-server", "--model", model_path, *server_args.server_arguments(settings).words]
 
 
 def drafting_arguments(plan: Plan, draft_path: str | None, draft: Settings | None) -> list[str]:

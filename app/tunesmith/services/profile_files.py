@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, ValidationError
-
-from tunesmith.domain.base import Value
-from tunesmith.domain.finite import all_finite
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.profile_file import MAX_BYTES, MAX_NAME, parse_profile_file, profile_file, profile_of
 from tunesmith.errors import UsageError
 from tunesmith.services.files import write_whole
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.store import Store
-
-MAX_BYTES = 4 * 2**20
-"""No profile is longer; a larger file is something else."""
-
-_MAX_NAME = 200
-_MAX_ID = 100
-_UNHARMED = tr("The file was left as it is, and no profile was changed.")
-
-
-class ProfileFile(Value):
-    """The document, as ``tunesmith profiles show ID --json`` prints it."""
-
-    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True, validate_by_alias=True)
-
-    schema_name: Literal["tunesmith.profile/1"] = Field(default="tunesmith.profile/1", alias="schema")
-    deleted: bool = False
-    profile: TunedProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +34,12 @@ def write_profile(profile: TunedProfile, path: Path) -> None:
     Raises:
         StoreError: the file cannot be written.
     """
-    text = ProfileFile(profile=profile).model_dump_json(indent=2) + "\n"
+    text = profile_file(profile).text()
     write_whole(path, text.encode(), unharmed=tr("The profile is unharmed."))
 
 
 def read_profile(path: Path) -> TunedProfile:
-    """Read a profile's JSON document.
+    """Read a profile's JSON document, of this or an earlier version.
 
     Raises:
         UsageError: it cannot be read, is too large, or is no profile that this version knows.
@@ -75,16 +54,7 @@ def read_profile(path: Path) -> TunedProfile:
             todo=tr("Check the name and whether you may read it."),
             details=str(error),
         ) from error
-    if len(raw) > MAX_BYTES:
-        raise _bad(tr("The file {path} is larger than {limit} MiB.", path=path, limit=MAX_BYTES // 2**20))
-    try:
-        profile = ProfileFile.model_validate_json(raw).profile
-    except ValidationError as error:
-        raise _bad(_first_fault(path, error), str(error)) from error
-    fault = _nonsense(profile)
-    if fault:
-        raise _bad(tr("The file {path} {fault}.", path=path, fault=fault))
-    return profile
+    return profile_of(parse_profile_file(raw, str(path)))
 
 
 def import_profile(path: Path, store: Store) -> Imported:
@@ -97,8 +67,9 @@ def import_profile(path: Path, store: Store) -> Imported:
     profile = read_profile(path)
     renumbered = False
     if profile.id in {row.id for row in store.profiles()}:
-        if store.profile(profile.id) == profile:
-            return Imported(profile, known=True, renumbered=False)
+        known = store.profile(profile.id)
+        if profile_file(known) == profile_file(profile):  # folders do not travel
+            return Imported(known, known=True, renumbered=False)
         profile = profile.model_copy(update={"id": _new_id(store)})
         renumbered = True
     store.save_profile(profile)
@@ -113,7 +84,7 @@ def duplicate_profile(store: Store, profile_id: str) -> TunedProfile:
         StoreError: or one of its kin.
     """
     profile = store.profile(profile_id)
-    name = tr("copy of {name}", name=profile.name)[:_MAX_NAME]
+    name = tr("copy of {name}", name=profile.name)[:MAX_NAME]
     copy = profile.model_copy(update={"id": _new_id(store), "name": name})
     store.save_profile(copy)
     return copy
@@ -134,41 +105,3 @@ def _new_id(store: Store) -> str:
 
 def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).rstrip(".")
-
-
-def _first_fault(path: Path, error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] == "json_invalid":
-        return tr("The file {path} is no JSON document.", path=path)
-    place = ".".join(str(part) for part in first["loc"])[:120]
-    words = first["msg"][:1].lower() + first["msg"][1:200]
-    reason = f"{place}: {words}" if place else words
-    return tr("The file {path} is no tuned profile: {reason}.", path=path, reason=reason)
-
-
-def _nonsense(profile: TunedProfile) -> str:
-    """What is wrong with a profile whose types are right, as the sentence goes on after its file's name.
-
-    Empty if nothing is.
-    """
-    if not profile.name.strip() or len(profile.name) > _MAX_NAME:
-        return tr("has no name of 1 to {limit} characters", limit=_MAX_NAME)
-    known = all(c.isascii() and (c.isalnum() or c in "-_.") for c in profile.id)
-    if not known or not 0 < len(profile.id) <= _MAX_ID:
-        return tr("has an id that is none of ours")
-    try:
-        datetime.fromisoformat(profile.created_utc)
-    except ValueError:
-        return tr("does not say when it was made")
-    if not all_finite(profile.model_dump()):
-        return tr("holds a number that is none, or is out of all proportion")
-    return ""
-
-
-def _bad(what: str, details: str = "") -> UsageError:
-    return UsageError(
-        what,
-        unharmed=_UNHARMED,
-        todo=tr("Export the profile again where it was made, or choose another file."),
-        details=details[:4000],
-    )

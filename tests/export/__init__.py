@@ -1,0 +1,1 @@
+"""Own the tests of exports and of what reads them."""
