@@ -31,6 +31,7 @@ from tunesmith.services.trust import (
 )
 from tunesmith.settings import folders, store_location
 
+_ASK = "-"
 _PRIVATE, _PUBLIC = ".key.pem", ".pub.pem"
 
 
@@ -164,7 +165,7 @@ def _create_key(options: argparse.Namespace, output: Output) -> None:
 def _passphrase(options: argparse.Namespace, *, new: bool = False) -> bytes | None:
     if options.passphrase_file is None:
         return None
-    if options.passphrase_file == "-":
+    if options.passphrase_file == _ASK:
         from getpass import getpass
 
         typed = getpass("Passphrase: ")

@@ -45,7 +45,9 @@ def _actions(parent: argparse.ArgumentParser) -> Commands[argparse.ArgumentParse
 def _add_verify(add: Add, commands: Commands[argparse.ArgumentParser]) -> None:
     verify = add(commands, "verify", "measure a profile again: does it hold on this machine?")
     verify.add_argument("profile", metavar="ID|FILE", help="a stored profile, or a profile's JSON file")
-    verify.add_argument("--model", metavar="MODEL", help="where its model is; as the profile says if left out")
+    verify.add_argument(
+        "--model", metavar="MODEL", help="where its model is; as the profile says if left out"
+    )
     verify.add_argument("--budget", metavar="TIME", default="60s", help="most time for measuring; 60s")
     verify.add_argument("--margin", metavar="SHARE", help="how much slower counts as the same; 5%%")
     verify.add_argument("--prometheus", metavar="FILE", help="also write the answer for Prometheus, *.prom")
@@ -85,7 +87,9 @@ def _add_keys(add: Add, add_group: Add, commands: Commands[argparse.ArgumentPars
     actions = _actions(add_group(commands, "keys", "make keys, and choose whose bundles are taken"))
     create = add(actions, "create", "make a key pair, and trust it here")
     create.add_argument("name", metavar="NAME", help="what it is called")
-    create.add_argument("--output", metavar="FILE", help="the private key; keys/NAME.key.pem in the config folder")
+    create.add_argument(
+        "--output", metavar="FILE", help="the private key; keys/NAME.key.pem in the config folder"
+    )
     _add_passphrase(create)
     add(actions, "list", "list the keys that are trusted or revoked here")
     trust = add(actions, "trust", "take bundles that are signed with a key")

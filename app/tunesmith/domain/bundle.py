@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import ConfigDict, Field, ValidationError
@@ -117,7 +118,7 @@ def new_bundle(
         )
     files = sorted((profile_file(profile) for profile in profiles), key=lambda each: _target(_entry(each)))
     index = tuple(_entry(each) for each in files)
-    for one, other in zip(index, index[1:], strict=False):
+    for one, other in pairwise(index):
         if _target(one) == _target(other):
             raise UsageError(
                 tr(

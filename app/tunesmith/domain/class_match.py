@@ -20,7 +20,13 @@ MAX_DISTANCE = 3.0
 
 _MUST = ("architecture", "accelerators")
 """Where these differ, what was measured there says nothing of here."""
-_PER_OCTAVE = {"usable_cores": 4.0, "usable_cpus": 2.0, "memory_gib": 0.5, "physical_cores": 0.5, "sockets": 1.0}
+_PER_OCTAVE = {
+    "usable_cores": 4.0,
+    "usable_cpus": 2.0,
+    "memory_gib": 0.5,
+    "physical_cores": 0.5,
+    "sockets": 1.0,
+}
 """Distance for each factor of two. Cores weigh most: they decide thread counts and what batches pay."""
 _IF_OTHER = {
     "cpu_model": 1.5, "cpu_features": 1.0, "performance_cores": 1.0, "efficiency_cores": 1.0, "build": 0.5,
@@ -124,7 +130,9 @@ def cannot_run(profile: TunedProfile, machine: Machine) -> str:
         return tr("it uses RPC servers")
     threads = max(settings.threads, settings.threads_batch)
     if threads > cpu.usable_cpus:
-        return tr("it uses {threads} threads, and there are {cpus} CPUs", threads=threads, cpus=cpu.usable_cpus)
+        return tr(
+            "it uses {threads} threads, and there are {cpus} CPUs", threads=threads, cpus=cpu.usable_cpus
+        )
     if set(settings.cpu_affinity or ()) - set(cpu.allowed_cpus):
         return tr("it binds threads to CPUs that are not there")
     peak = profile.tuned.peak_memory_bytes

@@ -65,8 +65,9 @@ def bundle_document(opened: Opened, signature: Signature | None) -> BundleDocume
     """What ``bundle`` prints with --json."""
     bundle = opened.bundle
     return BundleDocument(
-        name=bundle.name, serial=bundle.serial, created_utc=bundle.created_utc, expires_utc=bundle.expires_utc,
-        model_name=bundle.model_name, model_sha256=bundle.model_sha256, sha256=opened.sha256,
+        name=bundle.name, serial=bundle.serial, created_utc=bundle.created_utc,
+        expires_utc=bundle.expires_utc, model_name=bundle.model_name,
+        model_sha256=bundle.model_sha256, sha256=opened.sha256,
         signed_with=signature.key if signature else None,
         trusted_as=opened.key.name if opened.key else None,
         revoked_keys=bundle.revoked_keys, profiles=bundle.index,

@@ -19,8 +19,10 @@ from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
+from tunesmith.presentation.device_text import PickDocument
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.export_text import ExportDocument
@@ -31,6 +33,7 @@ from tunesmith.presentation.fact_documents import (
     build_facts,
     model_facts,
 )
+from tunesmith.presentation.fleet_text import FleetDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
@@ -258,6 +261,10 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
     "verify": Verification,
+    "bundle-facts": BundleDocument,
+    "keys": KeysDocument,
+    "pick": PickDocument,
+    "fleet": FleetDocument,
     "export": ExportDocument,
     "error": ErrorDocument,
 }

@@ -85,8 +85,8 @@ def open_bundle(path: Path, trust: Trust, now: datetime, *, allow_unsigned: bool
 
     Raises:
         UsageError: it cannot be read.
-        VerificationError: it was tampered with, signed by nobody, by a key that is not trusted or was revoked;
-            it has expired, is older than one that was used here, or the clock is wrong.
+        VerificationError: it was tampered with; signed by nobody, or by a key that is not trusted or was
+            revoked; it has expired, is older than one that was used here, or the clock is wrong.
     """
     payload, line = split(_read(path))
     key = None

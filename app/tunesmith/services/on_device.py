@@ -65,7 +65,8 @@ def pick(
     if model.sha256 != bundle.model_sha256:
         raise VerificationError(
             tr(
-                "The bundle is for another model, {name}: SHA-256 {there}, not {here}.", name=bundle.model_name,
+                "The bundle is for another model, {name}: SHA-256 {there}, not {here}.",
+                name=bundle.model_name,
                 there=f"{bundle.model_sha256[:16]}…", here=f"{model.sha256[:16]}…",
             ),
             unharmed=tr("Nothing was written."),

@@ -1,4 +1,4 @@
-"""Own Ed25519 keys in PEM files, and signatures; the only importer of ``cryptography``, when one is needed."""
+"""Own Ed25519 keys in PEM files, and signatures; ``cryptography`` is imported here alone, when needed."""
 
 from __future__ import annotations
 
