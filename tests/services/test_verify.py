@@ -154,7 +154,7 @@ def test_beside_a_burning_core_a_false_claim_is_not_found_out_but_never_confirme
 
 
 def test_disturbed_samples_count_for_nothing() -> None:
-    here = machine(7, busy=lambda _now, rng: rng.random() < 0.35)
+    here = machine(8, busy=lambda _now, rng: rng.random() < 0.35)
     found = verify(tuned(machine(6)), here, budget=300)
     assert found.answer == "holds"
     assert found.disturbed > 0
