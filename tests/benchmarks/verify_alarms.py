@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.verify_alarms MODEL --out FOLDER [--seconds 300] [--runs 50]
 
-makes a profile first, if FOLDER has none, and adds verifications until the time is over; run it again to go on. In
-every tenth run the profile claims 1.3 times its speed, in another tenth a process beside it burns a core. On an idle
-machine the others must hold.
+makes a profile first, if FOLDER has none, and adds verifications until the time is over; run it again to go
+on. In every tenth run the profile claims 1.3 times its speed, in another tenth a process beside it burns a
+core. On an idle machine the others must hold.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -12,14 +13,17 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store.values import MACHINE, identity, profile
+from tunesmith import assets
 from tunesmith.domain.bundle import (
     MAX_BUNDLE_BYTES,
     Bundle,
+    bundle_schema,
     new_bundle,
     parse_bundle,
     parse_signature,
@@ -122,6 +126,15 @@ def test_openssl_verifies_what_was_signed_here_with_the_lines_of_the_guide(maker
     assert maker.id in done.stdout  # the key's id, as the guide computes it
     path.write_bytes(path.read_bytes().replace(b'"serial":1', b'"serial":2'))
     assert verified().returncode != 0
+
+
+def test_the_published_schema_is_current_and_fits() -> None:
+    """Renew with TUNESMITH_RENEW=1."""
+    path = assets.profiles_dir() / "schema" / "bundle.schema.json"
+    if os.environ.get("TUNESMITH_RENEW"):
+        path.write_text(bundle_schema(), encoding="utf-8")
+    assert path.read_text("utf-8") == bundle_schema()
+    jsonschema.validate(json.loads(bundle().canonical()), json.loads(bundle_schema()))
 
 
 # ------------------------------------------------------------- what was changed is not

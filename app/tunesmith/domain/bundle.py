@@ -19,7 +19,6 @@ from tunesmith.domain.profile_file import ProfileFile, parse_profile_file, profi
 from tunesmith.errors import UsageError, VerificationError
 from tunesmith.wording import tr
 
-SCHEMA = "tunesmith.bundle/1"
 MAX_BUNDLE_BYTES = 16 * 2**20
 """A device of 1 GB must be able to read it: about ten times as much is needed for that."""
 MAX_PROFILES = 1000
@@ -89,6 +88,16 @@ class Signature(_Part):
     def canonical(self) -> bytes:
         """The line, its end included."""
         return canonical_bytes(json.loads(self.model_dump_json())) + b"\n"
+
+
+def bundle_schema() -> str:
+    """The JSON Schema of the document, as text."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Bundle.model_json_schema(mode="serialization"),
+        "title": "Tunesmith bundle",
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def new_bundle(
