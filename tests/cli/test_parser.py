@@ -14,7 +14,17 @@ from tunesmith.domain.workload import ObjectiveName
 from tunesmith.services.presets import load_presets
 from tunesmith.tuning.setting_text import parse_setting
 
-HEAVY = ("PySide6", "pyqtgraph", "llama_cpp", "sqlmodel", "sqlalchemy", "numpy", "pydantic", "rich", "cryptography")
+HEAVY = (
+    "PySide6",
+    "pyqtgraph",
+    "llama_cpp",
+    "sqlmodel",
+    "sqlalchemy",
+    "numpy",
+    "pydantic",
+    "rich",
+    "cryptography",
+)
 
 
 def _imported_by(*arguments: str) -> set[str]:

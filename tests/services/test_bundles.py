@@ -234,7 +234,7 @@ def test_a_bad_signature_is_refused_even_where_none_is_needed(maker: Maker, tmp_
 
 def test_an_expired_bundle_is_refused_with_its_date(maker: Maker) -> None:
     path = maker.signed()
-    assert maker.open(path, NOW + 89 * DAY)
+    assert maker.open(path, NOW + 89 * DAY).serial == 1
     with pytest.raises(VerificationError, match="expired on 2027-02-24"):
         maker.open(path, NOW + 90 * DAY)
 
@@ -242,7 +242,7 @@ def test_an_expired_bundle_is_refused_with_its_date(maker: Maker) -> None:
 def test_a_clock_before_the_bundle_was_made_cannot_tell_whether_it_expired(maker: Maker) -> None:
     with pytest.raises(VerificationError, match="clock"):
         maker.open(maker.signed(), datetime(1970, 1, 1, tzinfo=UTC))
-    assert maker.open(maker.signed(bundle(expires=None)), datetime(1970, 1, 1, tzinfo=UTC))
+    assert maker.open(maker.signed(bundle(expires=None)), datetime(1970, 1, 1, tzinfo=UTC)).serial == 1
 
 
 def test_an_older_bundle_of_the_same_name_is_refused_once_a_newer_was_used(maker: Maker) -> None:
@@ -307,7 +307,7 @@ def test_two_profiles_for_the_same_are_refused() -> None:
     with pytest.raises(UsageError, match="same machine class"):
         new_bundle([on_cores(2), on_cores(2, id="p-x")], name="k", serial=1, now=NOW, expires=None)
     decode = on_cores(2, id="p-x", objective=Objective(name="decode"))
-    assert new_bundle([on_cores(2), decode], name="k", serial=1, now=NOW, expires=None)
+    assert len(new_bundle([on_cores(2), decode], name="k", serial=1, now=NOW, expires=None).index) == 2
 
 
 def test_profiles_of_two_models_are_refused() -> None:
@@ -371,7 +371,7 @@ def test_a_passphrase_locks_a_key(tmp_path: Path) -> None:
     path = tmp_path / "locked.pem"
     create_key(path, b"open sesame")
     assert b"ENCRYPTED" in path.read_bytes()
-    assert load_key(path, b"open sesame")
+    load_key(path, b"open sesame")
     with pytest.raises(UsageError, match="needs its passphrase"):
         load_key(path)
     with pytest.raises(UsageError, match="passphrase is wrong"):

@@ -145,12 +145,12 @@ def fleet_report(report: FleetReport) -> list[RenderableType]:
         )  # fmt: skip
         parts.append(grid(head, [_cells(each) for each in report.groups], right=(3, 4, 5, 6, 7)))
     if report.worst:
-        head = (tr("Worst"), tr("Speed"), tr("Machine class"), tr("Why"))
+        worst = (tr("Worst"), tr("Speed"), tr("Machine class"), tr("Why"))
         cells = [
             (each.source, ratio_text(each.found.speed_ratio), each.found.machine_label, each.found.sentence)
             for each in report.worst[:SHOWN]
         ]
-        parts.append(grid(head, cells))
+        parts.append(grid(worst, cells))
     if report.skipped:
         words = trn("{count} file was no result.", "{count} files were no results.", len(report.skipped))
         parts.append(Text(words, style="dim"))
