@@ -24,6 +24,7 @@
         · WorkerOutOfMemory
         · WorkerProtocolError
         · RpcServerLost           an RPC server went away while it was used
+        · DeviceLost              a graphics device failed, or its driver was reset
     · Interrupted                 exit 130
 """
 
@@ -199,6 +200,12 @@ class RpcServerLost(WorkerError):
     """An RPC server ended, or the connection to it broke, while its devices were used."""
 
     name = "rpc_server_lost"
+
+
+class DeviceLost(WorkerError):
+    """A graphics device failed while it was used, or its driver was reset."""
+
+    name = "device_lost"
 
 
 class Interrupted(TunesmithError):

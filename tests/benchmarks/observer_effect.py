@@ -1,13 +1,17 @@
 """Own what watching costs: the same decoding with the window drawing beside it, and with the window stopped.
 
-``python -m tests.benchmarks.observer_effect MODEL [PAIRS]``: one worker decodes under llama.cpp's defaults.
-Beside it lives the window (offscreen unless a display is named), which draws a recorded run as it would a
-live one. For one sample of each pair, in random order, the window's process is stopped by a signal: that is
-headless. A pair's ratio is free of what makes the machine slower for longer. Linux and macOS.
+``python -m tests.benchmarks.observer_effect MODEL [PAIRS] [--append FILE]``: one worker decodes under
+llama.cpp's defaults. Beside it lives the window (offscreen unless a display is named), which draws a
+simulated run as it would a live one, its events as dense as those of a worker that decodes 60 tokens/s. For
+one sample of each pair, in random order, the window's process is stopped by a signal: that is headless. A
+pair's ratio is free of what makes the machine slower for longer. With ``--append`` the pairs are added to a
+file, and what is told is told of all in it; ``--report FILE`` only tells. Linux and macOS.
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import math
 import os
 import random
@@ -16,17 +20,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import NormalDist, median, stdev
 from typing import Any
 
 import psutil
 
-from tests.gui.record_run import recorded
-from tunesmith.domain.events import RunFinished, TokensTimed
-from tunesmith.domain.statistics import percentile, quantity
+from tests.benchmarks.observer_pairs import Pair, add_pair, read_pairs, report
+from tests.gui.simulated_run import simulated
+from tunesmith.domain.events import Event, RunFinished, TokensTimed, TrialMeasured, TrialStarted
+from tunesmith.domain.machine import machine_class
 from tunesmith.domain.workload import Workload
+from tunesmith.machine.load import thread_times
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -36,21 +42,33 @@ from tunesmith.worker.protocol import NoisePolicy
 WORKLOAD = Workload(prompt=0, generate=48, depth=256)
 SETTLE_SECONDS = 0.15
 """After the window was stopped or woken."""
-_SLICE = 0.02
+_SLICE_NS = 100_000_000
+"""So rarely does the feeder wake that it adds little to what the window takes."""
+
+
+def _events() -> Iterator[Event]:
+    """A run that never ends: a simulated one, then again and again what it measured, in time that goes on."""
+    events = [event for event in simulated().events if not isinstance(event, RunFinished)]
+    yield from events
+    measured = [event for event in events if isinstance(event, TrialStarted | TokensTimed | TrialMeasured)]
+    lasts_ns = events[-1].mono_ns - events[0].mono_ns
+    for turn in itertools.count(1):
+        for event in measured:
+            yield event.model_copy(update={"mono_ns": event.mono_ns + turn * lasts_ns})
 
 
 def _feed(stream: Stream, controls: Controls) -> None:
-    """Play the recording at its own pace, in time that stands still while this process is stopped."""
-    events = [event for event in recorded() if not isinstance(event, RunFinished)]
-    first = next(event.mono_ns for event in events if isinstance(event, TokensTimed))
-    now = first
-    for event in events:
+    """Play a run at its own pace, in time that stands still while this process is stopped."""
+    now: int | None = None
+    for event in _events():
+        now = event.mono_ns if now is None else now
         while event.mono_ns > now and not controls.cancelled:
-            time.sleep(_SLICE)
-            now += round(_SLICE * 1e9)
+            step_ns = min(_SLICE_NS, event.mono_ns - now)
+            time.sleep(step_ns / 1e9)
+            now += step_ns
+        if controls.cancelled:
+            return
         stream.emit(event)
-    while not controls.cancelled:
-        time.sleep(_SLICE)
 
 
 def window() -> None:
@@ -97,30 +115,23 @@ def window() -> None:
         application.exec()
 
 
-def median_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95% confidence interval of the median, whatever the distribution: two of the values, by their rank.
-
-    By the normal approximation of the binomial number of values below the median (Conover 1999, "Practical
-    Nonparametric Statistics", section 3.2). A restless machine's outliers do not widen it.
-    """
-    count = len(values)
-    half = NormalDist().inv_cdf(0.975) * math.sqrt(count) / 2
-    low = max(0, math.floor(count / 2 - half) - 1)
-    return sorted(values)[low], sorted(values)[count - 1 - low]
+def _cpu_s(process: psutil.Process) -> float:
+    """CPU time of a process, seconds: of its threads in nanoseconds, where the system counts so."""
+    threads = thread_times(process.pid)
+    if threads is None:
+        return float(sum(process.cpu_times()[:2]))
+    return sum(one.run_ns for one in threads.values()) / 1e9
 
 
-def main(model: str, pairs: int) -> None:
-    """Alternate and tell."""
+def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) -> None:
+    """Alternate, and keep every pair as soon as it is there."""
     machine = probe_machine()
     settings = baseline_settings(machine, WORKLOAD)
-    order = random.Random(1)
+    order = random.Random(seed)
+    began = datetime.now(tz=UTC).isoformat(timespec="seconds")
     shown = subprocess.Popen(
         [sys.executable, "-m", "tests.benchmarks.observer_effect", "--window"], stdout=subprocess.PIPE
     )
-    ratios: list[float] = []
-    speeds: dict[bool, list[float]] = {True: [], False: []}
-    drawing = cpu = 0.0
-    noisy = 0
     try:
         assert shown.stdout is not None
         assert shown.stdout.readline().strip() == b"ready"
@@ -128,36 +139,59 @@ def main(model: str, pairs: int) -> None:
         with Rig(model, noise=NoisePolicy(max_retries=0)) as rig:
             rig.sample(settings, WORKLOAD)
             for _ in range(pairs):
-                pair: dict[bool, float] = {}
-                for draws in order.sample((True, False), 2):
+                turns = order.sample((True, False), 2)
+                speeds: dict[bool, float] = {}
+                disturbed, cpu, wall = 0, 0.0, 0.0
+                for draws in turns:
                     os.kill(shown.pid, signal.SIGCONT if draws else signal.SIGSTOP)
                     time.sleep(SETTLE_SECONDS)
-                    before, begun = sum(watched.cpu_times()[:2]), time.monotonic()
+                    before, begun = _cpu_s(watched), time.monotonic()
                     sample = rig.sample(settings, WORKLOAD)
                     if draws:
-                        cpu += sum(watched.cpu_times()[:2]) - before
-                        drawing += time.monotonic() - begun
-                    noisy += sample.noisy
-                    pair[draws] = sample.decode_tokens_per_s or math.nan
-                    speeds[draws].append(pair[draws])
-                ratios.append(pair[True] / pair[False])
+                        cpu, wall = _cpu_s(watched) - before, time.monotonic() - begun
+                    disturbed += sample.noisy
+                    speeds[draws] = sample.decode_tokens_per_s or math.nan
+                keep(
+                    Pair(
+                        block_utc=began, machine=machine_class(machine).label, model=Path(model).name,
+                        window_first=turns[0], window_tokens_per_s=speeds[True],
+                        headless_tokens_per_s=speeds[False], disturbed=disturbed,
+                        window_cpu_s=cpu, window_wall_s=wall,
+                    )
+                )  # fmt: skip
     finally:
         shown.kill()
         shown.wait()
-    found = quantity(ratios, interval="mean")
-    print(f"{pairs} pairs, {noisy} of {2 * pairs} samples disturbed by others")
-    for draws, name in ((False, "headless"), (True, "window")):
-        low, middle, high = (percentile(speeds[draws], share) for share in (0.1, 0.5, 0.9))
-        print(f"{name}: decode median {middle:.2f} tok/s, 80% of samples in {low:.2f}–{high:.2f}")
-    low, high = median_interval(ratios)
-    print(f"window / headless: median {median(ratios):.4f}, in {low:.4f}–{high:.4f} (95%, by ranks)")
-    print(f"window / headless: mean in {found.low:.4f}–{found.high:.4f} (95%)")
-    print(f"standard deviation of a pair's ratio {100 * stdev(map(math.log, ratios)):.2f}%")
-    print(f"CPU of the window's process while it draws: {100 * cpu / drawing:.2f}% of one CPU")
+
+
+def main() -> None:
+    """Measure, or only tell what earlier runs measured."""
+    parser = argparse.ArgumentParser(description="What watching a tune costs the decoding beside it.")
+    parser.add_argument("model", nargs="?", help="a GGUF file")
+    parser.add_argument("pairs", nargs="?", type=int, default=60)
+    parser.add_argument(
+        "--append", type=Path, metavar="FILE", help="add the pairs to this file, and tell of all"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing, tell what a file holds")
+    parser.add_argument("--window", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.window:
+        window()
+        return
+    file: Path | None = given.report or given.append
+    found = read_pairs(file) if file is not None else []
+    if given.report is None:
+        if given.model is None:
+            parser.error("name a model, or a file to report on")
+
+        def keep(pair: Pair) -> None:
+            found.append(pair)
+            if file is not None:
+                add_pair(file, pair)
+
+        measure(given.model, given.pairs, keep, seed=1 + len(found))
+    print("\n".join(report(found)))
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "--window":
-        window()
-    else:
-        main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60)
+    main()

@@ -2,7 +2,9 @@
 
     python -m tests.benchmarks.quality_agreement --tool llama-perplexity --source F16.gguf Q8_0.gguf Q2_K.gguf
 
-The tool must be of the llama.cpp that the binding holds. Printed is what each says, in all the tool's digits.
+The tool must be of the llama.cpp that the binding holds. Printed is what each says, in all the tool's digits;
+``--out FILE.json`` keeps it, added to what is there. Top-1 agreement and perplexity must be equal in all
+digits, divergences in five.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--text", type=Path, default=assets.resource(SHIPPED_TEXT))
     parser.add_argument("--chunks", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="a record in JSON, added to")
     options = parser.parse_args(arguments)
     agreed = True
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +55,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             theirs, their_seconds = _tool(options, candidate, base, "--kl-divergence")
             ours, our_seconds = _ours(options, candidate)
             agreed &= _table(candidate, theirs, ours)
-            print(f"seconds: tool {their_seconds:.1f}, Tunesmith {our_seconds:.1f}, loading included\n")
+            print(
+                f"seconds: tool {their_seconds:.1f}, Tunesmith {our_seconds:.1f}, loading included\n",
+                flush=True,
+            )
+            if options.out:
+                _keep(options, candidate, theirs, ours)
     return 0 if agreed else 1
 
 
@@ -76,21 +84,59 @@ def _ours(options: argparse.Namespace, model: Path) -> tuple[dict[str, Any], flo
     return json.loads(done.stdout), time.monotonic() - begun
 
 
-def _table(candidate: Path, theirs: str, ours: dict[str, Any]) -> bool:
-    print(candidate.name)
-    print(f"{'':20} {'llama-perplexity':>18} {'Tunesmith':>14} {'difference':>12}")
-    agreed = True
-    for name, (pattern, decimals) in LINES.items():
-        found = re.search(pattern, theirs)
+def read_tool(output: str) -> dict[str, str]:
+    """What the tool says of each measure, digit by digit.
+
+    Raises:
+        SystemExit: it does not say one of them.
+    """
+    said = {}
+    for name, (pattern, _) in LINES.items():
+        found = re.search(pattern, output)
         if found is None:
             msg = f"the tool does not say {name}"
             raise SystemExit(msg)
-        scale = 100 if name == "top1_agreement" else 1
-        tool, own = float(found[1]), ours[name]["value"] * scale
-        relative = own / tool - 1
-        print(f"{name:20} {tool:18.{decimals}f} {own:14.{decimals}f} {relative:+12.1e}")
-        agreed &= abs(own - tool) <= max(2 * 10**-decimals, 2e-5 * abs(tool))
+        said[name] = found[1]
+    return said
+
+
+def own_digits(document: dict[str, Any]) -> dict[str, str]:
+    """What ours says, in as many digits; shares in percent."""
+    return {
+        name: f"{document[name]['value'] * (100 if name == 'top1_agreement' else 1):.{decimals}f}"
+        for name, (_, decimals) in LINES.items()
+    }
+
+
+def agrees(name: str, tool: str, own: str) -> bool:
+    """Whether a measure agrees as far as it must: divergences to five digits, the rest in all."""
+    if name.endswith("_kld"):
+        return f"{float(tool):.5g}" == f"{float(own):.5g}" or abs(float(own) - float(tool)) <= 1.01e-6
+    return tool == own
+
+
+def _table(candidate: Path, theirs: str, ours: dict[str, Any]) -> bool:
+    print(candidate.name)
+    print(f"{'':20} {'llama-perplexity':>18} {'Tunesmith':>14}")
+    said, own = read_tool(theirs), own_digits(ours)
+    agreed = True
+    for name in LINES:
+        good = agrees(name, said[name], own[name])
+        agreed &= good
+        mark = "" if said[name] == own[name] else "last digit" if good else "differs"
+        print(f"{name:20} {said[name]:>18} {own[name]:>14} {mark}")
     return agreed
+
+
+def _keep(options: argparse.Namespace, candidate: Path, theirs: str, ours: dict[str, Any]) -> None:
+    kept = json.loads(options.out.read_text("utf-8")) if options.out.exists() else []
+    kept.append(
+        {
+            "candidate": candidate.name, "source": options.source.name, "text": options.text.name,
+            "chunks": ours["chunks"], "tool": read_tool(theirs), "tunesmith": own_digits(ours),
+        }
+    )  # fmt: skip
+    options.out.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -160,12 +160,14 @@ def _set_up_a_small_tune(user: User) -> None:
 
 def _save_as(user: User, path: Path) -> None:
     """Export what is chosen, by keys and the dialog that comes."""
-    title = "^Export profile$"
+    title = "^Export$"
     for _ in range(6):  # nothing is exported before the chosen profile was read
         user.screen.keys("ctrl+e")
         if until(lambda: user.screen.do("search", "--onlyvisible", "--name", title), 5):
             break
     user.screen.window(title)
+    user.screen.keys("Return")  # the profile itself is offered first, and saving it is the default
+    user.screen.window("^Export profile$")
     user.screen.keys("ctrl+a")
     user.screen.type(str(path))
     user.screen.keys("Return")

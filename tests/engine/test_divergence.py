@@ -16,6 +16,7 @@ from tunesmith.engine.divergence import (
     Comparison,
     FloatArray,
     PackedRows,
+    _blank,
     compare_rows,
     empty_rows,
     normalizers,
@@ -85,6 +86,20 @@ def test_a_constant_added_to_all_logits_changes_nothing(logits: FloatArray, cons
     moved = logits + np.float32(constant)
     found, before = _compared(moved, logits, [0, 1, 2, 3]), _compared(logits, logits, [0, 1, 2, 3])
     assert found.kld == pytest.approx(before.kld, abs=1e-4)
+
+
+@given(LOGITS)
+def test_the_logarithm_of_a_sum_is_that_of_exponentials_rounded_correctly(logits: FloatArray) -> None:
+    largest, log_sum = normalizers(logits)
+    for row, most, found in zip(logits, largest, log_sum, strict=True):
+        total = math.fsum(float(np.float32(math.exp(value))) for value in (row - most).tolist())
+        assert abs(float(found) - math.log(total)) <= float(np.spacing(found)) / 2 + 1e-12
+
+
+def test_what_is_blanked_is_nothing_even_where_it_was_no_number() -> None:
+    values = np.array([[1.5, math.nan, math.inf, -2.0]], dtype=np.float32)
+    _blank(values, np.array([[False, True, True, True]]))
+    assert values.tolist() == [[1.5, 0, 0, 0]]
 
 
 @given(LOGITS)

@@ -36,6 +36,11 @@ CHANGED: dict[str, dict[str, Any]] = {
     "split_mode": {"split_mode": "row"},
     "main_gpu": {"main_gpu": 1},
     "tensor_split": {"tensor_split": (3.0, 1.5)},
+    "n_cpu_moe": {"n_cpu_moe": 9},
+    "n_cpu_ffn": {"n_cpu_ffn": 4},
+    "override_tensor": {"override_tensor": (r"blk\.(1|2)\.ffn_.*=CPU", r"out'put$ \"x\"=CUDA0")},
+    "offload_kqv": {"offload_kqv": False},
+    "no_host": {"no_host": True},
 }
 """Every setting with another value than the usual, and what must be changed along with it."""
 assert CHANGED.keys() == {spec.name for spec in SETTING_SPECS}

@@ -22,6 +22,7 @@ from tests.gui.pages_support import heard, shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
 from tests.store.values import profile
 from tunesmith.domain.profile_file import profile_file
+from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import DARK
 from tunesmith.services.profile_files import read_profile, write_profile
@@ -101,6 +102,36 @@ def test_keys_act_on_a_profile_that_another_page_asks_for(qtbot: QtBot, page: Pr
     page.context.bus.show_profile.emit(asked)
     qtbot.waitUntil(lambda: page.details.profile is not None and page.details.profile.id == asked)
     assert page.table.hasFocus()
+
+
+@pytest.mark.parametrize("place", ["search", "models", "table", "details"])
+def test_the_pages_keys_act_wherever_on_it_the_keyboard_is(page: ProfilesPage, place: str) -> None:
+    control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+    field = {
+        "search": page.search, "models": page.list.models, "table": page.table, "details": page.details.notes,
+    }[place]  # fmt: skip
+    for action, key, modifiers in (
+        (page.acts.copy_command, Qt.Key.Key_C, control | shift),
+        (page.acts.rename, Qt.Key.Key_F2, Qt.KeyboardModifier.NoModifier),
+        (page.acts.explain, Qt.Key.Key_E, control | shift),
+        (page.acts.export, Qt.Key.Key_E, control),
+        (page.acts.duplicate, Qt.Key.Key_D, control),
+    ):
+        action.triggered.disconnect()  # what it does is another test's matter
+        asked = heard(action.triggered)
+        field.setFocus()
+        QTest.keyClick(field, key, modifiers)
+        assert len(asked) == 1, action.text()
+
+
+def test_the_search_keeps_the_keys_that_no_command_has(page: ProfilesPage) -> None:
+    page.search.setText("qwen")
+    page.search.setFocus()
+    QTest.keyClick(page.search, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    assert page.search.selectedText() == "qwen"
+    QTest.keyClick(page.search, Qt.Key.Key_Delete)
+    assert page.search.text() == ""
+    assert page.undo_bar.isHidden()
 
 
 def test_a_search_that_finds_nothing_shows_no_profile(qtbot: QtBot, page: ProfilesPage) -> None:
@@ -214,7 +245,11 @@ def test_one_bad_file_does_not_hinder_the_next(qtbot: QtBot, page: ProfilesPage,
 def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
     shown = page.details.profile
     assert shown is not None
-    page.deeds.export.write(shown, str(tmp_path / "out.json"))
+    page.acts.export.trigger()
+    dialog = page.findChild(ExportDialog)
+    assert dialog is not None
+    assert dialog.exported is not None
+    page.deeds.export.write(dialog.exported, str(tmp_path / "out.json"))
     qtbot.waitUntil((tmp_path / "out.json").exists)
     assert profile_file(read_profile(tmp_path / "out.json")) == profile_file(shown)
 

@@ -32,6 +32,7 @@ from tunesmith.errors import (
     WorkerCrashed,
 )
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.gui.tune_run import start_tune
@@ -197,7 +198,10 @@ def test_a_result_is_exported_where_the_user_says(
     starter.sessions.append(FakeSession(gain.events, gain.result))
     press(page, qtbot, "result")
     page.result_view.export_button.click()  # type: ignore[attr-defined]
-    dialog = page.findChild(QFileDialog)
+    exporter = page.findChild(ExportDialog)
+    assert exporter is not None
+    exporter.save_button.click()
+    dialog = exporter.findChild(QFileDialog)
     assert dialog is not None
     target = tmp_path / "exported.json"
     with qtbot.waitSignal(context.bus.message) as told:

@@ -148,6 +148,11 @@ def test_the_status_bar_is_filled_while_the_window_is_seen(
     assert " GiB" in window.machine_label.text()
     assert window.memory_label.text().endswith(" free")
     assert window.quiet_label.text()
+    usual_ms = watch.every_ms
+    window.context.bus.busy_changed.emit(True)
+    assert watch._timer.interval() >= 5 * usual_ms, "a look costs what is being measured"
+    window.context.bus.busy_changed.emit(False)
+    assert watch._timer.interval() == usual_ms
     window.hide()
     qtbot.waitUntil(lambda: not watch.active)
     QThreadPool.globalInstance().waitForDone(5000)

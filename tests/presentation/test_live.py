@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from tests.gui.simulated_run import flat_truth, laptop_truth, simulated
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import (
     CandidateStanding,
+    DevicesRead,
     Event,
     Progress,
     RunStarted,
@@ -245,3 +248,33 @@ def test_the_limit_comes_with_the_run_and_goes_when_a_sample_is_faster() -> None
         view = folded(*(told if event is begun else event for event in events))
         assert view.decode_limit == kept
         assert any("no limit is drawn" in sentence.lower() for sentence in view.sentences) == (kept is None)
+
+
+def device_read(**quantities: Any) -> DevicesRead:
+    reading = DeviceReading(pci_id="0000:41:00.0", name="NVIDIA H100", source="nvml", mono_ns=1, **quantities)
+    return DevicesRead(readings=(reading,))
+
+
+def test_a_graphics_device_has_a_read_out_as_last_read() -> None:
+    first = device_read(utilization=0.1)
+    last = device_read(
+        utilization=0.34, temperature_celsius=61.0, power_watts=310.2, clock_mhz=1980.0,
+        memory_used_bytes=12 * 2**30, memory_total_bytes=80 * 2**30, throttled=(), foreign_processes=0,
+    )  # fmt: skip
+    (one,) = folded(first, last).read_outs
+    assert (one.kind, one.text) == ("device0", "34% · 61 °C · 310 W · 1.98 GHz · 12.0 GiB of 80.0 GiB")
+    assert "NVML" in one.tip
+    assert not one.warns
+
+
+def test_a_clock_held_down_and_others_on_a_device_warn() -> None:
+    (hot,) = folded(device_read(throttled=("heat",))).read_outs
+    assert hot.warns
+    assert "held down: heat" in hot.tip
+    shared = device_read(
+        foreign_processes=1, foreign_utilization=0.4, missing={"power_watts": "for root alone"}
+    )
+    (busy,) = folded(shared).read_outs
+    assert busy.warns
+    assert "1 other program holds memory on it, busy 40% of the time." in busy.tip
+    assert "Not told: power (for root alone)." in busy.tip

@@ -276,7 +276,7 @@ def test_a_missing_model_is_told_before_anything_is_recorded(bench: Bench) -> No
     ("rules", "message"),
     [
         (SearchRules(vary=("speed",)), "no setting called 'speed'"),
-        (SearchRules(vary=("op_offload",)), "op_offload is not tuned"),
+        (SearchRules(vary=("swa_full",)), "swa_full is not tuned"),
         (SearchRules(fix={"type_v": "q8_0", "flash_attn": "off"}), "make no sense"),
         (SearchRules(fix={"threads": "0"}), "make no sense"),
     ],

@@ -109,7 +109,7 @@ def test_only_the_named_settings_are_varied_and_values_by_hand_come_in_place_of_
     ("vary", "given", "words"),
     [
         (("no_such",), {}, "no setting called"),
-        (("op_offload",), {}, "is not tuned"),
+        (("swa_full",), {}, "is not tuned"),
         (("threads",), {"threads": (2,)}, "nothing to vary"),
         (None, {"threads": tuple(range(1, 300)), "threads_batch": tuple(range(1, 300))}, "more than 200000"),
     ],

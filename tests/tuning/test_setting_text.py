@@ -23,6 +23,7 @@ VALUES: dict[str, list[object]] = {
     "rpc": [(), ("10.0.0.2:50052",), ("box:1", "10.0.0.2:50052")],
     "devices": [(), ("none",), ("RPC0", "Vulkan1")],
     "split_mode": ["none", "layer", "row", "tensor"],
+    "override_tensor": [(), ("ffn_down=CPU",), (r"blk\.[0-7]\.ffn_.*_exps=CPU", "output=Vulkan1")],
     "tensor_split": [(), (1.0, 3.0), (0.5, 0.0, 2.25)],
 }
 

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.tuning.machines import (
     BUILD,
+    GIB,
     GPU_MACHINE,
     HYBRID,
     LAPTOP,
@@ -18,16 +19,21 @@ from tests.tuning.machines import (
     cores,
     machine,
 )
+from tunesmith.domain.blocks import Blocks
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import UsageError
 from tunesmith.tuning.options import coarse_thread_counts, fine_thread_counts
+from tunesmith.tuning.placement_options import nearer_placements
 from tunesmith.tuning.space import BOTH, VARIED, Question, baseline_settings, check_rules, questions
 from tunesmith.tuning.split_options import split_options
 
 CHAT = Workload(prompt=512, generate=128)
+DENSE_TOO_LARGE = Blocks(count=32, weights_bytes=16 * GIB, ffn_bytes=12 * GIB)
+MIXTURE_TOO_LARGE = Blocks(count=32, weights_bytes=32 * GIB, experts_bytes=28 * GIB)
+"""For a device of 12 GiB."""
 MACHINES = {
     "two-core VM": TWO_CORE_VM,
     "hybrid": HYBRID,
@@ -47,6 +53,7 @@ def ask(
     workload: Workload = CHAT,
     memory_only: bool = False,
     everything: bool = False,
+    blocks: Blocks | None = None,
 ) -> dict[str, Question]:
     """Questions by stage."""
     found = questions(
@@ -57,6 +64,7 @@ def ask(
         parts=BOTH,
         memory_only=memory_only,
         everything=everything,
+        blocks=blocks,
     )
     return {question.stage: question for question in found}
 
@@ -282,14 +290,86 @@ def test_what_is_fixed_is_in_no_candidate() -> None:
 
 
 def test_every_setting_that_may_vary_has_a_question_somewhere() -> None:
+    long = Workload(prompt=8192, generate=8)
+    asked = [ask(where, everything=True, workload=long) for where in MACHINES.values()]
+    part = baseline_settings(GPU_MACHINE, long).replace(n_gpu_layers=8)
+    asked += [
+        ask(GPU_MACHINE, part, everything=True, workload=long, blocks=blocks)
+        for blocks in (DENSE_TOO_LARGE, MIXTURE_TOO_LARGE)
+    ]
     found = {
         name
-        for where in MACHINES.values()
-        for question in ask(where, everything=True, workload=Workload(prompt=8192, generate=8)).values()
+        for questions_asked in asked
+        for question in questions_asked.values()
         for option in question.options
         for name, _ in option.changes
     }
     assert found == set(VARIED)
+
+
+# ------------------------------------------------------------- what a device does not hold
+
+
+def values_of(asked: dict[str, Question], stage: str, name: str) -> list[object]:
+    return [value for option in asked[stage].options for key, value in option.changes if key == name]
+
+
+def test_experts_are_kept_back_only_as_far_as_the_device_is_too_small() -> None:
+    """32 GiB of which 28 are experts, on 12: at least 25 of 32 layers' experts must stay behind."""
+    asked = ask(GPU_MACHINE, blocks=MIXTURE_TOO_LARGE)
+    assert values_of(asked, "experts", "n_cpu_moe") == [25, 26, 28, 30, 32]
+    assert asked["experts"].by_looks
+    assert "ffn" not in asked
+    part = baseline_settings(GPU_MACHINE, CHAT).replace(n_gpu_layers=10)
+    assert set(values_of(ask(GPU_MACHINE, part, blocks=MIXTURE_TOO_LARGE), "experts", "n_gpu_layers")) == {-1}
+
+
+def test_a_mixture_that_fits_is_asked_about_its_experts_all_the_same() -> None:
+    small = Blocks(count=32, weights_bytes=4 * GIB, experts_bytes=3 * GIB)
+    assert values_of(ask(GPU_MACHINE, blocks=small), "experts", "n_cpu_moe") == [8, 16, 24, 32]
+    hopeless = Blocks(count=32, weights_bytes=40 * GIB, experts_bytes=20 * GIB)
+    assert "experts" not in ask(GPU_MACHINE, blocks=hopeless)
+    assert "experts" not in ask(TWO_CORE_VM, blocks=small)
+
+
+def test_a_dense_models_feed_forward_weights_stay_behind_only_where_it_does_not_fit() -> None:
+    asked = ask(GPU_MACHINE, blocks=DENSE_TOO_LARGE)
+    assert values_of(asked, "ffn", "n_cpu_ffn")[0] == 14
+    fits = Blocks(count=32, weights_bytes=4 * GIB, ffn_bytes=3 * GIB)
+    assert "ffn" not in ask(GPU_MACHINE, blocks=fits)
+
+
+def test_what_weights_in_main_memory_make_worth_asking_is_not_asked_without_them() -> None:
+    on_device = ask(GPU_MACHINE, everything=True, blocks=Blocks(count=32, weights_bytes=4 * GIB))
+    assert not {"op_offload", "kv", "host"} & set(on_device)
+    part = baseline_settings(GPU_MACHINE, CHAT).replace(n_gpu_layers=8)
+    asked = ask(GPU_MACHINE, part, everything=True, blocks=DENSE_TOO_LARGE)
+    assert {"op_offload", "kv", "host"} < set(asked)
+    assert dict(asked["kv"].options[0].changes) == {"offload_kqv": False, "n_gpu_layers": 12}
+    short = ask(GPU_MACHINE, part, blocks=DENSE_TOO_LARGE, workload=Workload(prompt=8, generate=64))
+    assert "op_offload" not in short
+
+
+def test_rows_are_tried_where_all_devices_can_and_alone_where_the_model_fits() -> None:
+    cuda = tuple(
+        GPU_MACHINE.devices[0].model_copy(update={"name": f"CUDA{number}", "total_bytes": size * GIB})
+        for number, size in enumerate((24, 8))
+    )
+    two = machine(cores(8), devices=cuda)
+    labelled = labels(ask(two, blocks=Blocks(count=32, weights_bytes=16 * GIB)), "split_mode")
+    assert labelled == ["divided by rows", "CUDA0 alone"]
+    small = labels(ask(TWO_SERVERS, blocks=Blocks(count=32, weights_bytes=4 * GIB)), "split_mode")
+    assert small == ["RPC0 alone", "RPC1 alone"]
+    assert "split_mode" not in ask(GPU_MACHINE)
+
+
+def test_looks_at_experts_go_half_way_and_never_below_what_fits() -> None:
+    best = baseline_settings(GPU_MACHINE, CHAT).replace(n_cpu_moe=28)
+    tried = [best.replace(n_cpu_moe=number) for number in (25, 26, 28, 30, 32)]
+    found = nearer_placements("n_cpu_moe", MIXTURE_TOO_LARGE, GPU_MACHINE, best, tried)
+    assert [dict(option.changes)["n_cpu_moe"] for option in found] == [29, 27]
+    lowest = nearer_placements("n_cpu_moe", MIXTURE_TOO_LARGE, GPU_MACHINE, tried[0], [tried[0], tried[4]])
+    assert all(dict(option.changes)["n_cpu_moe"] >= 25 for option in lowest)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(

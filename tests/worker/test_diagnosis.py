@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tunesmith.errors import RpcServerLost, WorkerCrashed, WorkerOutOfMemory
+from tunesmith.errors import DeviceLost, RpcServerLost, WorkerCrashed, WorkerOutOfMemory
 from tunesmith.worker.diagnosis import diagnose
 
 needs_signals = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals are a matter of POSIX")
@@ -132,3 +132,24 @@ def test_a_lost_server_is_no_crash(said: str, what: str) -> None:
 def test_a_server_of_another_version_is_told_by_it() -> None:
     said = "RPC server version mismatch: 2.0.1\nggml abort: RPC handshake failed for box:1\n"
     assert "version 2.0.1" in diagnose(-signal.SIGABRT, said).what
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA error: an illegal memory access was encountered\nggml abort: /src/ggml-cuda.cu:109: CUDA error",
+        "ggml_vulkan: device lost on Radeon RX 7900 XTX\nterminate called after throwing vk::DeviceLostError",
+        "ROCm error: unspecified launch failure\nggml abort: /src/ggml-cuda.cu:109: ROCm error",
+    ],
+)
+def test_a_device_that_failed_is_lost_and_not_merely_a_crash(said: str) -> None:
+    found = diagnose(-6, said)
+    assert isinstance(found, DeviceLost)
+    assert found.name == "device_lost"
+
+
+def test_a_device_without_memory_left_is_a_lack_of_memory() -> None:
+    said = "CUDA error: out of memory\n  current device: 0\nggml abort: /src/ggml-cuda.cu:109: CUDA error"
+    assert isinstance(diagnose(-6, said), WorkerOutOfMemory)
+    said = "alloc_buffer: allocating 9.00 MiB on device 0: cudaMalloc failed: out of memory"
+    assert isinstance(diagnose(-6, said), WorkerOutOfMemory)

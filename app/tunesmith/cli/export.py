@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from tunesmith.cli.output import Output
@@ -45,8 +44,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     if output.json_mode:
         output.document(export_document(exported, target, options.output))
     elif options.output is None:
-        sys.stdout.buffer.write(exported.text.encode())
-        sys.stdout.flush()
+        output.file(exported.text)
     else:
         output.say(f"Wrote {options.output}.")
     for line in (*loss_lines(exported), *exported.notes):

@@ -48,9 +48,13 @@ def _inspect(options: argparse.Namespace, output: Output) -> int:
 def _machine(options: argparse.Namespace, output: Output) -> int:
     found = _remembered(survey_machine(), options.store)
     if output.json_mode:
-        output.document(documents.MachineDocument(machine=found.machine, machine_class=found.machine_class))
+        output.document(
+            documents.MachineDocument(
+                machine=found.machine, machine_class=found.machine_class, device_readings=found.readings
+            )
+        )
     else:
-        output.show(*machine_report(found.machine, found.machine_class))
+        output.show(*machine_report(found.machine, found.machine_class, found.readings))
     return 0
 
 
@@ -74,9 +78,13 @@ def _devices(options: argparse.Namespace, output: Output) -> int:
     if output.json_mode:
         build = build_facts(machine.build)
         servers = documents.server_facts(found.servers)
-        output.document(documents.DevicesDocument(devices=machine.devices, build=build, rpc_servers=servers))
+        output.document(
+            documents.DevicesDocument(
+                devices=machine.devices, build=build, rpc_servers=servers, readings=found.readings
+            )
+        )
     else:
-        output.show(*devices_report(machine, found.servers))
+        output.show(*devices_report(machine, found.servers, found.readings))
     return 0
 
 

@@ -11,7 +11,7 @@ from tunesmith.cli.output import Output
 from tunesmith.cli.values import parse_workload
 from tunesmith.domain.class_match import MAX_DISTANCE
 from tunesmith.errors import UsageError
-from tunesmith.presentation.device_text import pick_document, pick_report
+from tunesmith.presentation.pick_text import pick_document, pick_report
 from tunesmith.services.on_device import PickRequest, no_profile, pick
 from tunesmith.services.presets import load_preset
 from tunesmith.settings import folders

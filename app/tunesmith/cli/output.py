@@ -56,6 +56,15 @@ class Output:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
+    def file(self, text: str) -> None:
+        """Write what belongs into a file, byte for byte."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode())
+        else:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+
     def show(self, *parts: RenderableType) -> None:
         """Print the result for people."""
         console = self.console()

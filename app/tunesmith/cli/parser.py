@@ -44,6 +44,11 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
     ("split_mode", ("-sm", "--split-mode"), "MODE", "none|layer|row|tensor: how devices divide the model"),
     ("main_gpu", ("-mg", "--main-gpu"), "N", "the one device with --split-mode none, from 0"),
     ("tensor_split", ("-ts", "--tensor-split"), "SHARES", "share of each device, such as 3,1"),
+    ("n_cpu_moe", ("-ncmoe", "--n-cpu-moe"), "N", "experts of the first N layers stay in main memory"),
+    ("n_cpu_ffn", ("-ncffn", "--n-cpu-ffn"), "N", "dense FFN weights of the first N layers stay there"),
+    ("override_tensor", ("-ot", "--override-tensor"), "LIST", "where tensors lie, such as ffn_down=CPU"),
+    ("offload_kqv", ("-kvo", "--kv-offload"), "on|off", "keep the cache of offloaded layers on devices"),
+    ("no_host", ("--no-host",), "on|off", "bypass pinned memory, so that it can be repacked"),
     ("load_mode", ("--load-mode",), "MODE", "|".join(LOAD_MODES)),
     ("use_extra_bufts", ("--repack",), "on|off", "repack weights for the CPU"),
 )
@@ -174,6 +179,14 @@ def _add_tune(
                         help="quick (90 s), standard (5 min), thorough (20 min) or seconds")  # fmt: skip
     search.add_argument("--vary", metavar="NAMES", help="only these settings, such as threads,ubatch")
     search.add_argument("--fix", metavar="NAME=VALUE", action="append", default=[], help="hold a setting")
+    search.add_argument(
+        "--baseline", metavar="FILE",
+        help="settings to beat instead of llama.cpp's defaults: a preset INI, llama-swap, LM Studio, "
+        ".kcpps or Ollama file",
+    )  # fmt: skip
+    search.add_argument(
+        "--baseline-name", metavar="NAME", help="what FILE calls the model, if it has several"
+    )
     search.add_argument("--cache-types", metavar="TYPES", help="cache types you accept; f16,q8_0")
     search.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     search.add_argument(

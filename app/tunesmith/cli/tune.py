@@ -48,6 +48,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     from tunesmith.store import Store
 
     request = make_request(options)
+    request = with_baseline(request, options, output)
     if options.quantization is not None:
         from tunesmith.cli.choose import choose
 
@@ -83,6 +84,27 @@ def refuse_without_bundle(options: argparse.Namespace) -> None:
         if getattr(options, name) not in (None, False):
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} is about taking a profile from a bundle.", todo="Add --bundle FILE.")
+
+
+def with_baseline(request: TuneRequest, options: argparse.Namespace, output: Output) -> TuneRequest:
+    """The request with the configuration that ``--baseline`` names as what is to be beaten.
+
+    Raises:
+        UsageError: the file cannot be used.
+    """
+    if options.baseline is None:
+        if options.baseline_name is not None:
+            raise UsageError("--baseline-name says nothing without --baseline.")
+        return request
+    if options.quantization is not None:
+        raise UsageError("--baseline and --quantization are two different comparisons.")
+    from tunesmith.services.baseline import read_baseline
+
+    given, ignored = read_baseline(Path(options.baseline), request.model_path, options.baseline_name)
+    output.say(f"To beat: {given.label}: {', '.join(f'{k} = {v}' for k, v in given.settings.items())}")
+    if ignored:
+        output.say(f"Not settings of a tune, and left aside: {', '.join(ignored[:20])}")
+    return request.model_copy(update={"baseline": given})
 
 
 def refuse_without_quantization(options: argparse.Namespace) -> None:

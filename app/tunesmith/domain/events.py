@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
 from tunesmith.domain.choice import Contender
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
@@ -281,6 +282,13 @@ class TrialFailed(_Event):
     message: str
 
 
+class DevicesRead(_Event):
+    """Graphics devices were read, once a second or less often; never inside a timed process."""
+
+    type: Literal["devices_read"] = "devices_read"
+    readings: tuple[DeviceReading, ...]
+
+
 class RoundDiscarded(_Event):
     """The anchor drifted within a round; it will be repeated."""
 
@@ -392,6 +400,7 @@ Event = Annotated[
     | TrialStarted
     | TrialMeasured
     | TrialFailed
+    | DevicesRead
     | RoundDiscarded
     | CandidateStanding
     | StageFinished

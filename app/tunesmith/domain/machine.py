@@ -76,6 +76,8 @@ class Device(Value):
     free_bytes: int
     total_bytes: int
     backend: str
+    device_id: str | None = None
+    """Where it sits, such as ``0000:41:00.0`` on the PCI bus; None where its backend does not tell."""
 
 
 class Build(Value):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.device_reading import DeviceLoad
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.settings import Settings
@@ -38,6 +39,8 @@ class Conditions(Value):
     temperature_celsius: float | None = None
     package_watts: float | None = None
     """Mean power of all processor packages together."""
+    devices: tuple[DeviceLoad, ...] = ()
+    """What graphics devices told of themselves meanwhile; empty where none tells anything."""
 
 
 class Sample(Value):

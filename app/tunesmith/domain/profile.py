@@ -84,4 +84,6 @@ class TunedProfile(Value):
     """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
     source_url: str | None = None
     """Where the model can be had; None where nobody said."""
+    baseline_label: str | None = None
+    """What the baseline was read from; None where it is llama.cpp's defaults."""
     notes: str = ""

@@ -62,6 +62,8 @@ class Evidence(Part):
     guarantee: Guarantee | None = None
     quality: MeasuredQuality | None = None
     """What the quantization costs; null where it was not measured in the same run."""
+    baseline_label: str | None = None
+    """Whose configuration the baseline is; null for llama.cpp's own defaults."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)
     """What was reckoned before anything was loaded, against ``tuned.peak_memory_bytes`` measured."""
 

@@ -29,6 +29,15 @@ class KnownSettings(Value):
     settings: Settings
 
 
+class GivenBaseline(Value):
+    """A configuration of the user's own that is to be beaten, instead of llama.cpp's defaults."""
+
+    label: str
+    """What it was read from, for people."""
+    settings: dict[str, bool | int | float | str | tuple[int | float | str, ...] | None]
+    """Only what it states; the rest is as llama.cpp has it by itself."""
+
+
 class TuneRequest(Value):
     """Everything that decides how a tune goes, but for the machine's answers."""
 
@@ -51,6 +60,8 @@ class TuneRequest(Value):
     """RPC servers that the user named; only these are ever connected to."""
     devices: tuple[str, ...] = ()
     """Devices that layers may be put on; all if none is named."""
+    baseline: GivenBaseline | None = None
+    """What is compared with; llama.cpp's defaults if None."""
 
 
 class MeasureRequest(Value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -33,7 +34,18 @@ MAX_THREADS = 512
 """GGML_MAX_N_THREADS of ggml.h."""
 
 
-_LATER = frozenset({"rpc", "devices", "split_mode", "main_gpu", "tensor_split"})
+MAX_OVERRIDES = 256
+"""Of tensors' places; llama.cpp itself takes 4096."""
+MAX_PATTERN = 200
+"""Characters of a pattern of tensors' names."""
+
+
+_LATER = frozenset(
+    {
+        "rpc", "devices", "split_mode", "main_gpu", "tensor_split", "n_cpu_moe", "n_cpu_ffn",
+        "override_tensor", "offload_kqv", "no_host",
+    }
+)  # fmt: skip
 """Settings that came after names had been given: they count only where they are set."""
 
 
@@ -91,6 +103,16 @@ class Settings(Value):
     """With split_mode none the one device that is used, counted from 0."""
     tensor_split: tuple[float, ...] = ()
     """Shares of the offloaded part, device by device; empty divides by free memory."""
+    n_cpu_moe: int = Field(default=0, ge=0, le=100_000)
+    """Of so many first layers the experts' weights stay in main memory."""
+    n_cpu_ffn: int = Field(default=0, ge=0, le=100_000)
+    """Of so many first layers the dense feed-forward weights stay in main memory."""
+    override_tensor: tuple[str, ...] = ()
+    """Where tensors lie, ``pattern=device``; the first pattern found in a tensor's name holds."""
+    offload_kqv: bool = True
+    """Keep the cache of offloaded layers on their devices."""
+    no_host: bool = False
+    """Bypass a device's pinned main memory, so that what stays there can be repacked for the CPU."""
 
     @model_validator(mode="after")
     def _check(self) -> Settings:
@@ -130,6 +152,25 @@ class Settings(Value):
         if not good or len(shares) > MAX_DEVICES:
             msg = f"tensor_split has at most {MAX_DEVICES} shares of 0 or more, not all 0"
             raise ValueError(msg)
+        self._check_overrides()
+
+    def _check_overrides(self) -> None:
+        if len(self.override_tensor) > MAX_OVERRIDES:
+            msg = f"override_tensor has at most {MAX_OVERRIDES} patterns"
+            raise ValueError(msg)
+        for override in self.override_tensor:
+            pattern, _, device = override.rpartition("=")
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                msg = f"override_tensor has {pattern}, which is no regular expression: {error}"
+                raise ValueError(msg) from None
+            if not 0 < len(pattern) <= MAX_PATTERN or not 0 < len(device) <= MAX_NAME or "," in override:
+                msg = f"override_tensor has {override} where pattern=device is meant, without a comma"
+                raise ValueError(msg)
+            if not override.isprintable():
+                msg = "override_tensor has what cannot be printed"
+                raise ValueError(msg)
 
     @property
     def digest(self) -> str:
@@ -209,6 +250,10 @@ SETTING_SPECS: tuple[SettingSpec, ...] = (
     SettingSpec(
         "swa_full", "--swa-full", ChangeCost.CONTEXT, (), "Keep the whole context for sliding-window layers."
     ),
+    SettingSpec(
+        "offload_kqv", "--kv-offload", ChangeCost.CONTEXT, ("kvo",),
+        "Keep the cache of offloaded layers on their devices.",
+    ),
     SettingSpec("n_seq_max", "--parallel", ChangeCost.CONTEXT, ("np",), "Sequences that run in parallel."),
     SettingSpec(
         "n_gpu_layers", "--n-gpu-layers", ChangeCost.MODEL, ("ngl", "gpu_layers"),
@@ -233,6 +278,22 @@ SETTING_SPECS: tuple[SettingSpec, ...] = (
     SettingSpec(
         "tensor_split", "--tensor-split", ChangeCost.MODEL, ("ts",),
         "The share of the model that each device takes; by free memory if left out.",
+    ),
+    SettingSpec(
+        "n_cpu_moe", "--n-cpu-moe", ChangeCost.MODEL, ("ncmoe",),
+        "Layers, from the first, whose experts stay in main memory.",
+    ),
+    SettingSpec(
+        "n_cpu_ffn", "--n-cpu-ffn", ChangeCost.MODEL, ("ncffn",),
+        "Layers, from the first, whose dense feed-forward weights stay in main memory.",
+    ),
+    SettingSpec(
+        "override_tensor", "--override-tensor", ChangeCost.MODEL, ("ot",),
+        "Where tensors lie whose names fit a pattern, such as ffn_down=CPU.",
+    ),
+    SettingSpec(
+        "no_host", "--no-host", ChangeCost.MODEL, (),
+        "Do not use a device's pinned memory for what stays in main memory, so that it can be repacked.",
     ),
     SettingSpec(
         "load_mode", "--load-mode", ChangeCost.MODEL, ("lm",),

@@ -99,6 +99,7 @@ class InferenceContext:
         params.type_k = _CACHE_TYPES[settings.type_k]
         params.type_v = _CACHE_TYPES[settings.type_v]
         params.op_offload = settings.op_offload
+        params.offload_kqv = settings.offload_kqv
         params.swa_full = settings.swa_full
         params.no_perf = False
         if watch is not None:

@@ -66,10 +66,14 @@ def empty_rows(rows: int, columns: int) -> PackedRows:
 
 
 def normalizers(logits: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The largest logit of each row, and log(sum(exp(logits - largest)))."""
+    """The largest logit of each row, and log(sum(exp(logits - largest))).
+
+    Each exponential is rounded correctly, as the C library's is and numpy's in single precision is not: else
+    the logarithm of the sum comes out a last digit off in some rows, and the perplexity with it.
+    """
     largest = logits.max(axis=1)
     shifted = logits - largest[:, None]
-    np.exp(shifted, out=shifted)
+    np.exp(shifted, out=shifted, dtype=np.float64, casting="same_kind")
     return largest, np.log(shifted.sum(axis=1, dtype=np.float64)).astype(np.float32)
 
 
@@ -94,6 +98,11 @@ def pack_rows(logits: FloatArray, into: PackedRows) -> None:
     into.codes[:] = steps
 
 
+def _blank(values: FloatArray, where: npt.NDArray[np.bool_]) -> None:
+    """Set to 0 where asked, whatever is there: by the bits, since picking places takes ten times as long."""
+    values.view(np.uint32)[...] &= where.astype(np.uint32) - np.uint32(1)
+
+
 @np.errstate(invalid="ignore", over="ignore")
 def compare_rows(logits: FloatArray, source: PackedRows, following: TokenArray) -> Comparison:
     """How a candidate's logits compare with what its source gave.
@@ -113,7 +122,7 @@ def compare_rows(logits: FloatArray, source: PackedRows, following: TokenArray) 
     weighted = p_log - logits
     weighted += total[:, None]
     weighted *= np.exp(p_log)
-    weighted[p_log <= -np.float32(RANGE)] = 0
+    _blank(weighted, p_log <= -np.float32(RANGE))
     return Comparison(
         kld=weighted.sum(axis=1, dtype=np.float64),
         nll=total - logits[rows, following],

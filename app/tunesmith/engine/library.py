@@ -165,6 +165,7 @@ def describe(handle: Any) -> Device:
         free_bytes=free.value,
         total_bytes=total.value,
         backend=(registry_name(registry_of(handle)) or b"").decode("utf-8", "replace"),
+        device_id=(props.device_id or b"").decode("utf-8", "replace") or None,
     )
 
 
@@ -181,8 +182,19 @@ def build(found: tuple[Device, ...]) -> Build:
         supports_mmap=bool(L.llama_supports_mmap()),
         supports_mlock=bool(L.llama_supports_mlock()),
         supports_rpc=bool(L.llama_supports_rpc()),
-        backends=tuple(sorted({device.backend for device in found})),
+        backends=_backends(found),
     )
+
+
+def _backends(found: tuple[Device, ...]) -> tuple[str, ...]:
+    """Those that are built in, also where they see no device."""
+    names = {device.backend for device in found}
+    with contextlib.suppress(AttributeError):  # an older library
+        name_of = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
+        get = symbol("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t])
+        count = symbol("ggml_backend_reg_count", ctypes.c_size_t, [])()
+        names |= {(name_of(get(number)) or b"").decode("utf-8", "replace") for number in range(count)}
+    return tuple(sorted(names - {""}))
 
 
 class AbortFlag:

@@ -25,6 +25,10 @@ _SPLIT_MODES: Final[dict[SplitMode, int]] = {"none": 0, "layer": 1, "row": 2, "t
 """enum llama_split_mode of llama.h."""
 
 
+MAIN_MEMORY = "CPU"
+"""The device whose memory is main memory."""
+
+
 class LoadedModel:
     """A model loaded by llama.cpp; close it after every context made from it."""
 
@@ -68,6 +72,10 @@ class LoadedModel:
             params.devices = ctypes.cast(named, ctypes.c_void_p)
         if shares is not None:
             params.tensor_split = ctypes.cast(shares, ctypes.POINTER(ctypes.c_float))
+        overrides = _overrides(settings)
+        if overrides is not None:
+            params.tensor_buft_overrides = ctypes.cast(overrides, ctypes.c_void_p)
+        params.no_host = settings.no_host
         params.check_tensors = check_tensors
         params.vocab_only = vocab_only
         c_on_load = L.llama_progress_callback(on_load)
@@ -131,6 +139,47 @@ def _named_devices(names: tuple[str, ...]) -> Any:
     if None in handles:
         raise LoadRefused(f"there is no device {names[handles.index(None)]}")
     return (ctypes.c_void_p * (len(handles) + 1))(*handles, None)
+
+
+class _Override(ctypes.Structure):
+    """struct llama_model_tensor_buft_override of llama.h."""
+
+    _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
+
+
+def override_patterns(settings: Settings) -> list[tuple[str, str]]:
+    """Patterns of tensors' names and the device each is to lie on, the first that is found holding.
+
+    ``n_cpu_moe`` and ``n_cpu_ffn`` as llama.cpp's tools put them (common.h, LLM_FFN_EXPS_REGEX and
+    LLM_FFN_DENSE_REGEX).
+    """
+    found = [tuple(override.rpartition("=")[::2]) for override in settings.override_tensor]
+    found += [
+        (rf"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps", MAIN_MEMORY)
+        for layer in range(settings.n_cpu_moe)
+    ]
+    found += [(rf"blk\.{layer}\.ffn_(up|down|gate)\.", MAIN_MEMORY) for layer in range(settings.n_cpu_ffn)]
+    return [(pattern, device) for pattern, device in found]
+
+
+def _overrides(settings: Settings) -> Any:
+    """llama.cpp's list of where tensors lie, with an empty entry at the end; None where there is none.
+
+    Raises:
+        LoadRefused: there is no such device.
+    """
+    patterns = override_patterns(settings)
+    if not patterns:
+        return None
+    by_name = symbol("ggml_backend_dev_by_name", ctypes.c_void_p, [ctypes.c_char_p])
+    type_of = symbol("ggml_backend_dev_buffer_type", ctypes.c_void_p, [ctypes.c_void_p])
+    entries = []
+    for pattern, name in patterns:
+        device = by_name(name.encode())
+        if device is None:
+            raise LoadRefused(f"there is no device {name}")
+        entries.append(_Override(pattern.encode(), type_of(device)))
+    return (_Override * (len(entries) + 1))(*entries, _Override(None, None))
 
 
 def _shares(split: tuple[float, ...]) -> Any:

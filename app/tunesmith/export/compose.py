@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import FOLDER, PORT, Contained, contained
-from tunesmith.export.job import Exported, Job, Options, comments, dns_name, unique
+from tunesmith.export.job import Exported, Job, Loss, Options, comments, dns_name, unique
 from tunesmith.export.server_args import server_losses
 from tunesmith.export.yaml_text import yaml_text
 
@@ -18,7 +18,7 @@ SEVERAL = True
 def export(jobs: Sequence[Job], options: Options) -> Exported:
     """Services on ports that follow each other; the models' folders are mounted read-only."""
     services: dict[str, Any] = {}
-    lost = []
+    lost: list[Loss] = []
     names = unique(dns_name(job.name) for job in jobs)
     for place, (job, name) in enumerate(zip(jobs, names, strict=True)):
         inside = contained(job, options, TITLE)

@@ -25,13 +25,19 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         if assignment is not None:
             assignments.append(assignment)
         elif not is_plain(job.settings, argument.setting):
-            reason = tr("there is no variable for it; add {words}", words=" ".join(argument.words))
+            words = [
+                word
+                for each in arguments.arguments
+                if each.setting == argument.setting
+                for word in each.words
+            ]
+            reason = tr("there is no variable for it; add {words}", words=" ".join(words))
             value = value_text(job.settings, argument.setting)
             lost[argument.setting] = Loss(job.name, argument.setting, value, reason)
     assignments += [("LLAMA_ARG_HOST", options.host), ("LLAMA_ARG_PORT", str(options.port))]
     losses = tuple(lost.values())
     lines = [*comments(jobs, losses), *(f"{name}={quoting.posix(value)}" for name, value in assignments), ""]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if quoting.posix(job.model_path) != job.model_path:
         notes = (tr("docker run --env-file takes the quotes of the model's path for part of it."),)
     return Exported(f"{job.name}.env", "\n".join(lines), losses, notes)

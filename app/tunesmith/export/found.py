@@ -68,7 +68,7 @@ def _value(name: str, text: object) -> object:
             return tuple(float(part) for part in text.replace("/", ",").split(","))
         except ValueError:
             return text
-    if name in ("rpc", "devices"):
+    if name in ("rpc", "devices", "override_tensor"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
 

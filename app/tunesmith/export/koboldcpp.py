@@ -52,6 +52,12 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
     if s.load_mode not in ("auto", "dio"):
         values |= {"usemmap": "mmap" in s.load_mode, "usemlock": "mlock" in s.load_mode}
         carried.add("load_mode")
+    if s.n_cpu_moe:
+        values["moecpu"] = s.n_cpu_moe
+        carried.add("n_cpu_moe")
+    if s.override_tensor:
+        values["overridetensors"] = ",".join(s.override_tensor)
+        carried.add("override_tensor")
     if s.main_gpu:
         values["maingpu"] = s.main_gpu
         carried.add("main_gpu")
@@ -91,7 +97,7 @@ def read(text: str) -> list[Found]:
     found = Found(name="", model=model if isinstance(model, str) else None)
     plain = {
         "threads": "threads", "blasthreads": "threads_batch", "contextsize": "n_ctx",
-        "maingpu": "main_gpu", "batchsize": "n_batch", "blasbatchsize": "n_batch",
+        "maingpu": "main_gpu", "moecpu": "n_cpu_moe", "batchsize": "n_batch", "blasbatchsize": "n_batch",
     }  # fmt: skip
     for key, value in values.items():
         if key in plain:
@@ -107,6 +113,8 @@ def read(text: str) -> list[Found]:
             if kind is not None:
                 setting(found, "type_k", kind)
                 setting(found, "type_v", kind)
+        elif key == "overridetensors" and value:
+            setting(found, "override_tensor", value)
         elif key == "tensor_split" and isinstance(value, list) and value:
             setting(found, "tensor_split", value)
         elif key not in ("usemmap", "usemlock", "model_param", "model"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import FOLDER, PORT, Contained, contained
-from tunesmith.export.job import Exported, Job, Options, comments, dns_name, one_line, unique
+from tunesmith.export.job import Exported, Job, Loss, Options, comments, dns_name, one_line, unique
 from tunesmith.export.server_args import server_losses
 from tunesmith.export.yaml_text import yaml_text
 from tunesmith.wording import tr
@@ -19,7 +19,7 @@ SEVERAL = True
 def export(jobs: Sequence[Job], options: Options) -> Exported:
     """Two documents for each profile; the model lies in a folder of the node, mounted read-only."""
     documents = []
-    lost = []
+    lost: list[Loss] = []
     names = unique(f"llama-{dns_name(job.name)}" for job in jobs)
     for job, name in zip(jobs, names, strict=True):
         inside = contained(job, options, TITLE)

@@ -33,6 +33,13 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:  # noqa: ARG001 (
         _LLAMA + "vCacheQuantizationType": _cache(s.type_v),
     }
     carried = {"n_ctx", "n_gpu_layers", "threads", "n_batch", "n_ubatch", "type_k", "type_v"}
+    layers = job.profile.model.header.layers
+    if s.n_cpu_moe and layers:
+        fields[_LOAD + "numCpuExpertLayersRatio"] = min(1.0, round(s.n_cpu_moe / layers, 4))
+        carried.add("n_cpu_moe")
+    if not s.offload_kqv:
+        fields[_LOAD + "offloadKVCacheToGpu"] = False
+        carried.add("offload_kqv")
     if s.flash_attn != "auto":
         fields[_LLAMA + "flashAttention"] = s.flash_attn == "on"
         carried.add("flash_attn")
@@ -97,6 +104,8 @@ def read(text: str) -> list[Found]:
                 setting(found, "n_batch", value)
             case "physicalBatchSize":
                 setting(found, "n_ubatch", value)
+            case "offloadKVCacheToGpu":
+                setting(found, "offload_kqv", value)
             case "flashAttention":
                 setting(found, "flash_attn", "on" if value else "off")
             case "acceleration.offloadRatio" if value in ("max", "off"):

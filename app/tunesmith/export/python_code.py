@@ -41,12 +41,13 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:  # noqa: ARG001 (
         "flash_attn": s.flash_attn != "off",
         "type_k": _TYPES[s.type_k],
         "type_v": _TYPES[s.type_v],
+        "offload_kqv": s.offload_kqv,
         "op_offload": s.op_offload,
         "swa_full": s.swa_full,
     }
     carried = {
         "n_ctx", "n_batch", "n_ubatch", "threads", "threads_batch", "n_gpu_layers", "flash_attn",
-        "type_k", "type_v", "op_offload", "swa_full",
+        "type_k", "type_v", "offload_kqv", "op_offload", "swa_full",
     }  # fmt: skip
     if s.load_mode in _LOADING:
         arguments["use_mmap"], arguments["use_mlock"] = _LOADING[s.load_mode]

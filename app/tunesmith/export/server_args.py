@@ -22,6 +22,8 @@ LOAD_MODE = 10107
 """llama.cpp's pull request 20834; --mmap and --mlock are gone since b10875 (pull request 28334)."""
 _ALL_LAYERS = "999"
 """More than any model has; ``all`` is a word of later builds."""
+_SINCE = {"n_cpu_moe": 6325, "no_host": 6900, "n_cpu_ffn": 10435}
+"""Builds that are sure to have an argument; some before them may have it too."""
 _BEFORE_LOAD_MODE: dict[str, tuple[str, ...]] = {
     "auto": (),
     "mmap": (),
@@ -133,8 +135,12 @@ def server_arguments(settings: Settings, build: int | None = None) -> Arguments:
     if s.tensor_split:
         shares = ",".join(f"{share:g}" for share in s.tensor_split)
         made.append(Argument("tensor_split", "--tensor-split", shares, "LLAMA_ARG_TENSOR_SPLIT"))
+    made += _places(s, build, missing)
     if s.cpu_affinity is not None:
-        made.append(Argument("cpu_affinity", "--cpu-mask", f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"))
+        mask = f"0x{sum(1 << cpu for cpu in s.cpu_affinity):x}"
+        made += [  # llama-server hands the mask on to prefill only where --threads-batch is not given
+            Argument("cpu_affinity", "--cpu-mask", mask), Argument("cpu_affinity", "--cpu-mask-batch", mask),
+        ]  # fmt: skip
     if not s.use_extra_bufts:
         if build is not None and build < FLASH_ATTN_TAKES_A_VALUE:
             missing["use_extra_bufts"] = tr("this build of llama.cpp has no argument for it")
@@ -145,6 +151,29 @@ def server_arguments(settings: Settings, build: int | None = None) -> Arguments:
     if s.swa_full:
         made.append(Argument("swa_full", "--swa-full", None, "LLAMA_ARG_SWA_FULL", "1"))
     return Arguments(tuple(made), missing)
+
+
+def _places(settings: Settings, build: int | None, missing: dict[str, str]) -> list[Argument]:
+    """What of a model stays in main memory."""
+    s = settings
+    made = []
+    if s.n_cpu_moe:
+        made.append(Argument("n_cpu_moe", "--n-cpu-moe", str(s.n_cpu_moe), "LLAMA_ARG_N_CPU_MOE"))
+    if s.n_cpu_ffn:
+        made.append(Argument("n_cpu_ffn", "--n-cpu-ffn", str(s.n_cpu_ffn), "LLAMA_ARG_N_CPU_FFN"))
+    if s.override_tensor:
+        patterns = ",".join(s.override_tensor)
+        made.append(Argument("override_tensor", "--override-tensor", patterns, "LLAMA_ARG_OVERRIDE_TENSOR"))
+    if not s.offload_kqv:
+        made.append(Argument("offload_kqv", "--no-kv-offload", None, "LLAMA_ARG_KV_OFFLOAD", "0"))
+    if s.no_host:
+        made.append(Argument("no_host", "--no-host", None, "LLAMA_ARG_NO_HOST", "1"))
+    if build is None:
+        return made
+    for argument in made:
+        if build < _SINCE.get(argument.setting, 0):
+            missing[argument.setting] = tr("this build of llama.cpp has no argument for it")
+    return [argument for argument in made if argument.setting not in missing]
 
 
 def _layers(settings: Settings, *, late: bool) -> str:

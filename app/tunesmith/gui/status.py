@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from tunesmith.services.vitals import Vitals, VitalsReader
 
 EVERY_MS = 3000
+BUSY_EVERY_MS = 15_000
+"""While a run is under way: a look takes 6 ms, and the run reads the load by itself."""
 _FIRST_MS = 250
+_TELLING = 2
+"""The first look cannot tell the load, so the second comes soon."""
 
 
 class StatusWatch(QObject):
-    """Looks every three seconds in the background, and not at all while nobody sees it."""
+    """Looks now and then in the background, rarely during a run, and not at all while nobody sees it."""
 
     def __init__(self, window: MainWindow) -> None:
         """Look on behalf of a window; the window keeps it alive."""
@@ -26,13 +30,14 @@ class StatusWatch(QObject):
         self._window = window
         self._tasks = Tasks(self)
         self._reader: VitalsReader | None = None
-        self._looking = False
+        self._looking = self._busy = False
         self.looks = 0
         """How often it has looked."""
         self._timer = QTimer(self)
         self._timer.setInterval(_FIRST_MS)
         self._timer.timeout.connect(self.look)
         window.installEventFilter(self)
+        window.context.bus.busy_changed.connect(self._follow_run)
         self._follow()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
@@ -47,6 +52,16 @@ class StatusWatch(QObject):
     def active(self) -> bool:
         """Whether it looks now and then."""
         return self._timer.isActive()
+
+    @property
+    def every_ms(self) -> int:
+        """From one look to the next, once the load can be told."""
+        return BUSY_EVERY_MS if self._busy else EVERY_MS
+
+    def _follow_run(self, busy: bool) -> None:  # noqa: FBT001 (a slot)
+        self._busy = busy
+        if self.looks >= _TELLING:
+            self._timer.setInterval(self.every_ms)
 
     def _follow(self) -> None:
         seen = self._window.isVisible() and not self._window.isMinimized()
@@ -75,8 +90,8 @@ class StatusWatch(QObject):
 
         self._looking = False
         self.looks += 1
-        if self.looks == 2:  # the first look cannot tell the load, so the second comes soon
-            self._timer.setInterval(EVERY_MS)
+        if self.looks == _TELLING:
+            self._timer.setInterval(self.every_ms)
         window = self._window
         window.machine_label.tell(class_text(vitals.machine))
         window.memory_label.tell(memory_text(vitals.available_bytes))
@@ -85,4 +100,4 @@ class StatusWatch(QObject):
 
     def _failed(self, _error: TunesmithError) -> None:
         self._looking = False
-        self._timer.setInterval(EVERY_MS)
+        self._timer.setInterval(self.every_ms)

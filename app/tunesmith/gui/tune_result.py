@@ -63,7 +63,7 @@ class TuneResultView(QScrollArea):
             ),
             (
                 "export_button", tr("Export…"), "",
-                tr("Write the saved profile to a JSON file."), self.export,
+                tr("Write the saved profile for other programs, or as a file of its own."), self.export,
             ),
             (
                 "again_button", tr("Tune again"), "",

@@ -15,6 +15,7 @@ from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.pace import DRAIN_MS, Pace
 from tunesmith.gui.yielding import Yielding, as_usual
 from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
 
 _LOG = logging.getLogger(__name__)
-DRAIN_MS = 200
-"""Five times a second is enough for an eye, and costs a model that decodes beside it less than ten do."""
 END_SECONDS = 2.0
 """How long closing waits for a run to end."""
 
@@ -43,7 +42,7 @@ class TuneRun(QObject):
     """At most one run at a time."""
 
     moved = Signal()
-    """There are new events in ``live``; at most five times a second."""
+    """There is something new in ``live`` to draw: as often as the Pace allows."""
     finished = Signal(object)
     """The TuneResult."""
     failed = Signal(object)
@@ -59,6 +58,7 @@ class TuneRun(QObject):
         self._early: Session[TuneResult] | None = None
         self._unwanted = False
         self._yielding = Yielding()
+        self._pace = Pace()
         self.live = LiveView()
         self.request: TuneRequest | None = None
         self.paused = False
@@ -75,7 +75,7 @@ class TuneRun(QObject):
         """Start a run, or go on with a stopped one; nothing while one is under way."""
         if self.busy:
             return
-        self.live = LiveView()
+        self.live, self._pace = LiveView(), Pace()
         self.request, self.paused, self._unwanted = request, False, False
 
         self._begun.clear()
@@ -155,7 +155,7 @@ class TuneRun(QObject):
             return
         events, over = session.drain()
         self.live.take_all(events)
-        if events:
+        if self._pace.tick(new=bool(events), timing=self.live.timing and not over):
             self.moved.emit()
         if over:
             self._end(session)

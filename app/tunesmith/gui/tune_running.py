@@ -155,7 +155,7 @@ class TuneRunning(QWidget):
         _say(self.step, tr("Paused after this sample") if paused else view.step)
         _say(self.candidate, view.candidate if view.end is None else "")
         _say(self.left, view.progress_text if view.taken else "")
-        self.progress.setValue(round(view.fraction * _PARTS))
+        _fill(self.progress, round(view.fraction * _PARTS))
         self.read_outs.show_all(view.read_outs)
 
     def _set_frozen(self, on: bool) -> None:  # noqa: FBT001 (a slot)
@@ -172,3 +172,11 @@ def _say(widget: QLabel, text: str) -> None:
     """Set a label's text only where it differs, which spares a layout."""
     if widget.text() != text:
         widget.setText(text)
+
+
+def _fill(bar: QProgressBar, value: int) -> None:
+    """Set a bar's value only where it differs, and let it be drawn with the rest, not at once by itself."""
+    if bar.value() != value:
+        bar.setUpdatesEnabled(False)
+        bar.setValue(value)
+        bar.setUpdatesEnabled(True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.choice import Contender, ContenderState
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -22,7 +23,6 @@ from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
-from tunesmith.presentation.device_text import PickDocument
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.export_text import ExportDocument
@@ -34,6 +34,7 @@ from tunesmith.presentation.fact_documents import (
     model_facts,
 )
 from tunesmith.presentation.fleet_text import FleetDocument
+from tunesmith.presentation.pick_text import PickDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
@@ -188,6 +189,8 @@ class MachineDocument(_Document):
     schema_name: Literal["tunesmith.machine/1"] = Field(default="tunesmith.machine/1", alias="schema")
     machine: Machine
     machine_class: MachineClass
+    device_readings: tuple[DeviceReading, ...] = ()
+    """What graphics devices tell of themselves now."""
 
 
 class RpcServerFacts(_Document):
@@ -207,6 +210,8 @@ class DevicesDocument(_Document):
     devices: tuple[Device, ...]
     build: BuildFacts
     rpc_servers: tuple[RpcServerFacts, ...] = ()
+    readings: tuple[DeviceReading, ...] = ()
+    """What graphics devices tell of themselves now, whether llama.cpp can use them or not."""
 
 
 class DoctorDocument(_Document):

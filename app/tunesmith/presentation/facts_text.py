@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader
+from tunesmith.presentation.device_text import reading_rows
 from tunesmith.presentation.machine_facts import DEVICE_COLUMNS, device_rows, machine_rows, server_text
 from tunesmith.presentation.model_facts import header_rows, tensor_type_rows
 from tunesmith.presentation.tables import facts, grid
@@ -29,15 +31,20 @@ def header_report(header: ModelHeader, sha256: str | None) -> list[RenderableTyp
     return [facts(rows), grid(("Tensor type", "tensors", "elements", "bytes"), types, right=(1, 2, 3))]
 
 
-def machine_report(machine: Machine, machine_class: MachineClass) -> list[RenderableType]:
+def machine_report(
+    machine: Machine, machine_class: MachineClass, readings: Sequence[DeviceReading] = ()
+) -> list[RenderableType]:
     """What ``machine`` prints for people."""
-    return [facts(machine_rows(machine, machine_class))]
+    return [facts([*machine_rows(machine, machine_class), *reading_rows(readings)])]
 
 
-def devices_report(machine: Machine, servers: Sequence[ServerReached]) -> list[RenderableType]:
+def devices_report(
+    machine: Machine, servers: Sequence[ServerReached], readings: Sequence[DeviceReading] = ()
+) -> list[RenderableType]:
     """What ``devices`` prints for people."""
     table = grid(DEVICE_COLUMNS, device_rows(machine), right=(3, 4))
-    return [table, *(Text(server_text(server)) for server in servers)]
+    told = [facts(reading_rows(readings))] if readings else []
+    return [table, *told, *(Text(server_text(server)) for server in servers)]
 
 
 def doctor_report(checks: Sequence[Check]) -> list[RenderableType]:

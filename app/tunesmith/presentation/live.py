@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import assert_never
 
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import (
     CandidateStanding,
     ChunkKept,
     ChunkScored,
     ContenderStanding,
     ContextReady,
+    DevicesRead,
     Event,
     FileQuantized,
     Heartbeat,
@@ -85,6 +87,7 @@ class LiveView:
         self.fraction = 0.0
         self.eta_seconds: float | None = None
         self.conditions: Conditions | None = None
+        self.device_readings: tuple[DeviceReading, ...] = ()
         self.noisy_samples = 0
         self.samples = 0
         self.sentences: deque[str] = deque(maxlen=_SENTENCES)
@@ -93,6 +96,9 @@ class LiveView:
         """Events taken; changes when there is something new to draw."""
         self.seconds = 0.0
         """Time of the newest event since the first."""
+        self.timing = False
+        """Whether a sample is being timed, as far as events tell: from a trial's start to its end, unless a
+        model is being loaded."""
         self.decode_limit: float | None = None
         """Tokens/s that memory bandwidth allows; None while or where it is not known."""
         self._start_ns: int | None = None
@@ -114,6 +120,7 @@ class LiveView:
         self.taken += 1
         self.run_id = event.run_id or self.run_id
         self._tell_time(event)
+        self._tell_timing(event)
         match event:
             case TokensTimed():
                 self._add_speed(event)
@@ -153,6 +160,8 @@ class LiveView:
                 self.end = End(outcome, sentence, profile_id)
                 self.fraction, self.eta_seconds = 1.0, None
                 self._say(sentence)
+            case DevicesRead(readings=readings):
+                self.device_readings = readings
             case ServerReached():
                 self._say(server_text(event))
             case LogLine(level=level, text=text):
@@ -184,8 +193,8 @@ class LiveView:
 
     @property
     def read_outs(self) -> tuple[ReadOut, ...]:
-        """Temperature, clock, power and foreign load as last read; without those that cannot be."""
-        return read_outs(self.conditions)
+        """Temperature, clock, power and foreign load as last read, and devices; without what cannot be."""
+        return read_outs(self.conditions, self.device_readings)
 
     @property
     def busy(self) -> bool:
@@ -202,6 +211,13 @@ class LiveView:
         if self._start_ns is None or resumed:
             self._start_ns = event.mono_ns - round(self.seconds * 1e9)
         self.seconds = max(self.seconds, (event.mono_ns - self._start_ns) / 1e9)
+
+    def _tell_timing(self, event: Event) -> None:
+        """A worker that has just started is loading; one that has its context ready is being timed."""
+        if isinstance(event, TrialStarted | ContextReady | TokensTimed):
+            self.timing = True
+        elif isinstance(event, WorkerReady | ModelLoaded | TrialMeasured | TrialFailed | RunFinished):
+            self.timing = False
 
     def _begin(self, event: RunStarted) -> None:
         self.model_name = event.model_name

@@ -1,17 +1,24 @@
-"""Own how a machine's state around the last sample reads: temperature, clock, power, foreign load."""
+"""Own how a machine's state around the last sample reads: heat, clock, power, foreign load, devices."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.measurement import Conditions
+from tunesmith.presentation.device_text import reading_text, reading_tip
 from tunesmith.presentation.numbers import number
 from tunesmith.wording import tr
 
 BUSY_CORES = 0.3
 """Other programs' load that is worth a warning, in cores."""
 _QUIET_CORES = 0.05
+BUSY_SHARE = 0.1
+"""Of the time: others computing longer than this on a device is worth a warning."""
 
+DEVICES = ("device0", "device1", "device2", "device3")
+"""Of more than these there is no room."""
 TEMPERATURE, CLOCK, POWER, LOAD = "temperature", "clock", "power", "load"
 
 
@@ -32,6 +39,7 @@ NAMES = {
     CLOCK: tr("Clock of the processor"),
     POWER: tr("Power of the processor"),
     LOAD: tr("Load by other programs"),
+    **{kind: tr("Graphics device {number}", number=place) for place, kind in enumerate(DEVICES, 1)},
 }
 _TIPS = {
     TEMPERATURE: tr(
@@ -61,8 +69,22 @@ def newest(known: Conditions | None, read: Conditions) -> Conditions:
     return known.model_copy(update=told)
 
 
-def read_outs(conditions: Conditions | None) -> tuple[ReadOut, ...]:
+def read_outs(conditions: Conditions | None, devices: Sequence[DeviceReading] = ()) -> tuple[ReadOut, ...]:
     """What could be read, in a fixed order; nothing for the rest."""
+    return (*_of_the_host(conditions), *_of_devices(devices))
+
+
+def _of_devices(devices: Sequence[DeviceReading]) -> list[ReadOut]:
+    return [
+        ReadOut(
+            kind, NAMES[kind], reading_text(reading), reading_tip(reading),
+            warns=bool(reading.throttled) or (reading.foreign_utilization or 0.0) > BUSY_SHARE,
+        )
+        for kind, reading in zip(DEVICES, devices, strict=False)
+    ]  # fmt: skip
+
+
+def _of_the_host(conditions: Conditions | None) -> tuple[ReadOut, ...]:
     if conditions is None:
         return ()
     texts = {

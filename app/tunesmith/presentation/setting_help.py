@@ -33,6 +33,7 @@ _SENTENCES: Mapping[str, str] = {
     "type_k": tr("How precisely the keys of past tokens are kept."),
     "type_v": tr("How precisely the values of past tokens are kept."),
     "op_offload": tr("Let a GPU compute large operations on weights that stay in main memory."),
+    "offload_kqv": tr("Keep the cache of offloaded layers on their devices."),
     "swa_full": tr("Keep the whole context for sliding-window layers."),
     "n_seq_max": tr("Sequences that run in parallel."),
     "n_gpu_layers": tr("Layers computed on a GPU; -1 means all."),
@@ -41,6 +42,12 @@ _SENTENCES: Mapping[str, str] = {
     "split_mode": tr("How several devices divide the model among them."),
     "main_gpu": tr("The one device that is used where the model is not divided."),
     "tensor_split": tr("The share of the model that each device takes; by free memory if left out."),
+    "n_cpu_moe": tr("Layers, from the first, whose experts stay in main memory."),
+    "n_cpu_ffn": tr("Layers, from the first, whose dense feed-forward weights stay in main memory."),
+    "override_tensor": tr("Where tensors lie whose names fit a pattern, such as ffn_down=CPU."),
+    "no_host": tr(
+        "Do not use a device's pinned memory for what stays in main memory, so that it can be repacked."
+    ),
     "load_mode": tr("How the file comes into memory: mapped, read, or locked."),
     "use_extra_bufts": tr("Rearrange weights for the CPU's widest instructions when loading."),
 }

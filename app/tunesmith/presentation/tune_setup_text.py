@@ -39,7 +39,11 @@ QUESTIONS: tuple[Question, ...] = (
         tr("Which CPUs the threads may run on, where they differ."),
     ),
     Question(
-        tr("GPU offload"), ("n_gpu_layers", "tensor_split"),
+        tr("GPU offload"),
+        (
+            "n_gpu_layers", "n_cpu_moe", "n_cpu_ffn", "op_offload", "offload_kqv", "no_host", "split_mode",
+            "main_gpu", "tensor_split",
+        ),
         tr("How many layers a GPU computes, where there is one."),
     ),
     Question(tr("Load mode"), ("load_mode",), tr("Whether the file is mapped into memory or read.")),

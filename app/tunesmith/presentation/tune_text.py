@@ -31,10 +31,10 @@ def effect_text(change: Change) -> str:
     return f"{percent_text(effect.median)} ({percent_text(effect.low)} to {percent_text(effect.high)})"
 
 
-def _comparison(baseline: Measurement, tuned: Measurement) -> RenderableType:
+def _comparison(baseline: Measurement, tuned: Measurement, label: str | None) -> RenderableType:
     before, after = quantity_rows(baseline), quantity_rows(tuned)
     rows = [(name, old, new) for (name, old), (_, new) in zip(before, after, strict=True)]
-    return grid(("", "llama.cpp's defaults", "tuned"), rows)
+    return grid(("", label or "llama.cpp's defaults", "tuned"), rows)
 
 
 def _changes(changes: tuple[Change, ...]) -> RenderableType:
@@ -45,8 +45,9 @@ def _changes(changes: tuple[Change, ...]) -> RenderableType:
 def tune_report(result: TuneResult) -> list[RenderableType]:
     """What ``tune`` prints for people: a sentence, then the proof."""
     parts: list[RenderableType] = [Text(f"{result.sentence}.", style="bold"), Text()]
+    label = result.request.baseline.label if result.request.baseline else None
     if result.changes:
-        parts += [_changes(result.changes), _comparison(result.baseline, result.tuned)]
+        parts += [_changes(result.changes), _comparison(result.baseline, result.tuned, label)]
     else:
         parts.append(facts(quantity_rows(result.baseline)))
     parts.append(Text(REPEAT_NOTE, style="dim"))
@@ -79,7 +80,7 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         ("Workload", profile.workload.label),
         ("Objective", profile.objective.name),
         ("Outcome", profile.outcome.replace("_", " ")),
-        ("Speed against defaults", ratio),
+        (f"Speed against {profile.baseline_label or 'defaults'}", ratio),
         ("Settings", settings_line(profile.settings)),
         ("Made", f"{profile.created_utc} by Tunesmith {profile.tunesmith_version}, run {profile.run_id}"),
     ]
@@ -88,7 +89,7 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
     parts: list[RenderableType] = [facts(rows), Text()]
     if profile.changes:
         parts.append(_changes(profile.changes))
-        parts.append(_comparison(profile.baseline, profile.tuned))
+        parts.append(_comparison(profile.baseline, profile.tuned, profile.baseline_label))
     else:
         parts.append(facts(quantity_rows(profile.tuned)))
     if proven := guarantee_text(profile.guarantee):

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith import gguf
+from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.events import ServerReached, WorkerEvent
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass, machine_class
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import ModelRefused, RpcUnreachable, UsageError, WorkerError
+from tunesmith.machine.device_reader import read_devices
+from tunesmith.machine.device_watch import own_tree
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.session import Controls
 from tunesmith.settings import folders
@@ -31,6 +34,8 @@ class Surroundings:
     machine_class: MachineClass
     servers: tuple[ServerReached, ...] = ()
     """The RPC servers that the user named, as they answered."""
+    readings: tuple[DeviceReading, ...] = ()
+    """What this machine's graphics devices tell of themselves."""
 
 
 def survey_machine(
@@ -69,7 +74,10 @@ def survey_machine(
             _reach(worker, endpoint, ready.build)
     devices: list[Device] = [device for server in servers for device in server.devices]
     machine = probe_machine(devices=(*devices, *ready.devices), build=ready.build)
-    return Surroundings(machine=machine, machine_class=machine_class(machine), servers=tuple(servers))
+    return Surroundings(
+        machine=machine, machine_class=machine_class(machine), servers=tuple(servers),
+        readings=read_devices(own_tree),
+    )  # fmt: skip
 
 
 def _reach(worker: WorkerHandle, endpoint: str, build: Build) -> None:

@@ -5,31 +5,25 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 from tunesmith import assets
-from tunesmith.domain.base import Value
 from tunesmith.domain.digits import fixed, memory_text
 from tunesmith.domain.machine import Machine
 from tunesmith.errors import TunesmithError
+from tunesmith.machine.graphics import find_graphics
 from tunesmith.machine.quiet import quiet_state
+from tunesmith.services.backends import backend_checks
+from tunesmith.services.check import Check
 from tunesmith.services.context import Surroundings, survey_machine
 from tunesmith.settings import store_location
 from tunesmith.wording import tr, trn
+
+__all__ = ["BUSY_CORES", "Check", "examine"]
 
 BUSY_CORES = 0.2
 """Foreign load above which measurements are disturbed, in cores."""
 
 WITHOUT_AMX = tr("CFLAGS='-mno-amx-tile -mno-amx-int8 -mno-amx-bf16' and CXXFLAGS set alike")
-
-
-class Check(Value):
-    """One thing looked at."""
-
-    name: str
-    status: Literal["ok", "warning", "failed"]
-    what: str
-    todo: str | None = None
 
 
 def examine(store: str | None) -> list[Check]:
@@ -78,10 +72,7 @@ def _machine_checks(machine: Machine) -> Iterator[Check]:
                 name="amx", status="warning", what=tr("llama.cpp was built with AMX and may crash"),
                 todo=tr("If it does, rebuild with {flags}.", flags=WITHOUT_AMX),
             )  # fmt: skip
-        devices = [device.description for device in machine.devices if device.type in ("gpu", "igpu")]
-        yield Check(
-            name="devices", status="ok", what=", ".join(devices) or tr("no GPU that this build can use")
-        )
+        yield from backend_checks(machine, find_graphics())
     power = machine.power
     if power.on_mains is False:
         yield Check(

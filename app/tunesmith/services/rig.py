@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tunesmith.domain.events import WorkerEvent
+from tunesmith.domain.events import DevicesRead, WorkerEvent
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import ModelNotFound, ModelRefused, WorkerError, WorkerOutOfMemory
+from tunesmith.machine.device_watch import DeviceWatch
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 from tunesmith.worker.patience import Patience
 from tunesmith.worker.protocol import NoisePolicy
 
 _LOG = logging.getLogger(__name__)
+
+TELL_DEVICES_SECONDS = 1.0
+"""Readings of devices are told, and stored, no more often."""
 
 
 class Rig:
@@ -38,13 +43,15 @@ class Rig:
         noise: NoisePolicy | None = None,
         command: Sequence[str] | None = None,
         patience: Patience | None = None,
-        on_event: Callable[[WorkerEvent], None] = lambda _event: None,
+        on_event: Callable[[WorkerEvent | DevicesRead], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
         rpc: Sequence[str] = (),
+        watch: Callable[[], DeviceWatch] = DeviceWatch,
     ) -> None:
         """Nothing is started yet.
 
         Args:
+            watch: begins to watch graphics devices, as soon as there is a worker.
             rpc: the RPC servers that the user named; each serves one worker at a time, so only one lives.
         """
         self._model_path = model_path
@@ -57,6 +64,9 @@ class Rig:
         self._interrupted = interrupted
         self._workers: OrderedDict[tuple[object, ...], WorkerHandle] = OrderedDict()
         self._checked = False
+        self._begin_watch = watch
+        self._watch: DeviceWatch | None = None
+        self._told = 0.0
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
         """Take one sample.
@@ -81,7 +91,29 @@ class Rig:
             self._react(key, error)
             raise
         self._checked = True
-        return sample
+        return self._with_devices(sample)
+
+    def _with_devices(self, sample: Sample) -> Sample:
+        """A sample and what devices did meanwhile; noisy where others computed on them."""
+        if self._watch is None:
+            return sample
+        timed_ns = (sample.prefill_ns or 0) + sum(sample.step_ns)
+        devices = self._watch.between(sample.started_mono_ns, sample.started_mono_ns + timed_ns)
+        if not devices:
+            return sample
+        conditions = sample.conditions.model_copy(update={"devices": devices})
+        noisy = sample.noisy or self._noise.disturbed(conditions)
+        return sample.model_copy(update={"conditions": conditions, "noisy": noisy})
+
+    def _pass_on(self, event: WorkerEvent) -> None:
+        """Pass an event on, and after it what devices said, once a second."""
+        self._on_event(event)
+        now = time.monotonic()
+        if self._watch is not None and now - self._told >= TELL_DEVICES_SECONDS:
+            readings = self._watch.take()
+            if readings:
+                self._told = now
+                self._on_event(DevicesRead(readings=readings, mono_ns=max(r.mono_ns for r in readings)))
 
     def _react(self, key: tuple[object, ...], error: WorkerError | ModelRefused) -> None:
         """Let go of what an error has spoilt.
@@ -92,7 +124,7 @@ class Rig:
         if isinstance(error, WorkerOutOfMemory):
             _LOG.info("memory ran out; from now on one worker lives at a time")
             self._live = 1
-            self.close()
+            self._drop_all()
         elif isinstance(error, WorkerError):
             self._drop(key)
         if not Path(self._model_path).exists():
@@ -110,10 +142,12 @@ class Rig:
         self._drop(key)
         while len(self._workers) >= self._live:
             self._drop(next(iter(self._workers)))
+        if self._watch is None:
+            self._watch = self._begin_watch()
         worker = WorkerHandle(
             command=self._command,
             patience=self._patience,
-            on_event=self._on_event,
+            on_event=self._pass_on,
             interrupted=self._interrupted,
             rpc=self._rpc,
         )
@@ -127,7 +161,13 @@ class Rig:
             worker.close()
 
     def close(self) -> None:
-        """End every worker."""
+        """End every worker, and the watch over devices."""
+        self._drop_all()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    def _drop_all(self) -> None:
         for key in list(self._workers):
             self._drop(key)
 

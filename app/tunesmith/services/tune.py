@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunesmith import gguf
 from tunesmith.domain.blocks import blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -20,6 +21,7 @@ from tunesmith.errors import (
     TunesmithError,
     UsageError,
 )
+from tunesmith.services.baseline import baseline_name, llama_cpp_defaults, with_given
 from tunesmith.services.context import (
     Surroundings,
     check_devices,
@@ -170,6 +172,8 @@ class _Tune:
         if resume is None:
             if self._request.warm_start:
                 known = known_settings(self._store, self._request, model, found.machine_class)
+                if self._request.baseline is not None:
+                    known = (*known, llama_cpp_defaults(found.machine, self._request))
                 self._request = self._request.model_copy(update={"known": known})
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
@@ -251,9 +255,10 @@ class _Tune:
                 decode_limit_tokens_per_s=loosest.tokens_per_s,
             )
         )
+        blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         tuner = Tuner(
             request, baseline=baseline, machine=narrowed(found.machine, request.devices), meter=meter,
-            emit=self._stream.emit, blocks=blocks_of(model.header),
+            emit=self._stream.emit, blocks=blocks,
         )  # fmt: skip
         result = tuner.search(start)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
@@ -295,8 +300,9 @@ class _Tune:
                     sentence = tr("Nothing satisfies the constraints: {why}", why=confirmed.why)
                 elif outcome == "defaults_are_best":
                     sentence = tr(
-                        "llama.cpp's defaults are best here: other settings won, but {why}", why=confirmed.why
-                    )
+                        "{baseline} are best here: other settings won, but {why}",
+                        baseline=baseline_name(self._request.baseline), why=confirmed.why,
+                    )  # fmt: skip
         baseline_limit, tuned_limit = (self._limit(limits, found, one) for one in (before, after))
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
@@ -330,13 +336,18 @@ class _Tune:
         if result.blind:
             raise _too_noisy(run_id, tr("no answer for {questions}", questions=", ".join(result.blind)))
         if result.budget_spent:
+            if self._request.baseline is not None:
+                return "budget_spent", tr(
+                    "The budget ran out before anything better than your settings was proven"
+                )
             return "budget_spent", tr(
                 "The budget ran out before anything better than the defaults was proven"
             )
         return "defaults_are_best", trn(
-            "llama.cpp's defaults are best here: the {count} candidate was not proven better",
-            "llama.cpp's defaults are best here: none of {count} candidates was proven better",
+            "{baseline} are best here: the {count} candidate was not proven better",
+            "{baseline} are best here: none of {count} candidates was proven better",
             result.candidates,
+            baseline=baseline_name(self._request.baseline),
         )
 
     # ------------------------------------------------------------- the end
@@ -374,6 +385,8 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
     """
     check_rules(request.rules)
     baseline = baseline_settings(found.machine, request.workload)
+    if request.baseline is not None:
+        baseline = with_given(baseline, request.baseline)
     baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
     fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
     if not fixed.keys().isdisjoint(_OF_THE_RUN):

@@ -36,4 +36,5 @@ def new_profile(run_id: str, result: TuneResult) -> TunedProfile:
         tuned=result.tuned,
         changes=result.changes,
         guarantee=result.guarantee,
+        baseline_label=request.baseline.label if request.baseline else None,
     )

@@ -28,7 +28,7 @@ from tunesmith.tuning.space import check_rules, questions
 MAX_COMBINATIONS = 200_000
 """A grid of more settings than this is a mistake: nobody can wait for it."""
 _OF_THE_WORKLOAD = ("n_ctx", "n_seq_max")
-_LISTS = ("cpu_affinity", "devices", "tensor_split")
+_LISTS = ("cpu_affinity", "devices", "tensor_split", "override_tensor")
 _OF_THE_RUN = ("rpc",)
 """Named for the whole run: a worker's servers do not change."""
 _BEARS_ANYTHING = Settings(threads=1, threads_batch=1, n_ctx=1, n_batch=2**20, n_ubatch=1)

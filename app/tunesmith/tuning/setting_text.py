@@ -44,7 +44,7 @@ def parse_setting(name: str, value: str) -> tuple[str, object]:
         raise UsageError(tr("{name} is on or off, not {value}.", name=spec.name, value=repr(value)))
     if spec.name == "cpu_affinity":
         return spec.name, parse_cpu_list(value)
-    if spec.name in ("rpc", "devices", "tensor_split"):
+    if spec.name in ("rpc", "devices", "tensor_split", "override_tensor"):
         return spec.name, () if lowered in ("", "default") else _parse_list(spec.name, value)
     if lowered not in (choices := get_args(kind)):
         raise UsageError(
@@ -92,7 +92,7 @@ def _parse_list(name: str, text: str) -> tuple[object, ...]:
     ]
     if name == "rpc":
         return tuple(map(parse_endpoint, pieces))
-    if name == "devices":
+    if name in ("devices", "override_tensor"):
         return tuple(pieces)
     try:
         return tuple(map(float, pieces))

@@ -32,6 +32,20 @@ from tunesmith.tuning.options import (
     ubatch_label,
     ubatch_options,
 )
+from tunesmith.tuning.placement_options import (
+    experts_label,
+    experts_options,
+    ffn_label,
+    ffn_options,
+    host_label,
+    host_options,
+    kv_label,
+    kv_options,
+    op_offload_label,
+    op_offload_options,
+    split_mode_label,
+    split_mode_options,
+)
 from tunesmith.tuning.setting_text import format_cpu_list, parse_setting, unknown_setting
 from tunesmith.tuning.split_options import split_label, split_options
 from tunesmith.wording import tr
@@ -40,11 +54,17 @@ MODEL_LEVEL = frozenset(spec.name for spec in SETTING_SPECS if spec.cost is Chan
 BOTH: frozenset[Part] = frozenset({"prefill", "decode"})
 _PREFILL: frozenset[Part] = frozenset({"prefill"})
 _DECODE: frozenset[Part] = frozenset({"decode"})
+_FIRST = ("gpu_layers", "affinity")
+_FIRST_WITH_DEVICE = ("gpu_layers", "experts", "ffn", "ubatch", "affinity")
+_LADDERS = ("gpu_layers", "experts", "ffn")
+_SELDOM = ("load_mode", "kv", "host")
+"""Questions whose answer seldom changes the speed."""
 FEW_CORES = 4
 """Up to so many cores hardly any number of threads but all of them can win: that is asked later."""
 VARIED = (
     "threads", "threads_batch", "n_ubatch", "n_batch", "flash_attn", "type_k", "type_v", "cpu_affinity",
-    "n_gpu_layers", "use_extra_bufts", "load_mode", "tensor_split",
+    "n_gpu_layers", "n_cpu_moe", "n_cpu_ffn", "op_offload", "offload_kqv", "no_host", "use_extra_bufts",
+    "load_mode", "split_mode", "main_gpu", "tensor_split",
 )  # fmt: skip
 """Settings that some question is about."""
 
@@ -124,6 +144,12 @@ def _held(settings: Settings, machine: Machine) -> dict[str, str]:
         "cache_types": cache_label(tr("{k} and {v}", k=kinds[0], v=kinds[1]) if len(kinds) > 1 else kinds[0]),
         "load_mode": tr("mapped") if mapped else tr("read"),
         "split": split_label(settings.tensor_split),
+        "experts": experts_label(settings.n_cpu_moe),
+        "ffn": ffn_label(settings.n_cpu_ffn),
+        "op_offload": op_offload_label(on=settings.op_offload),
+        "kv": kv_label(on=settings.offload_kqv),
+        "host": host_label(on=settings.no_host),
+        "split_mode": split_mode_label(settings.split_mode, tr("device {number}", number=settings.main_gpu)),
     }
 
 
@@ -161,12 +187,33 @@ def _all_questions(
         ("cache_types", tr("Cache types"), ("type_k", "type_v"), BOTH, caches),
         ("load_mode", tr("Load mode"), ("load_mode",), BOTH, load_mode_options(machine, settings)),
         ("split", tr("Split over devices"), ("tensor_split",), BOTH, split_options(machine, settings)),
-    ]
+        (
+            "experts", tr("Experts in main memory"), ("n_cpu_moe", "n_gpu_layers"), BOTH,
+            experts_options(machine, settings, blocks),
+        ),
+        (
+            "ffn", tr("Feed-forward weights in main memory"), ("n_cpu_ffn", "n_gpu_layers"), BOTH,
+            ffn_options(machine, settings, blocks),
+        ),
+        (
+            "op_offload", tr("Weights brought to the GPU"), ("op_offload",), _PREFILL,
+            op_offload_options(machine, settings, whole, blocks),
+        ),
+        (
+            "split_mode", tr("Way to divide"), ("split_mode", "main_gpu"), BOTH,
+            split_mode_options(machine, settings, blocks),
+        ),
+        (
+            "kv", tr("Place of the cache"), ("offload_kqv", "n_gpu_layers"), BOTH,
+            kv_options(machine, settings, blocks),
+        ),
+        ("host", tr("Pinned memory"), ("no_host",), BOTH, host_options(machine, settings, blocks)),
+    ]  # fmt: skip
     others = [
         Question(
             stage, title, varies, parts, held[stage], tuple(options),
-            moves_memory=stage != "affinity", moves_speed=stage != "load_mode",
-            by_looks=(stage == "gpu_layers" and blocks is not None) or (stage == "ubatch" and long),
+            moves_memory=stage != "affinity", moves_speed=stage not in _SELDOM,
+            by_looks=(stage in _LADDERS and blocks is not None) or (stage == "ubatch" and long),
             reloads=varies[0] in MODEL_LEVEL, whole_prompt=stage == "ubatch" and long,
         )
         for stage, title, varies, parts, options in found
@@ -178,9 +225,11 @@ def _all_questions(
             *threads("threads", tr("Threads to decode"), _DECODE),
             *threads("threads_batch", tr("Threads to prefill"), _PREFILL),
         ]
-    first, flash, rest = others[:2], others[2:3], others[3:]
-    if has_device(machine):  # a device computes a prompt, and it depends most on how much at once
-        first, rest = [others[0], others[3], others[1]], others[4:]
+    # a device computes a prompt, and it depends most on how much at once
+    early = _FIRST_WITH_DEVICE if has_device(machine) else _FIRST
+    first = [found for stage in early for found in others if found.stage == stage]
+    flash = [found for found in others if found.stage == "flash_attn"]
+    rest = [found for found in others if found.stage not in (*early, "flash_attn")]
     if machine.cpu.usable_cores <= FEW_CORES:
         return [*first, *flash, *counts, *rest]
     return [*first, *counts, *flash, *rest]

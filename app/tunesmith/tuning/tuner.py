@@ -28,6 +28,7 @@ from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option, has_device, nearer_layer_options
 from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload, second_pilot_workload
+from tunesmith.tuning.placement_options import nearer_placements
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
@@ -250,7 +251,12 @@ class Tuner:
         blocks = self._blocks
 
         def nearer(best: Settings, tried: Sequence[Settings]) -> Sequence[Option]:
-            return nearer_layer_options(blocks, best, tried) if blocks and question.reloads else ()
+            if blocks is None or not question.reloads:
+                return ()
+            name = question.varies[0]
+            if name == "n_gpu_layers":
+                return nearer_layer_options(blocks, best, tried)
+            return nearer_placements(name, blocks, self._machine, best, tried)
 
         course = self._course(stage, question, result, pace)
         found = self._looks.find(

@@ -7,6 +7,7 @@ import signal
 
 from tunesmith.domain.events import RequestFailed
 from tunesmith.errors import (
+    DeviceLost,
     Interrupted,
     ModelRefused,
     RpcServerLost,
@@ -37,6 +38,14 @@ _WINDOWS_STATUS = {
 }
 _WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
 _RPC_LOST = "Remote RPC server crashed or returned malformed response"
+_DEVICE_LOST = re.compile(
+    r"device lost|DeviceLost|(?:CUDA|ROCm|MUSA) error: (?!out of memory)(.+)|GPU is lost|fallen off the bus"
+    r"|kIOGPUCommandBufferCallbackError(?!OutOfMemory)\w+"
+)
+"""What backends log of a device that failed: ggml-cuda.cu, ggml-vulkan.cpp, ggml-metal.
+
+A CUDA error is sticky: after it the process can use the device no more.
+"""
 _RPC_REFUSED = re.compile(r"(?:Failed to connect to|RPC handshake failed for) (\S+)")
 """What ggml-rpc.cpp says before it gives up."""
 _RPC_VERSION = re.compile(r"RPC server version mismatch: ([\d.]+)")
@@ -65,6 +74,14 @@ def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ..
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     tail = "\n".join(lines[-12:])
+    lost = next((found for line in lines if (found := _DEVICE_LOST.search(line))), None)
+    if lost is not None:
+        return DeviceLost(
+            tr("A graphics device was lost: {words}.", words=(lost[1] or lost[0]).strip().rstrip(".")),
+            unharmed=UNHARMED,
+            todo=tr("If it happens again: fewer layers on it, a newer driver, a look at its heat and power."),
+            details=tail,
+        )
     starved = any(mark in line.lower() for line in lines for mark in _MEMORY_MARKS)
     if starved or returncode in _WINDOWS_NO_MEMORY:
         return WorkerOutOfMemory(
@@ -75,10 +92,10 @@ def diagnose(returncode: int | None, output: str, *, cpu_features: tuple[str, ..
         )
     if _ABORT_MARK in output and returncode != -getattr(signal, "SIGKILL", 9):
         text = output.rsplit(_ABORT_MARK, 1)[1].strip().partition("\n")[0]
-        lost = _rpc_loss(text, output)
-        if lost:
+        rpc_lost = _rpc_loss(text, output)
+        if rpc_lost:
             return RpcServerLost(
-                lost, unharmed=UNHARMED,
+                rpc_lost, unharmed=UNHARMED,
                 todo=tr("Start the server again, with the same llama.cpp on both sides."), details=tail,
             )  # fmt: skip
         text = _SOURCE_PLACE.sub("", text).rstrip(".") + _place(text)

@@ -29,6 +29,8 @@ class NoisePolicy(Value):
     """More CPU than this used by others, in cores, disturbs a sample."""
     max_wait_share: float = Field(default=0.08, ge=0)
     """Waiting longer than this share of the time for a CPU disturbs a sample."""
+    max_foreign_utilization: float = Field(default=0.1, ge=0, le=1)
+    """Others computing on a device for more than this share of the time disturbs a sample."""
     max_retries: int = Field(default=2, ge=0)
     """A disturbed sample is taken again at most so often, then kept and marked noisy."""
     pause_seconds: float = Field(default=0.3, ge=0)
@@ -37,7 +39,12 @@ class NoisePolicy(Value):
     def disturbed(self, conditions: Conditions) -> bool:
         """Whether others disturbed what was measured under these conditions."""
         foreign, waiting = conditions.foreign_cores or 0, conditions.wait_share or 0
-        return foreign > self.max_foreign_cores or waiting > self.max_wait_share
+        on_devices = max((device.foreign_utilization or 0 for device in conditions.devices), default=0)
+        return (
+            foreign > self.max_foreign_cores
+            or waiting > self.max_wait_share
+            or on_devices > self.max_foreign_utilization
+        )
 
 
 class Measure(Value):

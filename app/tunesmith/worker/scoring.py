@@ -32,7 +32,7 @@ from tunesmith.worker.base_files import BaseFiles, BaseShape
 from tunesmith.worker.protocol import Score
 from tunesmith.worker.texts import text_tokens
 
-_ROWS_AT_ONCE = 16
+_VALUES_AT_ONCE = 2**17
 """Few enough to stay in a cache."""
 
 
@@ -197,7 +197,9 @@ class _Crew:
 
 
 def _parts(logits: FloatArray) -> list[slice]:
-    return [slice(at, min(at + _ROWS_AT_ONCE, len(logits))) for at in range(0, len(logits), _ROWS_AT_ONCE)]
+    count, columns = logits.shape
+    size = max(1, _VALUES_AT_ONCE // columns)
+    return [slice(at, min(at + size, count)) for at in range(0, count, size)]
 
 
 def _finite(rows: PackedRows) -> PackedRows:

@@ -43,7 +43,7 @@ class Tunesmith:
         """The tuned settings of the document, without the context's size, which the workload decides."""
         try:
             document = json.loads(output)
-            settings = Settings.model_validate(document["tuned"]["settings"])
+            settings = Settings.model_validate_json(json.dumps(document["tuned"]["settings"]))
         except (ValueError, KeyError) as error:
             raise Unreadable("it printed no document") from error
         gain = document["speedup"]

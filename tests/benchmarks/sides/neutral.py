@@ -37,13 +37,19 @@ def bench_arguments(settings: Settings, reading: Reading) -> list[str]:
 
 
 def measure_arguments(settings: Settings, baseline: Settings, reading: Reading) -> list[str]:
-    """The flags of ``tunesmith measure``: what differs from the defaults."""
-    flags = {name: flags[-1] for name, flags, _, _ in SETTING_FLAGS}
-    before, now = baseline.model_dump(), settings.model_dump()
-    arguments = [
+    """The flags of ``tunesmith measure``: the workload, and what differs from the defaults."""
+    return [
         "--prompt", str(WORKLOAD.prompt), "--generate", str(WORKLOAD.generate),
         "--depth", str(WORKLOAD.depth), "--repetitions", str(reading.repetitions),
+        *measure_flags(settings, baseline),
     ]  # fmt: skip
+
+
+def measure_flags(settings: Settings, baseline: Settings) -> list[str]:
+    """What differs from the defaults, as flags of ``tunesmith measure``."""
+    flags = {name: flags[-1] for name, flags, _, _ in SETTING_FLAGS}
+    before, now = baseline.model_dump(), settings.model_dump()
+    arguments: list[str] = []
     for name in flags:
         if now[name] != before[name] or name in ("threads", "threads_batch"):
             value = getattr(settings, name)

@@ -25,6 +25,7 @@ from tunesmith.gui.icons import icon
 from tunesmith.gui.page import Page, button, label
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
 from tunesmith.gui.waiting import Waiting
+from tunesmith.presentation.device_text import reading_rows
 from tunesmith.presentation.machine_facts import (
     DEVICE_COLUMNS,
     STATUS_WORDS,
@@ -45,7 +46,8 @@ _NUMERIC = (3, 4)
 _NAMES = {
     "engine": "llama.cpp", "cpu": tr("Processor"), "threads": tr("Threads"), "amx": "AMX",
     "devices": tr("Devices"), "power": tr("Power"), "governor": tr("Frequency"), "swap": tr("Swap"),
-    "build": tr("Build"), "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
+    "backends": tr("Backends"), "gpu": "GPU",
+    "build": tr("Build"),  "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
 }  # fmt: skip
 
 
@@ -134,7 +136,8 @@ class MachinePage(Page):
 
     def _surveyed(self, found: Surroundings) -> None:
         self._found = found
-        self.facts.show_rows(machine_rows(found.machine, found.machine_class))
+        rows = machine_rows(found.machine, found.machine_class)
+        self.facts.show_rows([*rows, *reading_rows(found.readings)])
         self._show_devices(device_rows(found.machine))
         self._show_checks([], tr("Checking; this takes some seconds"))
         self._ready()

@@ -32,19 +32,21 @@ class ProfileActions(QObject):
         """Make them.
 
         Args:
-            table: what Delete, F2 and the like belong to, so that they are not the notes'.
+            page: while it is shown the keys are its own, wherever in the window the keyboard is.
+            table: what Delete belongs to, so that it is not the search's or the notes'.
             of_one: makes a call without arguments of a deed on the profile that is shown.
         """
         super().__init__(page)
-        self.rename = _action(tr("Rename"), "F2", rename, table)
-        self.duplicate = _action(tr("Duplicate"), "Ctrl+D", of_one(deeds.duplicate), table)
-        self.compare = _action(tr("Compare"), "Ctrl+Return", compare, table)
+        self.rename = _action(tr("Rename"), "F2", rename, page)
+        self.duplicate = _action(tr("Duplicate"), "Ctrl+D", of_one(deeds.duplicate), page)
+        self.compare = _action(tr("Compare"), "Ctrl+Return", compare, page)
         self.copy_command = _action(
-            tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), table
+            tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), page
         )
-        self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, table)
-        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.ask_where_to), table)
+        self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, page)
+        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.show), page)
         self.delete = _action(tr("Delete"), "Del", delete, table)
+        self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
         self.find = _action(tr("Find"), "Ctrl+F", find, page)
 
@@ -76,7 +78,6 @@ def comparable(chosen: int) -> bool:
 def _action(text: str, keys: str, call: Callable[[], object], owner: QWidget) -> QAction:
     made = QAction(text, owner)
     made.setShortcut(QKeySequence(keys))
-    made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
     made.triggered.connect(lambda _checked=False: call())
     owner.addAction(made)
     return made

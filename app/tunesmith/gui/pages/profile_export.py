@@ -1,12 +1,12 @@
-"""Own writing a profile's JSON file from the window: where to is asked, what came of it is told."""
+"""Own exporting a profile from a page: the dialog, and what came of it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
 
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.widgets.asking import Asker
@@ -14,6 +14,7 @@ from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
+    from tunesmith.export.job import Exported
 
 JSON_FILES = tr("Profiles") + " (*.json)"
 
@@ -27,24 +28,18 @@ class ProfileExport(QObject):
         self._context = context
         self._asker = asker
 
-    def ask_where_to(self, profile: TunedProfile) -> None:
-        """Ask where a profile's JSON file shall lie, and write it."""
-        from tunesmith.services.profile_files import file_name
+    def show(self, profile: TunedProfile) -> None:
+        """Open the dialog over a profile."""
+        from tunesmith.gui.export_dialog import ExportDialog
 
-        dialog = QFileDialog(self._page, tr("Export profile"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setNameFilters([JSON_FILES])
-        dialog.setDefaultSuffix("json")
-        dialog.selectFile(file_name(profile))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda path: self.write(profile, path))
+        dialog = ExportDialog(self._page, profile, save=self.write, say=self._context.bus.message.emit)
         dialog.open()
 
-    def write(self, profile: TunedProfile, path: str) -> None:
-        """Write a profile's JSON file."""
-        from tunesmith.services.profile_files import write_profile
+    def write(self, exported: Exported, path: str) -> None:
+        """Write an export to a file."""
+        from tunesmith.services.export import write_export
 
         self._asker.ask(
-            lambda: write_profile(profile, Path(path)),
+            lambda: write_export(exported, Path(path)),
             lambda _none: self._context.bus.message.emit(tr("Exported to {path}.", path=path)),
         )

@@ -227,7 +227,7 @@ class ProfilesPage(Page):
 
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
-        if self.details.profile is not None:
+        if self.details.profile is not None and not self._explaining:
             self.details.save_notes()
             for widget in self._tools:
                 widget.hide()

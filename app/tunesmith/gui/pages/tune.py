@@ -335,7 +335,7 @@ class TunePage(Page):
 
     def _export(self) -> None:
         if self._result is not None and self._result.profile is not None:
-            self._exporter.ask_where_to(self._result.profile)
+            self._exporter.show(self._result.profile)
 
     def _try_it(self) -> None:
         if self._result is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit, QToolButton
 
+from tunesmith.gui.widgets.page_keys import claimed
 from tunesmith.wording import tr
 
 
@@ -28,6 +29,13 @@ class SearchField(QLineEdit):
         for cross in self.findChildren(QToolButton):
             cross.setAccessibleName(tr("Clear the search"))
             cross.setToolTip(tr("Clear the search (Esc)"))
+
+    def event(self, event: QEvent) -> bool:
+        """Leave to the page's commands what is theirs: X11 has Ctrl+D, Ctrl+E and others edit a line too."""
+        if event.type() == QEvent.Type.ShortcutOverride and claimed(self, event):
+            event.ignore()
+            return False
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
         """Escape empties it; one that is empty leaves the key to others."""

@@ -1,0 +1,165 @@
+"""Own the dialog that exports a profile: format, preview, what gets lost, copy and save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QPlainTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tunesmith.errors import TunesmithError
+from tunesmith.export.job import Options, Shell
+from tunesmith.export.targets import TARGETS
+from tunesmith.gui.fields import Section
+from tunesmith.gui.page import button, label
+from tunesmith.gui.theme import GRID
+from tunesmith.presentation.export_text import loss_lines
+from tunesmith.services.export import export
+from tunesmith.wording import tr
+
+if TYPE_CHECKING:
+    from tunesmith.domain.profile import TunedProfile
+    from tunesmith.export.job import Exported
+
+FIRST = "json"
+_SHELLS: dict[Shell, str] = {"posix": tr("POSIX shell"), "powershell": "PowerShell", "cmd": "cmd.exe"}
+_FOR_SHELLS = ("llama-server", "docker-run", "llama-swap")
+_last_format = [FIRST]
+"""What was exported last, offered first."""
+
+Save = Callable[["Exported", str], None]
+
+
+class ExportDialog(QDialog):
+    """Shows an export before it is saved or copied; Escape closes it."""
+
+    def __init__(
+        self, parent: QWidget, profile: TunedProfile, *, save: Save, say: Callable[[str], None]
+    ) -> None:
+        """The dialog over one profile.
+
+        Args:
+            parent: the window or page it belongs to.
+            profile: what is exported.
+            save: writes an export to a path.
+            say: tells what was done.
+        """
+        super().__init__(parent)
+        self._profile = profile
+        self._save = save
+        self._say = say
+        self.exported: Exported | None = None
+        self.setWindowTitle(tr("Export"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(720, 600)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
+        column.setSpacing(GRID)
+        column.addWidget(label(profile.name, "section", wrap=True))
+        column.addWidget(self._choices())
+        self.preview = QPlainTextEdit()
+        self.preview.setReadOnly(True)
+        self.preview.setAccessibleName(tr("Preview"))
+        self.preview.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.preview.setTabChangesFocus(True)
+        self.preview.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        column.addWidget(self.preview, 1)
+        self.note = label("", "secondary", wrap=True, selectable=True)
+        column.addWidget(self.note)
+        column.addLayout(self._buttons())
+        self._show()
+
+    def _choices(self) -> Section:
+        section = Section("")
+        self.format = QComboBox()
+        for name, target in TARGETS.items():
+            self.format.addItem(target.TITLE, name)
+        self.format.setCurrentIndex(self.format.findData(_last_format[0]))
+        self.shell = QComboBox()
+        for shell, title in _SHELLS.items():
+            self.shell.addItem(title, shell)
+        self.model = QLineEdit(self._profile.model.header.path)
+        self.model.setClearButtonEnabled(False)
+        section.add(tr("Format"), self.format)
+        section.add(tr("Shell"), self.shell, tip=tr("Whose rules the command is quoted by."))
+        section.add(
+            tr("Model there"), self.model, tip=tr("Where the model lies on the machine that will use this.")
+        )
+        self.format.currentIndexChanged.connect(self._show)
+        self.shell.currentIndexChanged.connect(self._show)
+        self.model.textChanged.connect(self._show)
+        return section
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(GRID)
+        self.close_button = button(tr("Close"), "quiet")
+        self.close_button.clicked.connect(self.close)
+        self.copy_button = button(tr("Copy"), tip=tr("Copy what is shown."))
+        self.copy_button.clicked.connect(self._copy)
+        self.save_button = button(tr("Save…"), "primary", tip=tr("Write what is shown to a file."))
+        self.save_button.clicked.connect(self.ask_where_to)
+        self.save_button.setDefault(True)
+        for made in (self.close_button, self.copy_button):
+            made.setAutoDefault(False)
+        row.addWidget(self.close_button)
+        row.addStretch()
+        row.addWidget(self.copy_button)
+        row.addWidget(self.save_button)
+        return row
+
+    def _show(self) -> None:
+        """Make the export anew; what cannot be written is said in its place."""
+        name = str(self.format.currentData())
+        self.shell.setEnabled(name in _FOR_SHELLS)
+        self.model.setEnabled(name != "json")
+        options = Options(shell=self.shell.currentData())
+        self.exported = None
+        try:
+            self.exported = export(
+                [self._profile], TARGETS[name], options, model_path=self.model.text() or None
+            )
+        except TunesmithError as error:
+            self.preview.setPlainText("")
+            self.note.setText(str(error))
+        else:
+            self.preview.setPlainText(self.exported.text)
+            self.note.setText("\n".join((*loss_lines(self.exported), *self.exported.notes)))
+        self.note.setVisible(bool(self.note.text()))
+        self.copy_button.setEnabled(self.exported is not None)
+        self.save_button.setEnabled(self.exported is not None)
+
+    def _copy(self) -> None:
+        if self.exported is not None:
+            _last_format[0] = str(self.format.currentData())
+            QGuiApplication.clipboard().setText(self.exported.text)
+            self._say(tr("What was exported is on the clipboard."))
+
+    def ask_where_to(self) -> None:
+        """Ask for a file and write what is shown."""
+        if self.exported is None:
+            return
+        exported = self.exported
+        dialog = QFileDialog(self, tr("Export profile"))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setNameFilters([tr("All files") + " (*)"])
+        dialog.selectFile(exported.file_name)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda path: self._saved(exported, path))
+        dialog.open()
+
+    def _saved(self, exported: Exported, path: str) -> None:
+        _last_format[0] = str(self.format.currentData())
+        self._save(exported, path)
+        self.close()
