@@ -14,7 +14,7 @@ from tunesmith.presentation.fleet_lines import COLUMNS, SPEED_COLUMN, FleetLine,
 from tunesmith.wording import tr
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = (170, 100, 90, 230, 190, 200, 130)
+_WIDTHS = (160, 96, 80, 220, 180, 170, 120)
 _NOWHERE = QModelIndex()
 _ROW_HEIGHT = 30
 
