@@ -210,7 +210,6 @@ def test_a_result_is_exported_where_the_user_says(
     profile = gain.result.profile
     assert profile is not None
     assert profile.id in target.read_text()
-    dialog.close()
 
 
 def test_no_gain_is_shown_where_a_gain_would_be(page: TunePage, starter: Starter, qtbot: QtBot) -> None:

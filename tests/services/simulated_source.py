@@ -9,11 +9,18 @@ from tests.tuning.simulation import SimulatedMachine
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerCrashed, WorkerHung
+from tunesmith.errors import (
+    Interrupted,
+    ModelRefused,
+    TunesmithError,
+    WorkerCrashed,
+    WorkerHung,
+    WorkerOutOfMemory,
+)
 from tunesmith.services.session import Controls
 
 ERRORS: dict[str, type[TunesmithError]] = {
-    error.name: error for error in (WorkerCrashed, WorkerHung, ModelRefused)
+    error.name: error for error in (WorkerCrashed, WorkerHung, WorkerOutOfMemory, ModelRefused)
 }
 
 

@@ -16,7 +16,7 @@ from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import BUDGETS, Budget, Constraints, Objective, ObjectiveName, Workload
 from tunesmith.tuning.confirm import Confirmation, Confirmer
-from tunesmith.tuning.meter import Job, TrialFailure
+from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.space import baseline_settings
 from tunesmith.tuning.tuner import Tuner
@@ -171,23 +171,24 @@ class Tuned:
 def tune(
     wanted: TuneRequest, simulated: SimulatedMachine, *, machine: Machine = TWO_CORE_VM, confirm: bool = True,
     start: dict[str, object] | None = None, listener: Callable[[Event], None] = lambda _event: None,
-    blocks: Blocks | None = None,
+    blocks: Blocks | None = None, meter: Meter | None = None, baseline: dict[str, object] | None = None,
 ) -> Tuned:  # fmt: skip
-    """Search and confirm on a simulated machine."""
+    """Search and confirm on a simulated machine, or through a meter over it."""
     events: list[Event] = []
 
     def emit(event: Event) -> None:
         events.append(event)
         listener(event)
 
-    baseline = baseline_settings(machine, wanted.workload)
-    tuner = Tuner(wanted, baseline=baseline, machine=machine, meter=simulated, emit=emit, blocks=blocks)
-    found = tuner.search(baseline.replace(**(start or {})))
+    taken = meter or simulated
+    defaults = baseline_settings(machine, wanted.workload).replace(**(baseline or {}))
+    tuner = Tuner(wanted, baseline=defaults, machine=machine, meter=taken, emit=emit, blocks=blocks)
+    found = tuner.search(defaults.replace(**(start or {})))
     confirmation = None
     if confirm:
-        confirmer = Confirmer(wanted, scorer=tuner.scorer, meter=simulated, forecast=tuner.forecast)
-        if found.settings == baseline:
-            confirmer.baseline_alone(baseline)
+        confirmer = Confirmer(wanted, scorer=tuner.scorer, meter=taken, forecast=tuner.forecast)
+        if found.settings == defaults:
+            confirmer.baseline_alone(defaults)
         else:
-            confirmation = confirmer.compare(baseline, found.settings)
-    return Tuned(found, confirmation, events, simulated, baseline)
+            confirmation = confirmer.compare(defaults, found.settings)
+    return Tuned(found, confirmation, events, simulated, defaults)

@@ -24,6 +24,8 @@ class MemoryUse(Value):
     pss_bytes: int | None
     device_used_bytes: dict[str, int] = {}
     """By device name: how much less is free than before the model was loaded."""
+    device_free_bytes: dict[str, int] = {}
+    """By device name: what is free after the sample."""
 
 
 class Conditions(Value):

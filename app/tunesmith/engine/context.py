@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tunesmith.domain.settings import CacheType, FlashAttention, Settings
-from tunesmith.engine.errors import Cancelled, EngineError, OutOfMemory, looks_out_of_memory
+from tunesmith.engine.errors import Cancelled, EngineError, looks_out_of_memory, out_of_memory
 from tunesmith.engine.library import AbortFlag, L, LogBuffer, symbol
 from tunesmith.engine.model import LoadedModel, c_pointer
 
@@ -118,7 +118,7 @@ class InferenceContext:
         if not self._handle:
             said = log.tail()
             if looks_out_of_memory(said):
-                raise OutOfMemory("there is not enough memory for the context", said)
+                raise out_of_memory("for the context", said)
             raise EngineError(log.complaint() or "llama.cpp would not make a context", said)
         L.llama_set_abort_callback(self._handle, abort.callback, abort.data)
         self._memory = L.llama_get_memory(self._handle)
@@ -184,7 +184,7 @@ class InferenceContext:
         if code == 1:
             raise EngineError("the context has no room for more tokens", said)
         if looks_out_of_memory(said):
-            raise OutOfMemory("memory ran out while computing", said)
+            raise out_of_memory("to compute", said)
         raise EngineError(f"llama_decode failed with code {code}", said)
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class EngineError(Exception):
     """llama.cpp refused or failed; carries the end of its log."""
@@ -43,6 +45,20 @@ OUT_OF_MEMORY_MARKS = (
     "failed to mmap",
 )
 """Words by which llama.cpp's log tells a lack of memory from another refusal."""
+
+
+_WHERE = re.compile(r"failed to allocate (\S+?)(?:\[\S*\])? buffer|on device (\d+): cudaMalloc failed")
+
+
+def out_of_memory(what: str, log: str) -> OutOfMemory:
+    """The error for a lack of memory, with the device that lacked it where the log tells; else main memory.
+
+    ``failed to allocate CUDA0 buffer of size …`` is of ggml-alloc.c, ``cudaMalloc failed`` of ggml-cuda.cu.
+    """
+    found = _WHERE.search(log)
+    device = (found[1] or f"CUDA{found[2]}") if found else ""
+    where = f" on {device}" if device and not device.startswith("CPU") else ""
+    return OutOfMemory(f"there is not enough memory{where} {what}", log)
 
 
 def looks_out_of_memory(log: str) -> bool:

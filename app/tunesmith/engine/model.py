@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tunesmith.domain.settings import LoadMode, Settings, SplitMode
-from tunesmith.engine.errors import Cancelled, LoadRefused, OutOfMemory, looks_out_of_memory
+from tunesmith.engine.errors import Cancelled, LoadRefused, looks_out_of_memory, out_of_memory
 from tunesmith.engine.library import AbortFlag, L, LogBuffer, symbol
 
 _LOAD_MODES: Final[dict[LoadMode, int]] = {
@@ -89,7 +89,7 @@ class LoadedModel:
             if abort.is_set:
                 raise Cancelled("loading was cancelled", said)
             if looks_out_of_memory(said):
-                raise OutOfMemory("there is not enough memory to load the model", said)
+                raise out_of_memory("to load the model", said)
             raise LoadRefused(_with("llama.cpp would not load the model", log.complaint()), said)
         vocab = L.llama_model_get_vocab(self._handle)
         self.vocabulary_size: int = L.llama_vocab_n_tokens(vocab)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith import gguf
-from tunesmith.domain.blocks import blocks_of
+from tunesmith.domain.blocks import Blocks, blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Outcome
-from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.request import KnownSettings, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
     Interrupted,
@@ -20,6 +20,7 @@ from tunesmith.errors import (
     StoreError,
     TunesmithError,
     UsageError,
+    WorkerOutOfMemory,
 )
 from tunesmith.services.baseline import baseline_name, llama_cpp_defaults, with_given
 from tunesmith.services.context import (
@@ -45,7 +46,9 @@ from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
 from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmer, broken_constraints
-from tunesmith.tuning.meter import TrialFailure
+from tunesmith.tuning.headroom import MarginMeter
+from tunesmith.tuning.meter import Meter, TrialFailure
+from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.setting_text import parse_setting
 from tunesmith.tuning.space import baseline_settings, check_rules
@@ -55,6 +58,7 @@ from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
+    from tunesmith.domain.machine import Machine
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
 
@@ -62,6 +66,8 @@ _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
 _SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
 """Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
+_TOO_LARGE = (WorkerOutOfMemory.name,)
+"""Causes of a failure that fewer layers on devices may mend."""
 _OF_THE_RUN = ("rpc", "devices")
 """Settings that are named for a run, and hold for the baseline too."""
 
@@ -170,11 +176,12 @@ class _Tune:
         self._store.save_machine(found.machine, found.machine_class)
         self._store.save_model(model)
         if resume is None:
+            known: tuple[KnownSettings, ...] = ()
             if self._request.warm_start:
                 known = known_settings(self._store, self._request, model, found.machine_class)
-                if self._request.baseline is not None:
-                    known = (*known, llama_cpp_defaults(found.machine, self._request))
-                self._request = self._request.model_copy(update={"known": known})
+            if self._request.baseline is not None:
+                known = (*known, llama_cpp_defaults(found.machine, self._request))
+            self._request = self._request.model_copy(update={"known": known})
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
@@ -245,24 +252,53 @@ class _Tune:
         baseline, start = starting_points(request, found)
         check_devices(start, found.machine)
         limits = DecodeLimits(model.header, found.machine)
-        loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
-        self._stream.emit(
-            RunStarted(
-                kind="tune",
-                model_name=model.header.name or Path(request.model_path).name,
-                baseline=baseline,
-                resumed=meter.resumes,
-                decode_limit_tokens_per_s=loosest.tokens_per_s,
-            )
-        )
         blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
-        tuner = Tuner(
-            request, baseline=baseline, machine=narrowed(found.machine, request.devices), meter=meter,
-            emit=self._stream.emit, blocks=blocks,
-        )  # fmt: skip
-        result = tuner.search(start)
-        confirmer = Confirmer(request, scorer=tuner.scorer, meter=meter, forecast=tuner.forecast)
+        machine = narrowed(found.machine, request.devices)
+        baseline, tuner, guarded, result = self._search(
+            model, machine, meter, limits, blocks, baseline=baseline, start=start
+        )
+        confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
         return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
+
+    def _search(
+        self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: DecodeLimits,
+        blocks: Blocks | None, *, baseline: Settings, start: Settings,
+    ) -> tuple[Settings, Tuner, Meter, SearchResult]:  # fmt: skip
+        """Search; with fewer layers of the defaults on devices where no device holds them.
+
+        Returns:
+            The baseline, what searched, the meter that keeps the margin, and what was found.
+
+        Raises:
+            TrialFailure: the baseline cannot be measured with any number of layers.
+        """
+        request = self._request
+        fewer = iter(lowered_offloads(baseline, machine, blocks))
+        while True:
+            loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
+            self._stream.emit(
+                RunStarted(
+                    kind="tune",
+                    model_name=model.header.name or Path(request.model_path).name,
+                    baseline=baseline,
+                    resumed=meter.resumes,
+                    decode_limit_tokens_per_s=loosest.tokens_per_s,
+                )
+            )
+            guarded = MarginMeter(meter, machine, exempt=(baseline.digest, start.digest))
+            tuner = Tuner(
+                request, baseline=baseline, machine=machine, meter=guarded, emit=self._stream.emit,
+                blocks=blocks,
+            )  # fmt: skip
+            try:
+                return baseline, tuner, guarded, tuner.search(start)
+            except TrialFailure as failure:
+                layers = next(fewer, None)
+                if tuner.began or failure.cause not in _TOO_LARGE or layers is None:
+                    raise
+                _LOG.info("no device holds the defaults; the baseline has %d layers on devices", layers)
+                baseline = baseline.replace(n_gpu_layers=layers)
+                start = _with_fewer(start, layers, request)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
@@ -396,6 +432,12 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
         return baseline.replace(**shared), baseline.replace(**fixed)
     except ValueError as error:
         raise UsageError(tr("The fixed settings make no sense: {reason}.", reason=error)) from None
+
+
+def _with_fewer(start: Settings, layers: int, request: TuneRequest) -> Settings:
+    """Where the search starts once the baseline has fewer layers on devices, unless the user fixed them."""
+    fixed = {parse_setting(name, value)[0] for name, value in request.rules.fix.items()}
+    return start if "n_gpu_layers" in fixed else start.replace(n_gpu_layers=layers)
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:

@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from tunesmith.domain.digits import percent
 from tunesmith.domain.events import CandidateStanding, Event, StageFinished, StageStarted
+from tunesmith.domain.measurement import MemoryUse
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 from tunesmith.tuning.forecast import Forecast
+from tunesmith.tuning.headroom import Refusals, Seen, spilled
 from tunesmith.tuning.meter import Job, TrialFailure
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option
@@ -37,6 +39,8 @@ class Look:
     settings: Settings
     speeds: list[float] = field(default_factory=list)
     """Logarithms of requests per second; empty where it could not be measured."""
+    memory: MemoryUse | None = None
+    """Of its last sample."""
 
     @property
     def speed(self) -> float:
@@ -52,8 +56,10 @@ class Looks:
     """
 
     def __init__(
-        self, *, scorer: Scorer, retaker: Retaker, forecast: Forecast, emit: Callable[[Event], None]
-    ) -> None:
+        self, *, scorer: Scorer, retaker: Retaker, forecast: Forecast, emit: Callable[[Event], None],
+        refusals: Refusals,
+    ) -> None:  # fmt: skip
+        self._refusals = refusals
         self._scorer = scorer
         self._retaker = retaker
         self._forecast = forecast
@@ -116,7 +122,9 @@ class Looks:
         before = max(seen, key=lambda look: look.speed)
         stage = f"{course.stage}-look-{step}"
         held = seen[0]
-        fresh = list(_made(options, held.settings, failed))
+        fresh = [
+            look for look in _made(options, held.settings, failed) if self._refusals.allows(look.settings)
+        ]
         labels = (before.option.label, *(look.option.label for look in fresh))
         self._emit(
             StageStarted(stage=stage, title=tr("{question}, one look", question=title), candidates=labels)
@@ -124,12 +132,16 @@ class Looks:
         for place, look in enumerate(fresh):
             if not self._time_left:
                 break
+            if not self._refusals.allows(look.settings):  # a look of this very step told so
+                continue
             try:
                 self._sample(look, course, step, place + 1)
             except TrialFailure as failure:
                 failed[look.settings.digest] = why = f"{failure.cause}: {failure.message}"
+                self._refusals.note(look.settings, why)
                 self._stand(stage, look, before, "failed", why)
             seen.append(look)
+        self._put_out_spilled(seen, stage, before, failed)
         best = max(seen, key=lambda look: look.speed)
         for look in fresh:
             if look.speeds and look is not best:
@@ -145,6 +157,27 @@ class Looks:
                     "{label} is the fastest of {count} looked at", label=best.option.label, count=len(seen)
                 ),
             )
+        )  # fmt: skip
+
+    def _put_out_spilled(
+        self, seen: Sequence[Look], stage: str, before: Look, failed: dict[str, str]
+    ) -> None:
+        """Those of which a driver moved a part to main memory are no candidates, however they look here."""
+        known = [(look, self._seen_of(look)) for look in seen if look.speeds and look.memory is not None]
+        for look, one in known[1:]:
+            why = spilled(one, (other for _, other in known))
+            if why is not None:
+                failed[look.settings.digest] = why
+                look.speeds.clear()
+                self._stand(stage, look, before, "failed", why)
+
+    def _seen_of(self, look: Look) -> Seen:
+        assert look.memory is not None  # noqa: S101 (the caller looked)
+        used = look.memory.device_used_bytes
+        return Seen(
+            label=look.option.label, placed_bytes=self._refusals.placed_bytes(look.settings),
+            used_bytes=sum(used.values()) if used else None, short=self._refusals.is_short(look.memory),
+            speed=math.exp(look.speed),
         )  # fmt: skip
 
     def _stand(self, stage: str, look: Look, before: Look, state: str, why: str) -> None:
@@ -170,7 +203,9 @@ class Looks:
                 stage=f"{course.stage}-look-{step}", candidate=look.option.label, round=place, attempt=0,
                 position=number, settings=look.settings, workload=course.workload,
             )  # fmt: skip
-            look.speeds.append(self._scorer.speed(self._retaker.sample(job), course.parts))
+            sample = self._retaker.sample(job)
+            look.memory = sample.memory
+            look.speeds.append(self._scorer.speed(sample, course.parts))
 
 
 def _made(options: Iterable[Option], holding: Settings, failed: dict[str, str]) -> Iterable[Look]:

@@ -183,6 +183,20 @@ def split_mode_options(machine: Machine, settings: Settings, blocks: Blocks | No
             yield Option(split_mode_label("none", device.name), tuple(changes))
 
 
+def lowered_offloads(settings: Settings, machine: Machine, blocks: Blocks | None) -> Iterable[int]:
+    """Ever fewer layers on the devices, for defaults that no device holds: about what fits, quarters, none.
+
+    By the memory there is, not by what is free: a resumed run has to come to the same.
+    """
+    if not computes_on_device(machine, settings) or settings.n_gpu_layers != ALL_LAYERS:
+        return
+    if blocks is not None:
+        count, fits = blocks.count, blocks.fitting(machine)
+        rungs = {fits, *(count * quarter // 4 for quarter in (1, 2, 3))}
+        yield from sorted((rung for rung in rungs if 0 < rung < count and rung <= max(fits, 1)), reverse=True)
+    yield 0
+
+
 def nearer_placements(
     name: str, blocks: Blocks, machine: Machine, best: Settings, tried: Iterable[Settings]
 ) -> list[Option]:

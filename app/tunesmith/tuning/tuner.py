@@ -19,6 +19,7 @@ from tunesmith.domain.workload import Workload
 from tunesmith.tuning import assurance
 from tunesmith.tuning.changes import given_changes
 from tunesmith.tuning.forecast import TYPICAL_ROUNDS, Forecast
+from tunesmith.tuning.headroom import Refusals
 from tunesmith.tuning.heats import Heats
 from tunesmith.tuning.known import STAGE as KNOWN
 from tunesmith.tuning.known import known_question
@@ -83,12 +84,16 @@ class Tuner:
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
         )  # fmt: skip
         self._blocks = blocks
+        self._refusals = Refusals(blocks, machine)
         self._looks = Looks(
-            scorer=self.scorer, retaker=self._rounds.retaker, forecast=self.forecast, emit=emit
-        )
+            scorer=self.scorer, retaker=self._rounds.retaker, forecast=self.forecast, emit=emit,
+            refusals=self._refusals,
+        )  # fmt: skip
         self._heats = Heats(request, rounds=self._rounds, forecast=self.forecast, emit=emit)
         self._memory: dict[str, int | None] = {}
         self._failed: dict[str, str] = {}
+        self.began = False
+        """Whether the baseline could be measured."""
 
     @property
     def _out_of_time(self) -> bool:
@@ -111,6 +116,7 @@ class Tuner:
         if start != self._baseline:
             self.forecast.expect_confirmation()
         pilot = self._pilot()
+        self.began = True
         result = SearchResult(
             settings=start, changes=given_changes(self._baseline, start), slack=self.scorer.slack
         )
@@ -276,7 +282,7 @@ class Tuner:
                 settings = option.apply(holding)
             except ValidationError:
                 continue
-            if settings.digest not in self._failed:
+            if settings.digest not in self._failed and self._refusals.allows(settings):
                 arms.append(Arm(option.label, settings))
         return arms
 
@@ -324,7 +330,10 @@ class Tuner:
     def _note(self, result: SearchResult, race: Race, question: Question) -> None:
         """Take in what a finished race says beside its winner."""
         result.candidates += sum(bool(arm.scores) for arm in race.arms[1:])
-        self._failed.update((arm.settings.digest, arm.why) for arm in race.arms if arm.state == "failed")
+        for arm in race.arms:
+            if arm.state == "failed":
+                self._failed[arm.settings.digest] = arm.why
+                self._refusals.note(arm.settings, arm.why)
         retaker = self._rounds.retaker
         if (retaker.disturbed or retaker.mostly_disturbed) and race.bound() > BLIND_SPREAD:
             result.blind += (question.title,)

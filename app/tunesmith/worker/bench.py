@@ -165,12 +165,13 @@ class Bench:
 
         The peak is the higher one of those before and after saving, the latter less what was saved.
         """
+        free = self._free_on_devices()
         used = {
-            name: max(0, self._device_free[name] - free)
-            for name, free in self._free_on_devices().items()
+            name: max(0, self._device_free[name] - left)
+            for name, left in free.items()
             if name in self._device_free
         }
-        found = self._probe.memory().model_copy(update={"device_used_bytes": used})
+        found = self._probe.memory().model_copy(update={"device_used_bytes": used, "device_free_bytes": free})
         kept = self._depths.kept_bytes
         if not kept:
             return found
