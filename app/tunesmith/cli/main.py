@@ -85,8 +85,6 @@ def _dispatch(options: argparse.Namespace, output: Output) -> int:
             from tunesmith.cli.fleet import run as command
         case "export":
             from tunesmith.cli.export import run as command
-        case "verify":
-            from tunesmith.cli.verify import run as command
         case "completion":
             from tunesmith.cli.completion import run as command
         case _:

@@ -271,7 +271,6 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "pick": PickDocument,
     "fleet": FleetDocument,
     "export": ExportDocument,
-    "verify": Verification,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
