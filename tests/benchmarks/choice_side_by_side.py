@@ -43,7 +43,7 @@ from tests.benchmarks.quality_agreement import own_digits, read_tool
 from tests.benchmarks.rivals import Unreadable
 from tests.benchmarks.sides import record as sides
 from tests.benchmarks.sides.neutral import bench_arguments, measure_flags
-from tests.benchmarks.sides.searches import run_timed
+from tests.benchmarks.sides.searches import end_with_children, run_timed
 from tunesmith import assets
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
@@ -60,6 +60,7 @@ LIMIT_SECONDS = 900.0
 def main() -> int:
     """Choose, measure again, report."""
     options = _options()
+    end_with_children()
     if options.report:
         record = ChoiceRecord.model_validate_json(options.report.read_text("utf-8"))
     else:

@@ -115,12 +115,17 @@ def window() -> None:
         application.exec()
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    """CPU time of a process, seconds: of its threads in nanoseconds, where the system counts so."""
+def _cpu_s(process: psutil.Process) -> dict[int, float]:
+    """CPU time of a process by thread, seconds; as one where threads are not counted in nanoseconds."""
     threads = thread_times(process.pid)
     if threads is None:
-        return float(sum(process.cpu_times()[:2]))
-    return sum(one.run_ns for one in threads.values()) / 1e9
+        return {process.pid: float(sum(process.cpu_times()[:2]))}
+    return {number: one.run_ns / 1e9 for number, one in threads.items()}
+
+
+def _taken_s(before: dict[int, float], after: dict[int, float]) -> float:
+    """What was taken between two looks; a thread that ended meanwhile, such as an idle one, is left out."""
+    return sum(seconds - before.get(number, 0.0) for number, seconds in after.items())
 
 
 def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) -> None:
@@ -148,7 +153,7 @@ def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) 
                     before, begun = _cpu_s(watched), time.monotonic()
                     sample = rig.sample(settings, WORKLOAD)
                     if draws:
-                        cpu, wall = _cpu_s(watched) - before, time.monotonic() - begun
+                        cpu, wall = _taken_s(before, _cpu_s(watched)), time.monotonic() - begun
                     disturbed += sample.noisy
                     speeds[draws] = sample.decode_tokens_per_s or math.nan
                 keep(

@@ -39,14 +39,20 @@ LINES: Final = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print one table for each candidate; 1 if something differs that must not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("candidates", nargs="+", type=Path)
-    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("candidates", nargs="*", type=Path)
+    parser.add_argument("--source", type=Path)
+    parser.add_argument("--report", type=Path, help="only print an earlier record, in Markdown")
     parser.add_argument("--tool", default="llama-perplexity")
     parser.add_argument("--text", type=Path, default=assets.resource(SHIPPED_TEXT))
     parser.add_argument("--chunks", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help="a record in JSON, added to")
     options = parser.parse_args(arguments)
+    if options.report:
+        print(render(json.loads(options.report.read_text("utf-8"))))
+        return 0
+    if options.source is None or not options.candidates:
+        parser.error("--source and candidates are needed")
     agreed = True
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder, "base")
@@ -113,6 +119,24 @@ def agrees(name: str, tool: str, own: str) -> bool:
     if name.endswith("_kld"):
         return f"{float(tool):.5g}" == f"{float(own):.5g}" or abs(float(own) - float(tool)) <= 1.01e-6
     return tool == own
+
+
+def render(record: list[dict[str, Any]]) -> str:
+    """A record in Markdown: where both say the same, it stands once."""
+    lines = [
+        f"| against its F16 | chunks | {' | '.join(name.replace('_', ' ') for name in LINES)} |",
+        f"|---|---|{'---|' * len(LINES)}",
+    ]
+    for one in record:
+        cells = [
+            said if said == (own := one["tunesmith"][name]) else f"{said}, ours {own}"
+            for name, said in one["tool"].items()
+        ]
+        lines.append(f"| {one['candidate']} | {one['chunks']} | {' | '.join(cells)} |")
+    same = sum(one["tool"][name] == one["tunesmith"][name] for one in record for name in LINES)
+    return "\n".join(
+        (*lines, "", f"{same} of {len(record) * len(LINES)} figures are the same in all digits.")
+    )
 
 
 def _table(candidate: Path, theirs: str, ours: dict[str, Any]) -> bool:

@@ -27,7 +27,7 @@ from tests.benchmarks.rivals import Place, Rival, all_rivals
 from tests.benchmarks.sides.neutral import measured
 from tests.benchmarks.sides.record import READINGS, WORKLOAD, Comparison
 from tests.benchmarks.sides.report import fill, render
-from tests.benchmarks.sides.searches import search
+from tests.benchmarks.sides.searches import end_with_children, search
 from tunesmith.domain.machine import Machine
 from tunesmith.gguf import identify
 from tunesmith.machine.probe import probe_machine
@@ -41,6 +41,7 @@ LIMIT_SECONDS = 2400.0
 def main() -> int:
     """Search, measure again, report."""
     options = _options()
+    end_with_children()
     if options.report:
         comparison = Comparison.model_validate_json(options.report.read_text("utf-8"))
     else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.benchmarks.quality_agreement import LINES, agrees, own_digits, read_tool
-from tests.benchmarks.quality_cost import TOLD, ChunkTimes, CostRecord, Part, Who, ends, render, spans
+from tests.benchmarks.quality_agreement import render as render_agreement
+from tests.benchmarks.quality_cost import TOLD, ChunkTimes, CostRecord, Part, Who, ends, middle, render, spans
 
 STATISTICS = """
 ====== Perplexity statistics ======
@@ -52,6 +53,19 @@ def test_perplexity_must_agree_in_all_digits_and_a_divergence_in_five() -> None:
     assert not agrees("max_kld", "8.252824", "8.253824")
 
 
+def test_a_record_shows_what_differs_and_counts_what_does_not() -> None:
+    tool = read_tool(STATISTICS)
+    one = {
+        "candidate": "Q2_K.gguf",
+        "chunks": 20,
+        "tool": tool,
+        "tunesmith": {**tool, "perplexity": "66.896974"},
+    }
+    text = render_agreement([one])
+    assert "66.896975, ours 66.896974" in text
+    assert "7 of 8 figures are the same" in text
+
+
 def test_a_chunk_ends_when_its_number_is_told_however_the_output_is_cut() -> None:
     source = [(1.0, b"[1]45.12"), (2.0, b"34,[2"), (3.0, b"]46.1,[3]44.0,"), (4.0, b"\n")]
     assert ends(source, TOLD["source"]) == [1.0, 3.0, 3.0]
@@ -82,8 +96,20 @@ def a_record(ours: float, theirs: float) -> CostRecord:
 
 def test_costs_are_compared_within_rounds() -> None:
     found = a_record(1.1, 1.0)
-    assert found.ratio("source").median == pytest.approx(1.1)
-    assert found.ratio(None).high == pytest.approx(1.1)
-    assert "| the candidate | 2.000 (1.000–3.000) | 2.200 (1.100–3.300) | 1.100 (1.100–1.100) |" in render(
+    assert found.ratios("source") == pytest.approx([1.1] * 6)
+    assert middle(found.ratios(None)).high == pytest.approx(1.1)
+    assert "| 2.000 (1.000–3.000) | 2.200 (1.100–3.300) | 1.100 (1.100–1.100) | 1.000 | 1.100 |" in render(
         found
     )
+
+
+def test_the_fastest_quarter_is_of_all_rounds() -> None:
+    assert a_record(1.1, 1.0).undisturbed("Tunesmith", "source") == pytest.approx(1.1)
+
+
+def test_a_median_lies_between_values_and_single_large_ones_move_nothing() -> None:
+    found = middle([1.0, 1.1, 1.2, 1.3, 1.4, 90.0])
+    assert found.median == pytest.approx(1.25)
+    assert (found.low, found.high) == (1.0, 90.0)
+    assert middle([1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 80.0, 90.0]).high == 80.0
+    assert middle([1.0, 1.1]).low is None

@@ -1,4 +1,4 @@
-"""Own the tests of how often a run is drawn, counted in ticks and paints, never in seconds."""
+"""Own the tests of how often a run is drawn, by its timer and its paints, never in seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QRect
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -27,27 +28,32 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.pace import DRAIN_MS, HELD_TICKS, Pace
 from tunesmith.gui.pages.tune import TunePage
+from tunesmith.gui.plots import READING_WIDTH
 from tunesmith.gui.theme import ThemeManager
+from tunesmith.gui.tune_run import DRAIN_MS, TIMED_MS
 from tunesmith.presentation.live import LiveView
 from tunesmith.store import Store
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
-_TICKS = 40
 
 
 class Paints(QObject):
-    """Counts the paint events of a widget and of all that it holds."""
+    """The paint events of a widget and, if not told otherwise, of all that it holds."""
 
-    def __init__(self, within: QWidget) -> None:
-        super().__init__(within)
-        self.count = 0
-        for one in (within, *within.findChildren(QWidget)):
+    def __init__(self, widget: QWidget, *, within: bool = True) -> None:
+        super().__init__(widget)
+        self.areas: list[QRect] = []
+        for one in (widget, *(widget.findChildren(QWidget) if within else [])):
             one.installEventFilter(self)
 
+    @property
+    def count(self) -> int:
+        return len(self.areas)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
-        self.count += event.type() == QEvent.Type.Paint
+        if isinstance(event, QPaintEvent):
+            self.areas.append(event.region().boundingRect())
         return super().eventFilter(watched, event)
 
 
@@ -88,22 +94,6 @@ def drain(page: TunePage, *events: Event) -> None:
     QApplication.processEvents()
 
 
-def test_a_pace_draws_every_tick_but_one_in_five_while_a_sample_is_timed() -> None:
-    pace = Pace()
-    assert [pace.tick(new=True, timing=False) for _ in range(3)] == [True] * 3
-    timing = [pace.tick(new=True, timing=True) for _ in range(2 * HELD_TICKS)]
-    assert timing == ([False] * (HELD_TICKS - 1) + [True]) * 2
-    assert HELD_TICKS * DRAIN_MS == 1000
-
-
-def test_what_was_held_back_is_drawn_as_soon_as_the_sample_is_over_and_nothing_is_drawn_twice() -> None:
-    pace = Pace()
-    assert pace.tick(new=True, timing=True), "the first of a run is drawn at once"
-    assert not pace.tick(new=True, timing=True)
-    assert pace.tick(new=False, timing=False), "what waited"
-    assert not any(pace.tick(new=False, timing=False) for _ in range(10))
-
-
 def test_loading_is_not_timed_and_a_trial_is() -> None:
     view = LiveView()
     start = TrialStarted(stage="s", candidate="c", digest="d", round=1)
@@ -123,16 +113,56 @@ def test_loading_is_not_timed_and_a_trial_is() -> None:
     assert told == [True, False, False, True, True, False, True]
 
 
-def test_a_timed_part_is_painted_once_a_second_and_a_tick_without_it_costs_no_paint(page: TunePage) -> None:
-    start = TrialStarted(stage="s", candidate="c", digest="d", round=1, mono_ns=5_000_000_000)
-    drain(page, start, timed(0.2))
-    paints, painted = Paints(page.running), 0
-    for tick in range(1, _TICKS + 1):
-        before = paints.count
-        drain(page, timed(0.2 * tick))
-        painted += paints.count > before
-    assert painted == _TICKS // HELD_TICKS
-    assert len(page.run.live.decode) == _TICKS + 1, "nothing is lost"
+def test_a_run_is_looked_at_once_a_second_while_a_sample_is_timed_and_soon_otherwise(page: TunePage) -> None:
+    of = {type(event): event for event in recorded()}
+    waits = []
+    for event in (of[TrialStarted], of[TokensTimed], of[TrialMeasured], of[TrialStarted], of[WorkerReady]):
+        drain(page, event)
+        waits.append(page.run._timer.interval())
+    assert waits == [TIMED_MS, TIMED_MS, DRAIN_MS, TIMED_MS, DRAIN_MS]
+    assert (TIMED_MS, DRAIN_MS) == (1000, 200)
+
+
+def test_a_look_that_finds_nothing_paints_nothing(page: TunePage) -> None:
+    drain(page, TrialStarted(stage="s", candidate="c", digest="d", round=1), timed(0.2))
+    paints = Paints(page)
+    for _ in range(5):
+        drain(page)
+    assert paints.count == 0
+
+
+def test_new_points_paint_three_plots_and_three_numbers_but_not_the_page_behind_them(page: TunePage) -> None:
+    drain(page, TrialStarted(stage="s", candidate="c", digest="d", round=1), timed(0.2))
+    page.running.plots.readings[0].show_value(None)
+    QApplication.processEvents()
+    paints, table = Paints(page.running.plots.decode), Paints(page.running.table)
+    behind = Paints(page, within=False)
+    drain(page, timed(0.4))
+    assert paints.count == 1
+    assert table.count == 0
+    assert behind.areas
+    assert all(area.width() <= READING_WIDTH for area in behind.areas), "only what lies under a number"
+
+
+def test_only_what_is_new_of_a_line_is_painted(page: TunePage) -> None:
+    drain(page, TrialStarted(stage="s", candidate="c", digest="d", round=1), *map(timed, range(1, 20)))
+    decode = page.running.plots.decode
+    paints = Paints(decode)
+    drain(page, timed(19.4))
+    (area,) = paints.areas
+    assert area.width() < decode.width() / 2
+    assert decode.pieces[-1].count() == 20
+
+
+def test_what_lies_behind_a_line_is_drawn_again_only_when_it_changes(page: TunePage) -> None:
+    drain(page, TrialStarted(stage="s", candidate="c", digest="d", round=1), *map(timed, range(1, 20)))
+    prefill = page.running.plots.prefill
+    ground, marks = prefill._ground, len(prefill._ticks)
+    assert ground is not None
+    drain(page, timed(19.4))
+    drain(page, TrialStarted(stage="s", candidate="other", digest="e", round=1), timed(19.6))
+    assert prefill._ground is ground
+    assert len(prefill._ticks) == marks + 1
 
 
 def test_a_pause_is_drawn_at_once_also_while_a_sample_is_timed(page: TunePage) -> None:

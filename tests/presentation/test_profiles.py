@@ -13,6 +13,7 @@ from tunesmith.presentation.profiles import (
     COLUMNS,
     NAME_COLUMN,
     SPEED_COLUMN,
+    baseline_column,
     choices,
     count_words,
     day_text,
@@ -25,6 +26,7 @@ from tunesmith.presentation.profiles import (
     ratio_text,
     result_sentence,
     speed_text,
+    unchanged_words,
     workload_from_label,
     workload_sentence,
     workload_words,
@@ -177,3 +179,11 @@ def test_a_date_that_is_none_is_shown_as_it_is() -> None:
 def test_what_ran_out_of_time_with_the_defaults_has_no_number() -> None:
     assert speed_text("budget_spent", 1.0, 1.0, 1.0) == DASH
     assert speed_text("budget_spent", 1.2, 1.1, 1.3) == "1.2× (1.1–1.3)"
+
+
+def test_a_profile_that_was_compared_with_settings_of_ones_own_says_so() -> None:
+    mine = profile().model_copy(update={"baseline_label": "LM Studio", "outcome": "defaults_are_best"})
+    assert result_sentence(mine) == "Your settings are already the best here"
+    assert proof_words(mine).startswith("Compared with settings of yours: LM Studio.")
+    assert (baseline_column(mine), baseline_column(profile())) == ("yours", "defaults")
+    assert unchanged_words(mine) == "Settings are your own"

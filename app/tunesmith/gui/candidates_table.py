@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSettings, Qt
@@ -28,6 +29,14 @@ CANDIDATE, INTERVAL, ROUNDS, STATE = range(4)
 _Index = QModelIndex | QPersistentModelIndex
 
 
+def _said(line: StageRows | tuple[StageRows, CandidateRow]) -> tuple[object, ...]:
+    """All that a line's look depends on."""
+    if isinstance(line, StageRows):
+        return line.title, line.sentence
+    stage, row = line
+    return stage.reach, *(getattr(row, one.name) for one in fields(row))
+
+
 class CandidatesModel(QAbstractTableModel):
     """Questions, the newest first, each with its candidates under it."""
 
@@ -35,6 +44,7 @@ class CandidatesModel(QAbstractTableModel):
         super().__init__()
         self.colours = colours
         self.lines: list[StageRows | tuple[StageRows, CandidateRow]] = []
+        self._told: list[tuple[object, ...]] = []
         self._candidates = Candidates()
         self._changed = -1
 
@@ -55,13 +65,21 @@ class CandidatesModel(QAbstractTableModel):
         if [id(line) if isinstance(line, StageRows) else id(line[1]) for line in lines] == [
             id(line) if isinstance(line, StageRows) else id(line[1]) for line in self.lines
         ]:
-            if lines:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(lines) - 1, STATE))
+            self._tell_changes()
             return False
         self.beginResetModel()
         self.lines = lines
         self.endResetModel()
+        self._told = [_said(line) for line in lines]
         return True
+
+    def _tell_changes(self) -> None:
+        """Have those lines drawn again that say something else than before."""
+        for place, line in enumerate(self.lines):
+            said = _said(line)
+            if said != self._told[place]:
+                self._told[place] = said
+                self.dataChanged.emit(self.index(place, 0), self.index(place, STATE))
 
     # ------------------------------------------------------------- Qt's questions
 

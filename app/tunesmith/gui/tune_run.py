@@ -15,7 +15,6 @@ from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.pace import DRAIN_MS, Pace
 from tunesmith.gui.yielding import Yielding, as_usual
 from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
 
 _LOG = logging.getLogger(__name__)
+DRAIN_MS = 200
+"""Five times a second is enough for an eye."""
+TIMED_MS = 1000
+"""While a sample is being timed, as far as is known: what the window takes of a busy core, a decode beside it
+loses: each of its threads waits for the one that was held up. Once a second still shows that it lives."""
 END_SECONDS = 2.0
 """How long closing waits for a run to end."""
 
@@ -42,7 +46,7 @@ class TuneRun(QObject):
     """At most one run at a time."""
 
     moved = Signal()
-    """There is something new in ``live`` to draw: as often as the Pace allows."""
+    """There is something new in ``live`` to draw: five times a second, or once while a sample is timed."""
     finished = Signal(object)
     """The TuneResult."""
     failed = Signal(object)
@@ -58,7 +62,6 @@ class TuneRun(QObject):
         self._early: Session[TuneResult] | None = None
         self._unwanted = False
         self._yielding = Yielding()
-        self._pace = Pace()
         self.live = LiveView()
         self.request: TuneRequest | None = None
         self.paused = False
@@ -75,7 +78,7 @@ class TuneRun(QObject):
         """Start a run, or go on with a stopped one; nothing while one is under way."""
         if self.busy:
             return
-        self.live, self._pace = LiveView(), Pace()
+        self.live = LiveView()
         self.request, self.paused, self._unwanted = request, False, False
 
         self._begun.clear()
@@ -106,7 +109,7 @@ class TuneRun(QObject):
         if self._unwanted:  # Stop was pressed when the session was there, but not known here yet
             session.cancel()
         self._yielding.begin()
-        self._timer.start()
+        self._timer.start(DRAIN_MS)
 
     def _not_started(self, error: TunesmithError) -> None:
         if self._starting is None:
@@ -130,6 +133,7 @@ class TuneRun(QObject):
     def cancel(self) -> None:
         """Stop; the end comes as a failure, Interrupted."""
         self._unwanted = True
+        self._come_again(DRAIN_MS)
         if self._session is not None:
             self._session.cancel()
 
@@ -155,10 +159,15 @@ class TuneRun(QObject):
             return
         events, over = session.drain()
         self.live.take_all(events)
-        if self._pace.tick(new=bool(events), timing=self.live.timing and not over):
+        self._come_again(TIMED_MS if self.live.timing and not self._unwanted else DRAIN_MS)
+        if events:
             self.moved.emit()
         if over:
             self._end(session)
+
+    def _come_again(self, after_ms: int) -> None:
+        if self._timer.interval() != after_ms:
+            self._timer.setInterval(after_ms)
 
     def _end(self, session: Session[TuneResult]) -> None:
         self._timer.stop()

@@ -14,7 +14,7 @@ from tunesmith.domain.profile import Change, Outcome, TunedProfile
 from tunesmith.domain.workload import ObjectiveName, Workload
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.numbers import DASH, bytes_text, number, percent, percent_text, quantity_text
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr, trc, trn
 
 if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
@@ -210,10 +210,14 @@ def _out_of_time(profile: TunedProfile) -> bool:
 def result_sentence(profile: TunedProfile) -> str:
     """The result in one sentence that a person can repeat."""
     match profile.outcome:
+        case "defaults_are_best" if profile.baseline_label is not None:
+            return tr("Your settings are already the best here")
         case "defaults_are_best":
             return tr("llama.cpp's defaults are already the best here")
         case "infeasible":
             return tr("Nothing satisfies the constraints; these settings come nearest")
+        case "budget_spent" if _out_of_time(profile) and profile.baseline_label is not None:
+            return tr("The budget ran out before anything better than your settings was proven")
         case "budget_spent" if _out_of_time(profile):
             return tr("The budget ran out before anything better than the defaults was proven")
         case "improved" | "budget_spent":
@@ -221,6 +225,18 @@ def result_sentence(profile: TunedProfile) -> str:
             if profile.outcome == "budget_spent":
                 return tr("{sentence}, when the time was up", sentence=words)
             return words
+
+
+def baseline_column(profile: TunedProfile) -> str:
+    """What the column of what was compared with is called."""
+    return trc("column", "defaults") if profile.baseline_label is None else trc("column", "yours")
+
+
+def unchanged_words(profile: TunedProfile) -> str:
+    """What stands over no changes."""
+    if profile.baseline_label is None:
+        return tr("Settings are llama.cpp's own")
+    return tr("Settings are your own")
 
 
 def effect_words(change: Change) -> str:
@@ -270,6 +286,13 @@ def memory_text(measured: Measurement) -> str:
 
 def proof_words(profile: TunedProfile) -> str:
     """On what the numbers rest."""
+    if profile.baseline_label is None:
+        return _taken(profile)
+    compared = tr("Compared with settings of yours: {label}.", label=profile.baseline_label)
+    return f"{compared}\n{_taken(profile)}"
+
+
+def _taken(profile: TunedProfile) -> str:
     quantity = profile.tuned.decode_tokens_per_s or profile.tuned.prefill_tokens_per_s
     samples = len(quantity.samples) if quantity else 0
     if _out_of_time(profile):

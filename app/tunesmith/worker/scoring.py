@@ -32,7 +32,7 @@ from tunesmith.worker.base_files import BaseFiles, BaseShape
 from tunesmith.worker.protocol import Score
 from tunesmith.worker.texts import text_tokens
 
-_VALUES_AT_ONCE = 2**17
+_VALUES_AT_ONCE = 2**18
 """Few enough to stay in a cache."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,11 @@ def run_timed(
     seconds = time.monotonic() - begun
     told = errors.read_text("utf-8", errors="replace")
     return Ended("".join(lines), told, code, seconds, result_seconds, bool(cut))
+
+
+def end_with_children() -> None:
+    """Have a request to terminate unwind this program, so that what it started ends with it."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -179,7 +179,7 @@ class ProfileDetails(QFrame):
         self.ratio.setVisible(bool(value))
         self.interval.setVisible(bool(value))
         self._changes_title.setText(
-            tr("Settings that changed") if profile.changes else tr("Settings are llama.cpp's own")
+            tr("Settings that changed") if profile.changes else words.unchanged_words(profile)
         )
         self._changes.fill(
             ("", trc("column", "from"), trc("column", "to"), trc("column", "effect")),
@@ -187,7 +187,7 @@ class ProfileDetails(QFrame):
             tips=[words.effect_tip(c) for c in profile.changes],
         )
         self._evidence.fill(
-            ("", trc("column", "defaults"), trc("column", "tuned")),
+            ("", words.baseline_column(profile), trc("column", "tuned")),
             [(e.name, e.before, e.after) for e in words.evidence(profile)],
         )
         self._proof.setText(words.proof_words(profile))
