@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pyqtgraph as pg  # type: ignore[import-untyped]
 from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractListModel,
     QEvent,
     QModelIndex,
+    QObject,
     Qt,
     QThreadPool,
 )
@@ -186,9 +188,15 @@ class Painted:
 
 def read(window: QWidget) -> Iterator[str]:
     """Every text that a window's widgets show, tell or would show; hidden ones too."""
+    plots = window.findChildren(pg.PlotWidget)
+    without_menu = [plot for plot in plots if not plot.getPlotItem().menuEnabled()]
+    switched_off = {menu for plot in without_menu for menu in (plot.getPlotItem().ctrlMenu, plot.scene())}
     for widget in [window, *window.findChildren(QWidget)]:
-        yield from filter(None, _of_widget(widget))
+        if not switched_off.intersection(_line_of(widget)):
+            yield from filter(None, _of_widget(widget))
     for action in window.findChildren(QAction):
+        if switched_off.intersection(_line_of(action)):
+            continue
         texts = (action.text(), action.toolTip(), action.statusTip())
         yield from (text.replace("&", "") for text in texts if text)
 
@@ -215,6 +223,12 @@ def _clipped(window: MainWindow) -> Iterator[str]:
         text = str(widget.property("text"))
         if needs > has and len(text) > 1 and text != widget.toolTip():
             yield f"{type(widget).__name__} {text!r} needs {needs} px and has {has}"
+
+
+def _line_of(one: QObject | None) -> Iterator[QObject]:
+    while one is not None:
+        yield one
+        one = one.parent()
 
 
 def _of_widget(widget: QWidget) -> Iterable[str]:

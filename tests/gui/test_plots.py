@@ -18,7 +18,6 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.record_run import recorded
 from tests.gui.simulated_run import simulated
-from tunesmith.domain.events import CandidateStanding
 from tunesmith.gui import line_plot
 from tunesmith.gui.candidates_table import INTERVAL, STATE, CandidatesTable
 from tunesmith.gui.line_plot import axis_text, clock_text, x_end, y_end
@@ -55,15 +54,14 @@ def test_axes_grow_in_whole_steps() -> None:
 
 def test_every_plot_begins_at_zero_and_holds_its_line(plots: LivePlots, view: LiveView) -> None:
     for plot, line in zip(plots.plots, (view.decode, view.prefill, view.memory_mib), strict=True):
-        assert plot.end >= view.seconds
-        assert plot.top >= line.highest
-        points = [piece.at(place) for piece in plot.pieces for place in range(piece.count())]
-        assert len(points) == len(line)
-        assert all(48 <= point.x() <= plot.width() and 0 <= point.y() < plot.height() for point in points)
+        (left, right), (bottom, top) = plot.getPlotItem().viewRange()
+        assert (left, bottom) == (0, 0)
+        assert right >= view.seconds
+        assert top >= line.highest
 
 
 def test_all_plots_share_one_time_axis(plots: LivePlots) -> None:
-    assert len({plot.end for plot in plots.plots}) == 1
+    assert len({plot.getPlotItem().viewRange()[0][1] for plot in plots.plots}) == 1
 
 
 def test_the_current_value_stands_large_beside_its_line(plots: LivePlots, view: LiveView) -> None:
@@ -73,55 +71,60 @@ def test_the_current_value_stands_large_beside_its_line(plots: LivePlots, view: 
 
 def test_the_baseline_is_dashed_and_named_at_the_right(plots: LivePlots, view: LiveView) -> None:
     decode = plots.decode
-    assert decode.baseline == view.baseline_speed("decode")
-    assert decode.baseline_text.startswith("defaults 6")
-    assert plots.memory.baseline is None
+    assert decode._baseline.isVisible()
+    assert decode._baseline.pen.style() == Qt.PenStyle.DashLine
+    assert decode._baseline.value() == view.baseline_speed("decode")
+    assert decode._baseline_text.toPlainText().startswith("defaults 6")
+    assert not plots.memory._baseline.isVisible()
 
 
 def test_lines_are_one_pixel_without_antialiasing(plots: LivePlots) -> None:
     for plot in plots.plots:
-        assert plot.line_pen.widthF() == 1
-        colours = {plot.grab().toImage().pixelColor(x, y).name() for x in range(49, 400) for y in range(80)}
-        assert plot.line_pen.color().name() in colours
+        assert plot.curve.opts["pen"].widthF() == 1
+        assert not plot.curve.opts["antialias"]
 
 
 def test_nothing_new_draws_nothing(plots: LivePlots, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[object] = []
     for plot in plots.plots:
-        monkeypatch.setattr(plot, "update", lambda *_a: drawn.append(1))
+        monkeypatch.setattr(plot.curve, "setData", lambda *_a, **_k: drawn.append(1))
+        monkeypatch.setattr(plot, "setXRange", lambda *_a, **_k: drawn.append(2))
     plots.refresh()
     assert not drawn
 
 
 def test_hidden_plots_draw_nothing(plots: LivePlots, view: LiveView) -> None:
     plots.hide()
-    before = plots.decode.drawn
+    before = plots.decode._drawn
     view.decode.add(view.seconds + 1, 70.0)
     plots.refresh()
-    assert plots.decode.drawn == before
+    assert plots.decode._drawn == before
 
 
 def test_the_memory_limit_is_dotted_only_when_in_reach(plots: LivePlots, view: LiveView) -> None:
     plots.show_run(view, memory_limit_mib=500)
-    assert plots.memory.limit == 500
+    assert plots.memory._limit.isVisible()
+    assert plots.memory._limit.pen.style() == Qt.PenStyle.DotLine
     plots.show_run(view, memory_limit_mib=64_000)
-    assert plots.memory.limit is None
+    assert not plots.memory._limit.isVisible()
 
 
 def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePlots, view: LiveView) -> None:
     decode = plots.decode
-    assert not decode.limit
+    assert not decode._limit.isVisible()
     view.decode_limit = 152
     plots.show_run(view)
-    assert decode.limit == 152
-    assert decode.limit_text == "limit 152 tok/s"
-    assert decode.top >= 152
+    assert decode._limit.isVisible()
+    assert decode._limit.value() == 152
+    assert decode._limit.pen.style() == Qt.PenStyle.DotLine
+    assert decode._limit_label.toPlainText() == "limit 152 tok/s"
+    assert decode.getPlotItem().viewRange()[1][1] >= 152
     plots.show_at(view)
-    assert decode.limit == 152, "a replay keeps it"
+    assert decode._limit.isVisible(), "a replay keeps it"
     view.decode_limit = None
     plots.show_run(view)
-    assert not decode.limit
-    assert decode.top < 120
+    assert not decode._limit.isVisible()
+    assert decode.getPlotItem().viewRange()[1][1] < 120
 
 
 def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
@@ -129,17 +132,17 @@ def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
 ) -> None:
     view.decode_limit = 1000
     plots.show_run(view)
-    assert plots.decode.limit is None
-    assert plots.decode.top < 120
+    assert not plots.decode._limit.isVisible()
+    assert plots.decode.getPlotItem().viewRange()[1][1] < 120
 
 
-@pytest.mark.parametrize(("limit", "at_left"), [(150.0, False), (66.0, True)])
+@pytest.mark.parametrize(("limit", "edge"), [(150.0, 1.0), (66.0, 0.0)])
 def test_the_labels_of_limit_and_baseline_never_lie_on_each_other(
-    plots: LivePlots, view: LiveView, limit: float, *, at_left: bool
+    plots: LivePlots, view: LiveView, limit: float, edge: float
 ) -> None:
     view.decode_limit = limit
     plots.show_run(view)
-    assert plots.decode.limit_at_left is at_left
+    assert plots.decode._limit_label.anchor.x() == edge
 
 
 def test_the_state_of_the_machine_is_read_out_over_the_plots_in_a_replay_too(
@@ -163,7 +166,7 @@ def test_the_state_of_the_machine_is_read_out_over_the_plots_in_a_replay_too(
     assert running.slider.value() == running.slider.maximum()
 
 
-def test_memory_isdrawn_and_read_in_the_units_preferred(
+def test_memory_is_drawn_and_read_in_the_units_preferred(
     qtbot: QtBot, view: LiveView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tunesmith.gui.plots.memory_scale", lambda _unit: ("MB", 10**6))
@@ -174,12 +177,8 @@ def test_memory_isdrawn_and_read_in_the_units_preferred(
     made.show_run(view, memory_limit_mib=500)
     assert view.memory_mib.latest is not None
     assert made.readings[2].value.text() == f"{view.memory_mib.latest * 1.048576:.0f}"
-    assert made.memory.limit == pytest.approx(524.288)
-    low = made.memory.height() - 20 - 1
-    from_foot = low - made.memory.pieces[-1].last().y()
-    assert from_foot / (low - 9) == pytest.approx(
-        view.memory_mib.latest * 1.048576 / made.memory.top, abs=0.02
-    )
+    assert made.memory.curve.yData[-1] == pytest.approx(view.memory_mib.latest * 1.048576)
+    assert made.memory._limit.value() == pytest.approx(524.288)
 
 
 def test_numbers_of_an_axis_have_the_marks_of_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,17 +190,17 @@ def test_numbers_of_an_axis_have_the_marks_of_the_language(monkeypatch: pytest.M
 
 def test_a_switch_of_theme_recolours_lines(plots: LivePlots) -> None:
     plots.recolour(DARK)
-    assert plots.decode.line_pen.color() == QColor(DARK.decode)
-    assert plots.decode.grab().toImage().pixelColor(2, 40) == QColor(DARK.surface)
+    assert plots.decode.curve.opts["pen"].color() == QColor(DARK.decode)
+    assert plots.decode.backgroundBrush().color() == QColor(DARK.surface)
 
 
 def test_pointing_at_a_time_reads_all_lines(plots: LivePlots, view: LiveView, qtbot: QtBot) -> None:
     place = QPointF(90, 20)
     with qtbot.waitSignal(plots.pointed) as read:
         QApplication.sendEvent(
-            plots.decode,
+            plots.decode.viewport(),
             QMouseEvent(
-                QEvent.Type.MouseMove, place, plots.decode.mapToGlobal(place),
+                QEvent.Type.MouseMove, place, plots.decode.viewport().mapToGlobal(place),
                 Qt.MouseButton.NoButton, Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
             ),
         )  # fmt: skip
@@ -209,13 +208,13 @@ def test_pointing_at_a_time_reads_all_lines(plots: LivePlots, view: LiveView, qt
     assert any(candidate in text for candidate in ("llama.cpp's defaults", "all CPUs", "one CPU a core"))
     assert "decode" in text
     assert "tok/s" in text
-    assert plots.prefill.cursor_at is not None
+    assert plots.prefill._cursor.isVisible()
     plots.point_at(None)
-    assert plots.prefill.cursor_at is None
+    assert not plots.prefill._cursor.isVisible()
 
 
 def test_names_of_candidates_never_overlap(plots: LivePlots) -> None:
-    chosen = plots.decode.names
+    chosen = plots.decode._bottom._tickLevels[0]
     assert len(chosen) >= 3
     assert len({name for _, name in chosen}) >= 2
     assert [t for t, _ in chosen] == sorted((t for t, _ in chosen), reverse=True)
@@ -235,27 +234,6 @@ def test_the_table_shows_the_newest_question_first_with_reasons(qtbot: QtBot, vi
     changes = [rows.data(rows.index(row, INTERVAL)) for row in range(rows.rowCount())]
     assert "reference" in changes
     assert not table.grab().isNull()
-
-
-def test_only_lines_that_say_something_else_are_drawn_again(qtbot: QtBot, view: LiveView) -> None:
-    table = CandidatesTable(LIGHT)
-    qtbot.addWidget(table)
-    table.show()
-    table.show_run(view.candidates)
-    changed: list[int] = []
-    table.rows.dataChanged.connect(lambda first, last: changed.extend(range(first.row(), last.row() + 1)))
-    stage = view.candidates.stages[-1]
-    name, row = next((name, row) for name, row in stage.rows.items() if row.ratio is not None)
-    standing = CandidateStanding(
-        stage=stage.name, candidate=name, rounds=row.rounds + 1, ratio=1.0, low=1.0, high=1.0,
-        state="racing", why="",
-    )  # fmt: skip
-    view.take(standing)
-    table.refresh()
-    assert changed == [1 + list(stage.rows).index(name)]
-    view.take(standing)
-    table.refresh()
-    assert len(changed) == 1
 
 
 def test_widths_of_the_candidates_columns_are_remembered_and_the_usual_ones_fit_the_window(
@@ -291,9 +269,11 @@ def test_a_recorded_real_run_can_be_shown(plots: LivePlots) -> None:
     assert view.end is not None
     assert len(view.decode) > 20
     plots.show_run(view)
-    assert plots.decode.drawn == view.decode.added
+    assert plots.decode._drawn == view.decode.added
 
 
-def test_the_page_needs_nothing_heavy() -> None:
-    code = "import sys, tunesmith.gui.pages.tune; sys.exit(bool({'numpy', 'sqlmodel'} & set(sys.modules)))"
+def test_the_page_needs_no_pyqtgraph_until_a_run_is_shown() -> None:
+    code = (
+        "import sys, tunesmith.gui.pages.tune; sys.exit(bool({'pyqtgraph', 'sqlmodel'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False, env=os.environ).returncode == 0

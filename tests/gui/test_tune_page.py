@@ -362,10 +362,10 @@ def test_nothing_is_drawn_while_nobody_looks(
     page.tune_button.click()
     page.hide()
     qtbot.waitUntil(lambda: page.run.live.taken == 400)
-    assert page.running.plots.decode.drawn <= 0
+    assert page.running.plots.decode._drawn <= 0
     page.show()
     page.shown()
-    assert page.running.plots.decode.drawn == page.run.live.decode.added
+    assert page.running.plots.decode._drawn == page.run.live.decode.added
 
 
 def stored(context: AppContext, events: list[Event], gain: Simulated, *, state: RunState = "finished") -> str:

@@ -32,7 +32,7 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
     ("threads", ("-t", "--threads"), "N", "threads to decode"),
     ("threads_batch", ("-tb", "--threads-batch"), "N", "threads to prefill"),
     ("cpu_affinity", ("--cpu-range",), "LIST", "CPUs the threads may run on, such as 0-3,8"),
-    ("n_ctx", ("-c", "--ctx-size"), "N", "context over all sequences, tokens"),
+    ("n_ctx", ("-c", "--ctx-size", "--context"), "N", "context over all sequences, tokens"),
     ("n_batch", ("-b", "--batch-size"), "N", "logical batch size, tokens"),
     ("n_ubatch", ("-ub", "--ubatch-size"), "N", "physical batch size, tokens"),
     ("flash_attn", ("-fa", "--flash-attn"), "on|off|auto", "flash attention"),
@@ -224,6 +224,11 @@ def _add_facts(
     inspect = _add(commands, "inspect", "show what a model file's header says", [everywhere])
     inspect.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
     inspect.add_argument("--hash", action="store_true", help="also the content's SHA-256")
+    memory = inspect.add_argument_group("what memory it would take; any setting asks for it")
+    memory.add_argument("--memory", action="store_true", help="with llama.cpp's defaults, 4096 tokens")
+    memory.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
+    _add_settings(inspect)
+    _add_devices(inspect)
     _add(commands, "machine", "show this machine and its class", [everywhere])
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)

@@ -12,6 +12,7 @@ from tunesmith.gui.theme import ThemeManager
 from tunesmith.settings import folders, store_location
 
 if TYPE_CHECKING:
+    from tunesmith.domain.machine import Machine
     from tunesmith.store import Store
 
 
@@ -54,6 +55,8 @@ class AppContext:
         self.theme = theme
         self.bus = Bus()
         self.folders = folders()
+        self.machine: Machine | None = None
+        """As llama.cpp's devices are known of it, once some page has asked."""
         self._location = store_location_text
         self._open_store = open_store
         self._store: Store | None = None

@@ -17,7 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
+from tunesmith.gui.memory_pane import MemoryPane
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import DETAILS_WIDTH, GRID
 from tunesmith.presentation.library import Row, fit_sentence, reason, tidy
@@ -32,7 +34,7 @@ _FIT_ROLES = {"yes": "better", "tight": "warning", "no": "worse", None: "seconda
 class DetailsPane(QFrame):
     """Facts of the chosen model, and its buttons."""
 
-    def __init__(self, *, tune: Callable[[], None], try_it: Callable[[], None]) -> None:
+    def __init__(self, context: AppContext, *, tune: Callable[[], None], try_it: Callable[[], None]) -> None:
         super().__init__()
         self.setProperty("role", "surface")
         self.setFixedWidth(DETAILS_WIDTH)
@@ -54,6 +56,7 @@ class DetailsPane(QFrame):
         self.reveal.clicked.connect(self.reveal_file)
         self.copy = button(tr("Copy path"), "quiet")
         self.copy.clicked.connect(self.copy_path)
+        self.memory = MemoryPane(context)
         self.facts = Facts()
         self._lay_out()
 
@@ -74,6 +77,7 @@ class DetailsPane(QFrame):
         quiet.addWidget(self.copy)
         column.addLayout(quiet)
         self.rule = line()
+        column.addWidget(self.memory)
         column.addWidget(self.rule)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -121,6 +125,7 @@ class DetailsPane(QFrame):
         for one in (self.name, self.tune, self.try_it, self.reveal, self.copy, self.rule):
             one.setVisible(entry is not None)
         usable = entry is not None and entry.kind == "model"
+        self.memory.show_entry(entry)
         self.tune.setEnabled(usable)
         self.try_it.setEnabled(usable)
         if row is None or entry is None:

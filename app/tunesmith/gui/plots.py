@@ -87,8 +87,8 @@ class LivePlots(QWidget):
             row.addWidget(plot, 1)
             row.addWidget(reading)
             column.addLayout(row, share)
-            plot.setMouseTracking(True)
-            plot.installEventFilter(self)
+            plot.viewport().setMouseTracking(True)
+            plot.viewport().installEventFilter(self)
         self.recolour(colours)
 
     @property
@@ -159,7 +159,7 @@ class LivePlots(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 (Qt's name)
         """Follow the mouse over any of the plots."""
         if isinstance(event, QMouseEvent) and event.type() == QEvent.Type.MouseMove:
-            plot = next((one for one in self.plots if one is watched), None)
+            plot = next((one for one in self.plots if one.viewport() is watched), None)
             if plot is not None:
                 self.point_at(plot.time_at(event.position().x()))
         elif event.type() == QEvent.Type.Leave:

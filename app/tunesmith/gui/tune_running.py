@@ -24,6 +24,8 @@ from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
 
 _PARTS = 1000
+PLOTS_HELD = 2
+"""While a sample is timed the plots, the dearest to draw, are drawn at every so manyth look at the run."""
 _HINT = tr("Dashed: the defaults. Marks at the foot: another candidate. Point at a plot to read it.")
 
 
@@ -43,6 +45,7 @@ class TuneRunning(QWidget):
         self._settings = settings
         self._view = LiveView()
         self._frozen = False
+        self._held = 0
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -146,7 +149,10 @@ class TuneRunning(QWidget):
         """Draw what is new; nothing where nobody sees it."""
         if self._frozen or not self.isVisible() or self.window().isMinimized():
             return
-        self.plots.refresh()
+        self._held = self._held + 1 if self._view.timing and not paused else PLOTS_HELD
+        if self._held >= PLOTS_HELD:
+            self._held = 0
+            self.plots.refresh()
         self.table.refresh()
         self._tell(paused=paused)
 

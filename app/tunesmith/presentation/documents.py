@@ -174,6 +174,45 @@ class ChooseDocument(_Document):
     seconds: float
 
 
+class DeviceMemoryFacts(_Document):
+    """What a device would take, bytes."""
+
+    name: str
+    """``CPU`` is main memory."""
+    free_bytes: int | None
+    margin_bytes: int
+    """What is kept free."""
+    weights_bytes: int
+    repacked_bytes: int
+    """Copies of weights in another layout, beside the mapped file."""
+    kv_bytes: int
+    recurrent_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    upper_bytes: int
+    """The most that is allocated or mapped."""
+    expected_bytes: int
+    """What will be resident."""
+    fits: bool
+    """Whether what must be free is, with the margin; pages of a mapped file need not be."""
+
+
+class MemoryFacts(_Document):
+    """What a model would take of each device under some settings: a projection from its header."""
+
+    settings: Settings
+    devices: tuple[DeviceMemoryFacts, ...]
+    """Main memory first."""
+    upper_bytes: int
+    expected_bytes: int
+    fits: bool
+    mapped: bool
+    understood: bool
+    """False where the architecture's cache is of a kind that is not known: bounds are guesses then."""
+    calibrated: bool
+    """Whether llama.cpp itself told the compute buffers."""
+
+
 class InspectDocument(_Document):
     """``tunesmith inspect``."""
 
@@ -181,6 +220,8 @@ class InspectDocument(_Document):
     header: ModelHeader
     sha256: str | None
     """Only with --hash: reading a large file takes a while."""
+    memory: MemoryFacts | None = None
+    """Only with --memory or a setting."""
 
 
 class MachineDocument(_Document):

@@ -38,6 +38,7 @@ from tunesmith.services.limits import (
     forget_if_beaten,
     with_bandwidth,
 )
+from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
@@ -134,15 +135,19 @@ class _Tune:
         self._stream.run_id = run_id
         self._stream.recorder = recorder
         source = self._make_source(self._request, surroundings, self._stream, self._controls)
+        gate = MemoryGate(
+            self._request.model_path, surroundings.machine, self._request.constraints.max_memory_bytes
+        )
         meter = LedgerMeter(
             source,
             stream=self._stream,
             controls=self._controls,
             recorder=recorder,
             ledger=self._store.ledger(run_id),
+            gate=gate,
         )
         try:
-            result = self._finish(run_id, self._tune(run_id, model, surroundings, meter))
+            result = self._finish(run_id, self._tune(run_id, model, surroundings, meter, gate))
         except TrialFailure as failure:
             self._close_run(run_id, "failed", str(failure))
             if isinstance(failure.__cause__, TunesmithError):
@@ -247,10 +252,13 @@ class _Tune:
 
     # ------------------------------------------------------------- search and confirmation
 
-    def _tune(self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter) -> TuneResult:
+    def _tune(
+        self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter, gate: MemoryGate
+    ) -> TuneResult:
         request = self._request
         baseline, start = starting_points(request, found)
         check_devices(start, found.machine)
+        gate.spare(baseline, start)
         limits = DecodeLimits(model.header, found.machine)
         blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         machine = narrowed(found.machine, request.devices)

@@ -109,7 +109,7 @@ class TunePage(Page):
 
     @property
     def running(self) -> TuneRunning:
-        """The view of a run; made when it is first needed."""
+        """The view of a run; made, and pyqtgraph imported, when it is first needed."""
         if self._running is None:
             from tunesmith.gui.tune_running import TuneRunning
 
