@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from tunesmith import __version__
+from tunesmith.cli.fleet_parser import add_device_options, add_fleet
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -15,7 +16,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "export", "verify", "completion",
+    "quantize", "speculate", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -87,8 +88,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
     _add_speculate(commands, everywhere)
+    add_fleet(
+        lambda to, name, summary: _add(to, name, summary, [everywhere]),
+        lambda to, name, summary: _add(to, name, summary, []),
+        commands,
+    )
     _add_export(commands, everywhere)
-    _add_verify(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -140,6 +145,7 @@ def _add_tune(
     what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
     _add_devices(tune)
+    add_device_options(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
@@ -374,16 +380,3 @@ def _add_export(
     there.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; 127.0.0.1")
     there.add_argument("--port", type=int, default=8080, metavar="N", help="to listen on; 8080")
     export.add_argument("--source-url", metavar="URL", help="for json: where the model can be had")
-
-
-def _add_verify(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
-) -> None:
-    verify = _add(commands, "verify", "measure a profile again: does it hold on this machine?", [everywhere])
-    verify.add_argument("profile", metavar="ID|FILE", help="a stored profile, or a profile's JSON file")
-    verify.add_argument("--model", metavar="MODEL", help="where its model is; as it says if left out")
-    verify.add_argument("--budget", metavar="TIME", default="60s", help="most time for measuring; 60s")
-    verify.add_argument("--margin", metavar="SHARE", help="how much slower counts as the same; 5%%")
-    verify.add_argument("--prometheus", metavar="FILE", help="also write the answer for Prometheus, *.prom")
-    verify.add_argument("--output", metavar="FILE", help="also write the JSON document, for `fleet report`")
-    _add_devices(verify, only_rpc=True)

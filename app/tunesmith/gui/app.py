@@ -62,6 +62,11 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
         return MachinePage(context)
 
+    def fleet(context: AppContext) -> Page:
+        from tunesmith.gui.pages.fleet import FleetPage
+
+        return FleetPage(context)
+
     def settings(context: AppContext) -> Page:
         from tunesmith.gui.pages.settings import SettingsPage
 
@@ -69,7 +74,7 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
     return {
         "models": models, "tune": tune, "chat": chat, "profiles": profiles, "compare": compare,
-        "machine": machine, "settings": settings,
+        "machine": machine, "fleet": fleet, "settings": settings,
     }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
@@ -32,6 +33,8 @@ from tunesmith.presentation.fact_documents import (
     build_facts,
     model_facts,
 )
+from tunesmith.presentation.fleet_text import FleetDocument
+from tunesmith.presentation.pick_text import PickDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
@@ -307,8 +310,12 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
-    "export": ExportDocument,
     "verify": Verification,
+    "bundle-facts": BundleDocument,
+    "keys": KeysDocument,
+    "pick": PickDocument,
+    "fleet": FleetDocument,
+    "export": ExportDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
