@@ -71,12 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         paths = [(name, write_shape(name, Path(folder))) for name in SHAPES]
         paths += [(path.stem, path) for path in options.models]
+        alone = [(name, _compare(path, log, (), list(_alone()))) for name, path in paths]
         try:
             for server in servers:
                 server.start()
             rpc.connect(tuple(server.endpoint for server in servers))
             devices = library.devices()
-            alone = [(name, _compare(path, log, (), list(_alone()))) for name, path in paths]
             divided = [
                 (name, _compare(path, log, devices, list(_divided(path, devices)))) for name, path in paths
             ]
@@ -126,7 +126,7 @@ def _divided(path: Path, devices: Sequence[Device]) -> Iterator[Settings]:
 
 def _compare(path: Path, log: library.LogBuffer, devices: Sequence[Device], cases: list[Settings]) -> Errors:
     shape = gguf.read_shape(path)
-    features = library.build(library.devices()).cpu_features
+    features = library.build(()).cpu_features
     errors = Errors()
     for settings in cases:
         begun = time.perf_counter()
@@ -174,7 +174,7 @@ class Resident:
 
 def _resident(path: Path) -> list[Resident]:
     found = []
-    features = library.build(library.devices()).cpu_features
+    features = library.build(()).cpu_features
     for load_mode in ("mmap", "none"):
         settings = _settings(load_mode=load_mode, devices=())
         host = project(gguf.read_shape(path), settings, (), cpu_features=features).host
@@ -221,7 +221,7 @@ def _page(
     alone: Sequence[tuple[str, Errors]], divided: Sequence[tuple[str, Errors]],
     resident: Sequence[Sequence[Resident]],
 ) -> str:  # fmt: skip
-    build = library.build(library.devices())
+    build = library.build(())
     lines = [
         "# Projected memory against what llama.cpp says",
         "",

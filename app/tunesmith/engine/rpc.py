@@ -68,7 +68,10 @@ def held_open() -> Iterator[None]:
     get = symbol("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t])
     handles = [get(index) for index in range(count)]
     begin = symbol("ggml_backend_dev_init", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p])
-    backends = [begin(handle, None) for handle in handles if describe(handle).backend == "RPC"]
+    registry_of = symbol("ggml_backend_dev_backend_reg", ctypes.c_void_p, [ctypes.c_void_p])
+    name_of = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
+    remote = [handle for handle in handles if name_of(registry_of(handle)) == b"RPC"]
+    backends = [begin(handle, None) for handle in remote]
     try:
         yield
     finally:
