@@ -49,7 +49,7 @@ class Starter:
     """Starts sessions that were prepared, and notes what was asked."""
 
     def __init__(self) -> None:
-        self.sessions: list[FakeSession | TunesmithError] = []
+        self.sessions: list[FakeSession[TuneResult] | TunesmithError] = []
         self.asked: list[tuple[TuneRequest, str | None]] = []
         self.threads: list[threading.Thread] = []
 
@@ -334,7 +334,7 @@ def test_an_unexpected_end_is_told_with_its_details(
 ) -> None:
     starter.sessions.append(FakeSession([], ZeroDivisionError("oh")))
     press(page, qtbot, "setup")
-    assert message(page).startswith("The tune ended unexpectedly.")
+    assert message(page).startswith("The run ended unexpectedly.")
     assert "ZeroDivisionError: oh" in page.message._details
 
 
