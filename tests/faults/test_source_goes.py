@@ -10,6 +10,7 @@ import pytest
 from tests.support.cli import CommandLine
 from tests.support.gguf_writer import tiny_llama
 from tunesmith.services import quality, quantize
+from tunesmith.services.quantize_files import put_in_place
 from tunesmith.worker.handle import WorkerHandle
 
 
@@ -28,13 +29,13 @@ def _names(folder: Path) -> list[str]:
 def test_a_source_deleted_between_two_files_leaves_the_first_whole_and_no_second(
     tunesmith: CommandLine, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put = quantize.put_in_place
+    put = put_in_place
 
     def then_delete(part: Path, target: Path) -> None:
         put(part, target)
         tiny.unlink()
 
-    monkeypatch.setattr(quantize, "put_in_place", then_delete)
+    monkeypatch.setattr("tunesmith.services.quantize.put_in_place", then_delete)
     done = tunesmith.inline("quantize", tiny, "--type", "Q8_0,Q4_0")
     assert done.code == 3, done.err
     assert "no longer there" in done.err
