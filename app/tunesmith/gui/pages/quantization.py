@@ -61,7 +61,7 @@ class QuantizationPage(Page):
         self.discards.changed.connect(self._tell_files)
         context.theme.changed.connect(self._recolour)
         context.bus.choose_quantization.connect(self.choose_for)
-        context.bus.busy_changed.connect(lambda _on: self._enable())
+        context.bus.busy_changed.connect(self._set_busy)
         self._show("empty")
 
     def _load_presets(self) -> dict[str, Any]:
@@ -130,6 +130,9 @@ class QuantizationPage(Page):
             self.show_state(self.setup)
         else:
             self.show_state(self.board)
+        self._enable()
+
+    def _set_busy(self, _on: bool) -> None:  # noqa: FBT001 (a slot)
         self._enable()
 
     def _enable(self) -> None:

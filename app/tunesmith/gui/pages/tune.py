@@ -78,7 +78,7 @@ class TunePage(Page):
         context.bus.tune_again.connect(self.tune_again)
         context.bus.show_run.connect(self.show_run)
         self.setup.changed.connect(self._enable)
-        context.bus.busy_changed.connect(lambda _on: self._enable())
+        context.bus.busy_changed.connect(self._set_busy)
         self._show("setup")
 
     def _load_presets(self) -> dict[str, Any]:
@@ -157,6 +157,9 @@ class TunePage(Page):
         elif state == "why":
             widget = self.why
         self.show_state(widget)
+        self._enable()
+
+    def _set_busy(self, _on: bool) -> None:  # noqa: FBT001 (a slot)
         self._enable()
 
     def _enable(self) -> None:
