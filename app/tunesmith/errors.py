@@ -7,6 +7,7 @@
         · ModelUnreadable
         · ModelMalformed
         · ModelRefused            llama.cpp would not load or run it
+        · DoesNotFit              it would take more memory than there is
         · DraftMismatch           a draft model of another vocabulary
     · InfeasibleError             exit 4
     · NoisyMachineError           exit 5
@@ -106,6 +107,12 @@ class ModelRefused(ModelFileError):
     """The header is well formed but llama.cpp would not load the model."""
 
     name = "model_refused"
+
+
+class DoesNotFit(ModelRefused):
+    """It would take more memory than there is or may be used, so it was not tried."""
+
+    name = "does_not_fit"
 
 
 class DraftMismatch(ModelFileError):

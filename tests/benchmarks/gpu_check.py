@@ -283,12 +283,13 @@ def oom_step(model: Path) -> dict[str, Any]:
     from tunesmith.domain.workload import Workload
     from tunesmith.errors import TunesmithError
     from tunesmith.services.context import survey_machine
-    from tunesmith.services.fit import kv_bytes
+    from tunesmith.services.fit import usual_projection
     from tunesmith.services.rig import Rig
 
     machine = survey_machine().machine
     most = max((d.total_bytes for d in machine.devices if d.type in ("gpu", "igpu")), default=2**34)
-    per_token = max(1, (kv_bytes(gguf.read_header(model), 1024) or 2**20) // 1024)
+    cache = usual_projection(gguf.read_shape(model), 1024).host.kv_bytes
+    per_token = max(1, (cache or 2**20) // 1024)
     absurd = min(2**27, 3 * most // per_token)
     workload = Workload(prompt=64, generate=8)
     result: dict[str, Any] = {"model": model.name, "n_ctx": absurd, "cache_bytes": absurd * per_token}
@@ -429,6 +430,13 @@ def _tune_page(document: Any) -> list[str]:
         parts = ("prefill_tokens_per_s", "decode_tokens_per_s")
         found = [f"{part} {document[name][part]['median']:.1f}" for part in parts if document[name][part]]
         lines += [f"{name}: {', '.join(found)}", ""]
+    for room in (document.get("safety") or {}).get("devices", ()):
+        free, margin = (room[name] / 2**20 for name in ("least_free_bytes", "margin_bytes"))
+        lines += [f"{room['name']}: at least {free:.0f} MiB stayed free, {margin:.0f} are kept.", ""]
+    if fit := document.get("fit"):
+        against = fit["speedup"] and f"{fit['speedup']['median']:.3f} times as fast as that"
+        placed = {name: fit["settings"][name] for name in ("n_gpu_layers", "tensor_split", "override_tensor")}
+        lines += [f"--fit would set {placed} (same as {fit['same_as']}): {against}.", ""]
     return [*lines, *_table(("Setting", "From", "To", "Effect"), rows)]
 
 

@@ -14,7 +14,17 @@ from tunesmith.domain.workload import ObjectiveName
 from tunesmith.services.presets import load_presets
 from tunesmith.tuning.setting_text import parse_setting
 
-HEAVY = ("PySide6", "pyqtgraph", "llama_cpp", "sqlmodel", "sqlalchemy", "numpy", "pydantic", "rich")
+HEAVY = (
+    "PySide6",
+    "pyqtgraph",
+    "llama_cpp",
+    "sqlmodel",
+    "sqlalchemy",
+    "numpy",
+    "pydantic",
+    "rich",
+    "cryptography",
+)
 
 
 def _imported_by(*arguments: str) -> set[str]:
@@ -39,6 +49,10 @@ def _imported_by(*arguments: str) -> set[str]:
         ("measure", "--help"),
         ("survey", "--help"),
         ("speculate", "--help"),
+        ("verify", "--help"),
+        ("bundle", "create", "--help"),
+        ("keys", "--help"),
+        ("fleet", "report", "--help"),
     ],
 )
 def test_help_imports_nothing_heavy(arguments: tuple[str, ...]) -> None:

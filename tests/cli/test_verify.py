@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests.support.cli import CommandLine
 from tests.support.real_profile import claiming, real_profile
 from tunesmith import assets
 from tunesmith.cli.verify import EXIT_CODES
+from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.verification import Verification
 from tunesmith.presentation.verify_text import prometheus_text, verify_report
 from tunesmith.services.profile_files import write_profile
@@ -41,14 +45,41 @@ def metrics(text: str) -> dict[str, list[tuple[str, float]]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def measured(smollm2_path: Path) -> TunedProfile:
+    """A profile that was measured a moment ago."""
+    return real_profile(smollm2_path)
+
+
+@pytest.mark.model
+def test_beside_burning_cores_nothing_is_told(
+    tunesmith: CommandLine, smollm2_path: Path, measured: TunedProfile
+) -> None:
+    """A claim that is false is not confirmed, and none that is true called false."""
+    path = tunesmith.folder / "profile.json"
+    write_profile(measured, path)
+    burn = [sys.executable, "-c", "while True: pass"]
+    burning = [subprocess.Popen(burn) for _ in range(os.cpu_count() or 1)]
+    try:
+        done = tunesmith(
+            "verify", path, "--model", smollm2_path, "--budget", "8s", "--json", "--quiet"
+        )  # fmt: skip
+    finally:
+        for each in burning:
+            each.kill()
+            each.wait()
+    assert done.code == 5, done.out
+    assert (done.document["answer"], done.document["cause"]) == ("cannot_tell", "load")
+    assert done.document["disturbed"] >= 1
+
+
 @pytest.mark.model
 def test_a_profile_measured_a_moment_ago_holds_and_one_doctored_to_claim_more_has_drifted(
-    tunesmith: CommandLine, smollm2_path: Path
+    tunesmith: CommandLine, smollm2_path: Path, measured: TunedProfile
 ) -> None:
     honest, doctored = tunesmith.folder / "honest.json", tunesmith.folder / "doctored.json"
-    profile = real_profile(smollm2_path)
-    write_profile(profile, honest)
-    write_profile(claiming(profile, 3.0), doctored)
+    write_profile(measured, honest)
+    write_profile(claiming(measured, 3.0), doctored)
     for path, wrong in ((honest, "drifted"), (doctored, "holds")):
         prom, kept = tunesmith.folder / "tunesmith.prom", tunesmith.folder / "kept.json"
         done = tunesmith(

@@ -20,10 +20,11 @@ PLAIN = Settings(threads=1, threads_batch=1, n_ctx=512, n_ubatch=64, use_extra_b
 
 def run(path: Path, output: Path, every: list[Settings]) -> Any:
     """What a process of its own computed under each of the settings."""
+    paths = [str(ROOT), str(ROOT / "app"), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", "tests.engine.rpc_outputs", str(path), str(output)],
         input=TypeAdapter(list[Settings]).dump_json(every), cwd=ROOT, capture_output=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'app'}"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     return np.load(output)
@@ -31,7 +32,10 @@ def run(path: Path, output: Path, every: list[Settings]) -> Any:
 
 @pytest.mark.model
 def test_a_model_says_the_same_wherever_its_layers_are(smollm2_path: Path, tmp_path: Path) -> None:
-    """30 layers and the output layer: none, one, half and all of them away, and divided over two servers."""
+    """30 layers and the output layer: none, one, half and all of them away, and divided over two servers.
+
+    Then parts of layers and the cache here, the rest away.
+    """
     with rpc_server() as one, rpc_server() as other:
         away = PLAIN.replace(rpc=(one.endpoint, other.endpoint))
         first = away.replace(devices=("RPC0",))
@@ -42,6 +46,9 @@ def test_a_model_says_the_same_wherever_its_layers_are(smollm2_path: Path, tmp_p
             away.replace(tensor_split=(1.0, 3.0)),
             away.replace(split_mode="none", main_gpu=1),
             away.replace(devices=("none",)),
+            away.replace(n_cpu_ffn=10),
+            away.replace(override_tensor=(r"blk\.[0-9]\.attn_.*=CPU", "ffn_down=RPC1")),
+            first.replace(offload_kqv=False, no_host=True),
         ]
         found = run(smollm2_path, tmp_path / "outputs.npz", every)
     for logits, tokens in zip(found["logits"][1:], found["tokens"][1:], strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,13 +14,14 @@ import pytest
 from tests.store import values
 from tests.support.cli import CommandLine
 from tests.support.gguf_writer import tiny_llama
+from tests.support.model_shapes import Size, qwen3moe
 from tests.support.processes import children
 from tests.support.rpc_server import RpcServer, free_port, rpc_server
 from tunesmith.domain.events import RunFinished, TrialFailed, TrialMeasured
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, Workload
-from tunesmith.errors import Interrupted, RpcServerLost, RpcUnreachable, UsageError
+from tunesmith.errors import Interrupted, RpcServerLost, RpcUnreachable, UsageError, WorkerOutOfMemory
 from tunesmith.services import context
 from tunesmith.services.chat import Chat
 from tunesmith.services.chat_sides import Side
@@ -262,3 +264,16 @@ def test_a_profile_that_names_a_server_connects_to_nothing_until_the_user_names_
             rig.sample(foreign.settings, WORKLOAD)
         with pytest.raises(TimeoutError):
             trap.accept()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a process's address space")
+def test_a_device_that_lacks_memory_ends_a_trial_and_holds_what_is_smaller(tmp_path: Path) -> None:
+    """Some 50 MiB of experts for a server that takes 32: it says that it has all the machine's memory."""
+    size = Size(layers=4, width=256, hidden=512, heads=8, experts=16, experts_used=2)
+    model = str(qwen3moe(size).write(tmp_path / "mixture.gguf"))
+    with rpc_server(memory_mib=32) as small:
+        away = SETTINGS.replace(rpc=(small.endpoint,))
+        with Rig(model, noise=QUIET, rpc=(small.endpoint,)) as rig:
+            with pytest.raises(WorkerOutOfMemory, match="not enough memory on RPC0"):
+                rig.sample(away, WORKLOAD)
+            assert rig.sample(away.replace(n_cpu_moe=4), WORKLOAD).step_ns

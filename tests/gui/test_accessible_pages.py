@@ -23,7 +23,7 @@ from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.theme import ThemeManager
 
-NAMES = ("models", "tune", "profiles", "compare", "machine")
+NAMES = ("models", "tune", "profiles", "compare", "machine", "fleet")
 MakePage = Callable[[str], Page]
 
 

@@ -10,7 +10,9 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -105,3 +107,12 @@ def test_saving_writes_what_is_shown_and_closes(
     asked.close()
     assert saved == [(shown, str(tmp_path / "k.yaml"))]
     assert export_dialog._last_format == ["kubernetes"]
+
+
+def test_return_saves_and_the_profile_itself_is_offered_first(dialog: ExportDialog) -> None:
+    assert dialog.format.currentData() == "json"
+    QTest.keyClick(dialog.format, Qt.Key.Key_Return)
+    asked = dialog.findChild(QFileDialog)
+    assert asked is not None
+    assert asked.windowTitle() == "Export profile"
+    asked.close()

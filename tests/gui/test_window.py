@@ -23,7 +23,7 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.presentation.vitals_text import memory_text, quiet_text
 from tunesmith.services.vitals import VitalsReader
 
-NAMES = ("models", "tune", "quantization", "chat", "profiles", "compare", "machine", "settings")
+NAMES = ("models", "tune", "quantization", "chat", "profiles", "compare", "machine", "fleet", "settings")
 
 
 class Plain(Page):

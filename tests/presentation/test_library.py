@@ -48,6 +48,7 @@ def entry(
     made = None if kind == "broken" else header(path, name=name, quantization=quantization, size=size)
     return LibraryEntry(
         path=path, place="LM Studio", kind=kind, size_bytes=size, header=made,
+        needed_bytes=round((size + 128 * 2**20) * 1.05) if kind == "model" else None,
         problem="Is cut short. Fetch it again." if kind == "broken" else None,
     )  # fmt: skip
 

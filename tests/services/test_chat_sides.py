@@ -9,15 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.gui.sample_models import fake_model
-from tests.store.values import identity, profile
-from tunesmith.domain.model import ModelIdentity
+from tests.store.values import profile
+from tunesmith.domain.model import ModelIdentity, TensorInfo
+from tunesmith.domain.shape import LayerShape, ModelShape
 from tunesmith.errors import ModelNotFound
 from tunesmith.gguf import HashCache, identify
 from tunesmith.services.chat_sides import chat_sides, conversation_room, profiles_of
+from tunesmith.services.fit import usual_projection
 from tunesmith.store import Store
 
 GIB = 2**30
-LONG = identity().header.model_copy(update={"context_length": 131_072, "weights_bytes": GIB})
+TRAINED = 131_072
+_ATTENTION = LayerShape(heads=3, kv_heads=3, key_length=64, value_length=64)
+_WEIGHTS = TensorInfo(name="token_embd.weight", type="F16", dims=(1024, GIB // 2048), size_bytes=GIB)
+LONG = ModelShape(
+    architecture="llama", layers=(_ATTENTION,) * 30, tensors=(_WEIGHTS,), embedding_length=192,
+    vocabulary_size=1024, window=None, experts=0, experts_used=0, feed_forward_expert_length=0, inner_size=0,
+    state_size=0, group_count=0, understood=True,
+)  # fmt: skip
 """30 layers of 3 KV heads of 64: 23,040 bytes of cache a token."""
 
 
@@ -44,29 +53,24 @@ def kept(store: Store, model: ModelIdentity, *days: str) -> None:
 
 
 def test_a_conversation_has_room_for_4096_tokens_or_what_a_profile_has() -> None:
-    assert [conversation_room(LONG, wanted, 64 * GIB) for wanted in (512, 4096, 32_768)] == [
+    assert [conversation_room(LONG, wanted, 64 * GIB, trained=TRAINED) for wanted in (512, 4096, 32_768)] == [
         4096, 4096, 32_768,
     ]  # fmt: skip
 
 
 def test_there_is_never_more_room_than_the_model_was_trained_for() -> None:
-    short = LONG.model_copy(update={"context_length": 2048})
-    assert conversation_room(short, 32_768, 64 * GIB) == 2048
-    unknown = LONG.model_copy(update={"context_length": None})
-    assert conversation_room(unknown, 32_768, 64 * GIB) == 32_768
+    assert conversation_room(LONG, 32_768, 64 * GIB, trained=2048) == 2048
+    assert conversation_room(LONG, 32_768, 64 * GIB, trained=None) == 32_768
 
 
 def test_room_ends_where_free_memory_does() -> None:
-    cache_bytes = 23_040 * 16_384
-    free = round((GIB + cache_bytes) * 1.05) + GIB // 1000
-    assert conversation_room(LONG, 131_072, free) == 16_384
-    assert conversation_room(LONG, 131_072, free, contexts=2) == 8192
-    assert conversation_room(LONG, 131_072, 0) == 4096, "llama.cpp says whether that fits"
-
-
-def test_a_model_without_a_cache_of_keys_and_values_is_not_bounded_by_it() -> None:
-    recurrent = LONG.model_copy(update={"kv_heads": ()})
-    assert conversation_room(recurrent, 65_536, 0) == 65_536
+    needed = usual_projection(LONG, 16_384).host
+    each = needed.expected_bytes - needed.weights_bytes
+    one, two = (round((needed.weights_bytes + count * each) * 1.05) + 1 for count in (1, 2))
+    assert conversation_room(LONG, TRAINED, one, trained=TRAINED) == 16_384
+    assert conversation_room(LONG, TRAINED, two, trained=TRAINED, contexts=2) == 16_384
+    assert conversation_room(LONG, TRAINED, one, trained=TRAINED, contexts=2) < 16_384
+    assert conversation_room(LONG, TRAINED, 0, trained=TRAINED) == 4096, "llama.cpp says whether that fits"
 
 
 # ------------------------------------------------------------- sides

@@ -14,10 +14,11 @@ from tests.store.values import identity, profile
 from tests.support.gguf_writer import GgufWriter, tiny_llama, write_shards
 from tunesmith import gguf
 from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.shape import ModelShape
 from tunesmith.errors import UsageError
-from tunesmith.gguf import read_header
+from tunesmith.gguf import read_header, read_header_and_shape, read_shape
 from tunesmith.services import library, model_files
-from tunesmith.services.fit import fit, kv_bytes, needed_bytes
+from tunesmith.services.fit import fit, needed_bytes, usual_projection
 from tunesmith.services.library import LibraryEntry, Scan, ScanResult, demo_model, read_entry, tuned_models
 from tunesmith.services.model_places import Place, well_known_places
 from tunesmith.services.watched import MAX_FILES, Watched, forget, load_watched, watch
@@ -150,11 +151,11 @@ def test_a_second_scan_reads_no_header_again_until_the_file_changes(
 ) -> None:
     read: list[Path] = []
 
-    def counting(path: Path) -> ModelHeader:
+    def counting(path: Path) -> tuple[ModelHeader, ModelShape]:
         read.append(path)
-        return read_header(path)
+        return read_header_and_shape(path)
 
-    monkeypatch.setattr(gguf, "read_header", counting)
+    monkeypatch.setattr(gguf, "read_header_and_shape", counting)
     a, b = model(models / "a.gguf"), model(models / "b.gguf")
     first = scan(tmp_path, Place("x", models))
     assert read == [a, b]
@@ -311,14 +312,13 @@ def test_a_damaged_list_of_watched_folders_is_told_and_left(tmp_path: Path) -> N
     assert (tmp_path / "library.json").read_text() == "{"
 
 
-def test_the_estimate_is_weights_and_kv_cache_and_a_twentieth(tmp_path: Path) -> None:
-    header = read_header(model(tmp_path / "a.gguf"))
+def test_what_is_needed_is_weights_and_kv_cache_and_what_computing_takes(tmp_path: Path) -> None:
+    path = model(tmp_path / "a.gguf")
+    host = usual_projection(read_shape(path)).host
     # 4096 tokens, K and V of 2 bytes, 1 KV head of 32, 1 layer
-    assert kv_bytes(header) == 4096 * 2 * 2 * 32
-    assert needed_bytes(header) == round((header.weights_bytes + 4096 * 2 * 2 * 32) * 1.05)
-    by_layer = header.model_copy(update={"layers": 3, "kv_heads": (1, 0, 2)})
-    assert kv_bytes(by_layer) == 4096 * 2 * 2 * 32 * 3
-    assert kv_bytes(header.model_copy(update={"kv_heads": ()})) is None
+    assert host.kv_bytes == 4096 * 2 * 2 * 32
+    assert needed_bytes(read_shape(path)) == host.expected_bytes
+    assert host.expected_bytes > read_header(path).weights_bytes + host.kv_bytes
     assert [fit(100, free) for free in (1000, 110, 100, 99)] == ["yes", "tight", "tight", "no"]
 
 

@@ -15,7 +15,7 @@ from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Budget
 from tunesmith.errors import Interrupted
-from tunesmith.services.metering import TRIES, LedgerMeter, StoreRecorder
+from tunesmith.services.metering import TRIES, Gate, LedgerMeter, OpenGate, StoreRecorder
 from tunesmith.services.session import Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.confirm import Confirmation, Confirmer
@@ -37,6 +37,7 @@ class Run:
     ledger: dict[str, LedgerEntry] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     meter: LedgerMeter | None = None
+    gate: Gate = field(default_factory=OpenGate)
 
     def open(self) -> LedgerMeter:
         """Begin a session: what was recorded is read once, as from the store."""
@@ -46,6 +47,7 @@ class Run:
             controls=SimulatedControls(self.source.machine),
             recorder=StoreRecorder(self._record),
             ledger=dict(self.ledger),
+            gate=self.gate,
             clock=lambda: self.source.machine.now,
         )
         return self.meter
@@ -224,3 +226,49 @@ def test_the_time_of_failures_is_charged_to_the_next_sample_and_stored_with_it()
     again = run.open()
     again.sample(job())
     assert again.spent_seconds == meter.spent_seconds
+
+
+# ------------------------------------------------------------- what is not tried
+
+
+class Refusing(OpenGate):
+    """Refuses one micro-batch, and learns from lack of memory."""
+
+    def __init__(self) -> None:
+        self.learned: list[Settings] = []
+
+    def why_not(self, settings: Settings) -> str:
+        return "it is too large" if settings.n_ubatch == 128 else ""
+
+    def ran_out(self, settings: Settings) -> None:
+        self.learned.append(settings)
+
+
+def test_what_cannot_fit_is_not_tried_and_stays_so_when_the_run_goes_on() -> None:
+    run = Run(eventful())
+    run.gate = Refusing()
+    meter = run.open()
+    with pytest.raises(TrialFailure, match="not tried: it is too large") as failure:
+        meter.sample(job(BASELINE.replace(n_ubatch=128)))
+    assert failure.value.cause == "does_not_fit"
+    assert run.source.calls == []
+    assert [event.cause for event in run.events if isinstance(event, TrialFailed)] == ["does_not_fit"]
+    assert not any(isinstance(event, TrialStarted) for event in run.events)
+    run.gate = OpenGate()
+    with pytest.raises(TrialFailure, match="not tried: it is too large"):
+        run.open().sample(job(BASELINE.replace(n_ubatch=128)))
+    assert run.source.calls == []
+
+
+def test_lack_of_memory_is_learned_from_once_all_tries_failed_and_again_when_the_run_goes_on() -> None:
+    small = BASELINE.replace(n_ubatch=256)
+    machine = SimulatedMachine(lambda _settings: Speeds(), refuses=lambda _settings: "worker_out_of_memory")
+    run = Run(SimulatedSource(machine))
+    run.gate = learned = Refusing()
+    with pytest.raises(TrialFailure):
+        run.open().sample(job(small))
+    assert learned.learned == [small]
+    run.gate = again = Refusing()
+    with pytest.raises(TrialFailure):
+        run.open().sample(job(small))
+    assert again.learned == [small]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 import random
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
 
 
 class ValueType(enum.IntEnum):
@@ -45,6 +48,8 @@ _FORMATS = {
 # name: (number of enum ggml_type, elements per block, bytes per block). Written here a second time
 # on purpose: a test must not learn from what it tests.
 TYPES = {"F32": (0, 1, 4), "F16": (1, 1, 2), "Q8_0": (8, 32, 34)}
+_WEIGHT_TYPES = TYPES | {"Q4_0": (2, 32, 18)}
+"""Those that ``add_weights`` knows."""
 
 Scalar = int | float | bool | str
 Order = str
@@ -118,6 +123,13 @@ class GgufWriter:
         self._tensors.append(_Tensor(name, tuple(dims), kind, _data(elements, kind, rng, fill)))
         return self
 
+    def add_weights(self, name: str, dims: Sequence[int], kind: str) -> GgufWriter:
+        """Add a tensor of random data in a few per cent of the time that ``add_tensor`` takes."""
+        elements = math.prod(dims)
+        rng = np.random.default_rng([self.seed, *name.encode()])
+        self._tensors.append(_Tensor(name, tuple(dims), kind, _weights(elements, kind, rng)))
+        return self
+
     def to_bytes(self, lies: Lies | None = None) -> bytes:
         """The whole file."""
         lies = lies or Lies()
@@ -148,7 +160,7 @@ class GgufWriter:
 
     def _info(self, tensor: _Tensor, offset: int, lies: Lies) -> bytes:
         dims = tensor.dims if lies.dims is None else lies.dims
-        type_id = TYPES[tensor.type][0] if lies.type_id is None else lies.type_id
+        type_id = _WEIGHT_TYPES[tensor.type][0] if lies.type_id is None else lies.type_id
         count = len(dims) if lies.dims_count is None else lies.dims_count
         return (
             self._string(tensor.name)
@@ -239,6 +251,16 @@ def _guess(value: Scalar) -> ValueType:
             return ValueType.FLOAT32
         case str():
             return ValueType.STRING
+
+
+def _weights(elements: int, kind: str, rng: np.random.Generator) -> bytes:
+    """Normally distributed data, or blocks of a small scale and any numbers."""
+    if kind in ("F32", "F16"):
+        return rng.normal(0, 0.05, elements).astype("<f4" if kind == "F32" else "<f2").tobytes()
+    _, block, size = _WEIGHT_TYPES[kind]
+    blocks = rng.integers(0, 256, (elements // block, size), dtype=np.uint8)
+    blocks[:, :2] = np.frombuffer(np.float16(0.001).tobytes(), dtype=np.uint8)
+    return blocks.tobytes()
 
 
 def _data(elements: int, kind: str, rng: random.Random, fill: float | None) -> bytes:

@@ -15,13 +15,20 @@ from tunesmith.tuning.space import baseline_settings
 SMALL = Workload(prompt=16, generate=12)
 
 
-def real_profile(model_path: Path, *, starts: int = 4, workload: Workload = SMALL) -> TunedProfile:
-    """A profile of the defaults on one thread, each sample in a process of its own."""
+def real_profile(
+    model_path: Path, *, starts: int = 4, workload: Workload = SMALL, threads: int | None = 1
+) -> TunedProfile:
+    """A profile of the defaults, each sample in a process of its own.
+
+    Args:
+        threads: one waits for no other, however busy the machine is; None leaves the defaults as they are.
+    """
     found = survey_machine()
     build = found.machine.build
     assert build is not None
-    # one thread waits for no other, however busy the machine is
-    settings = baseline_settings(found.machine, workload).replace(threads=1, threads_batch=1)
+    settings = baseline_settings(found.machine, workload)
+    if threads is not None:
+        settings = settings.replace(threads=threads, threads_batch=threads)
     with Rig(str(model_path), live=1) as rig:
         samples = [rig.sample(settings, workload, group=f"start-{number}") for number in range(starts)]
     measured = summarize(samples, settings, workload)

@@ -1,6 +1,7 @@
 """Own a real RPC server on loopback: llama.cpp's own, in a process that never outlives the test.
 
-``python -m tests.support.rpc_server PORT [THREADS]`` is that process: it serves until standard input ends.
+``python -m tests.support.rpc_server PORT THREADS MEMORY_MIB`` is that process: it serves until standard input
+ends, and takes no more memory than told beside what it began with (Linux).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class RpcServer:
 
     port: int = field(default_factory=free_port)
     threads: int = 1
+    memory_mib: int = 0
+    """Most memory it may take for models; 0 for no limit. What it says of its memory is the machine's."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -46,7 +49,10 @@ class RpcServer:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        command = [sys.executable, "-m", "tests.support.rpc_server", str(self.port), str(self.threads)]
+        command = [
+            sys.executable, "-m", "tests.support.rpc_server", str(self.port), str(self.threads),
+            str(self.memory_mib),
+        ]  # fmt: skip
         paths = [str(ROOT), str(ROOT / "app"), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
@@ -79,9 +85,9 @@ class RpcServer:
 
 
 @contextmanager
-def rpc_server(*, threads: int = 1) -> Iterator[RpcServer]:
+def rpc_server(*, threads: int = 1, memory_mib: int = 0) -> Iterator[RpcServer]:
     """A server that runs; skips where the build has no RPC, which in CI is a fault."""
-    server = RpcServer(threads=threads)
+    server = RpcServer(threads=threads, memory_mib=memory_mib)
     if not _has_rpc():
         assert not os.environ.get("CI"), "packaging/bootstrap.py built llama.cpp without RPC"
         pytest.skip("this llama.cpp was built without RPC; packaging/bootstrap.py builds it with it")
@@ -98,9 +104,21 @@ def _has_rpc() -> bool:
     return any(Path(library._base_path).glob("*ggml-rpc*"))
 
 
-def serve(port: int, threads: int) -> None:
+def _limit_memory(mib: int) -> None:
+    """Allow so much address space beside what is taken already."""
+    if sys.platform != "win32":
+        import resource
+
+        most = psutil.Process().memory_info().vms + mib * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def serve(port: int, threads: int, memory_mib: int) -> None:
     """Serve the CPU at a port of loopback; never returns."""
     from tunesmith.engine.library import symbol
+
+    if memory_mib:
+        _limit_memory(memory_mib)
 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     device = symbol("ggml_backend_dev_by_name", ctypes.c_void_p, [ctypes.c_char_p])(b"CPU")
@@ -120,4 +138,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]), int(sys.argv[2]))
+    serve(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -27,15 +27,15 @@ def memory(free_mib: int | None, used_mib: int = 4096) -> MemoryUse:
     )  # fmt: skip
 
 
-def test_the_margin_is_a_twentieth_and_half_a_gib_at_most() -> None:
-    assert margin_bytes(80 * GIB) == 512 * MIB
+def test_the_margin_is_a_twentieth_and_a_gib_at_most() -> None:
+    assert margin_bytes(80 * GIB) == GIB
     assert margin_bytes(2 * GIB) == int(0.05 * 2 * GIB)
 
 
 def test_what_leaves_less_than_the_margin_is_told_with_both_figures() -> None:
-    assert short_of(memory(600), GPU_MACHINE) is None
+    assert short_of(memory(700), GPU_MACHINE) is None
     why = short_of(memory(100), GPU_MACHINE)
-    assert why == "only 100.0 MiB of CUDA0 stay free, less than the 512.0 MiB that are kept"
+    assert why == "only 100.0 MiB of CUDA0 stay free, less than the 614.4 MiB that are kept"
 
 
 def test_a_device_that_is_not_used_or_tells_nothing_is_not_short() -> None:

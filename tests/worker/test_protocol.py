@@ -19,6 +19,7 @@ from tunesmith.domain.events import (
     ImportanceRead,
     LogLine,
     MemoryRead,
+    MemoryTold,
     ModelLoaded,
     PromptRead,
     RequestDone,
@@ -37,6 +38,7 @@ from tunesmith.domain.events import (
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.quality import ChunkScore
+from tunesmith.domain.reserve import BufferBytes, Reserve
 from tunesmith.domain.speculation import BatchRound, Plan
 from tunesmith.domain.workload import Workload
 from tunesmith.worker.protocol import (
@@ -57,6 +59,7 @@ from tunesmith.worker.protocol import (
     Score,
     Shutdown,
     Speculate,
+    TellMemory,
     TensorType,
     Turn,
 )
@@ -114,6 +117,16 @@ BANDWIDTH = MemoryBandwidth(
 )  # fmt: skip
 
 
+RESERVE = Reserve(
+    source="breakdown", output_bytes=4,
+    buffers=(
+        BufferBytes(
+            buffer="RPC0[box:1]", device="RPC0", weights_bytes=None, context_bytes=7, compute_bytes=2**40
+        ),
+    ),
+)  # fmt: skip
+
+
 def sample(step_ns: tuple[int, ...] = (5, 6)) -> Sample:
     return Sample(
         prefill_tokens=9,
@@ -138,6 +151,7 @@ EVENTS: list[WorkerEvent] = [
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
     MemoryRead(bandwidth=BANDWIDTH),
+    MemoryTold(reserve=RESERVE),
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
     TextEnded(reason="context_full", tokens=2, elapsed_ns=5),
@@ -154,6 +168,7 @@ EVENTS: list[WorkerEvent] = [
 
 
 MEMORY = ReadMemory(request=9, threads=2, free_bytes=5)
+TELL = TellMemory(request=10, model_path="/m.gguf", settings=SETTINGS)
 SCORE = Score(
     request=4, role="candidate", model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt",
     text_sha256="0" * 64,
@@ -173,7 +188,19 @@ REACH = Reach(request=2, endpoint="box:1")
 
 @pytest.mark.parametrize(
     "command",
-    [MEASURE, GENERATE, SCORE, QUANTIZE, COLLECT, MEMORY, SPECULATE, REACH, Cancel(request=3), Shutdown()],
+    [
+        MEASURE,
+        GENERATE,
+        SCORE,
+        QUANTIZE,
+        COLLECT,
+        MEMORY,
+        TELL,
+        SPECULATE,
+        REACH,
+        Cancel(request=3),
+        Shutdown(),
+    ],
     ids=lambda c: c.type,
 )
 def test_a_command_arrives_as_it_was_sent(command: Command) -> None:

@@ -8,15 +8,27 @@ from pathlib import Path
 
 from tunesmith import __version__
 from tunesmith.cli.output import Output
+from tunesmith.cli.settings_given import changed, given_settings, like_llama_cpp
 from tunesmith.cli.values import parse_servers
+from tunesmith.domain.workload import Workload
 from tunesmith.errors import StoreError, WorkerCrashed
 from tunesmith.presentation import documents
 from tunesmith.presentation.fact_documents import build_facts
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
-from tunesmith.services.context import Surroundings, identify_model, read_model, survey_machine
+from tunesmith.presentation.memory_facts import memory_facts
+from tunesmith.services.context import (
+    Surroundings,
+    check_devices,
+    identify_model,
+    read_model,
+    survey_machine,
+)
 from tunesmith.services.doctor import examine
+from tunesmith.services.fit import CONTEXT_TOKENS
 from tunesmith.services.limits import with_bandwidth
-from tunesmith.settings import store_location
+from tunesmith.services.memory import Projector, ReserveCache, calibrated
+from tunesmith.settings import folders, store_location
+from tunesmith.tuning.space import baseline_settings
 
 _LOG = logging.getLogger(__name__)
 
@@ -38,11 +50,32 @@ def _inspect(options: argparse.Namespace, output: Output) -> int:
     path = str(Path(options.model))
     header = read_model(path)
     sha256 = identify_model(path).sha256 if options.hash else None
+    memory = _memory(path, options)
     if output.json_mode:
-        output.document(documents.InspectDocument(header=header, sha256=sha256))
+        output.document(documents.InspectDocument(header=header, sha256=sha256, memory=memory))
     else:
-        output.show(*header_report(header, sha256))
+        output.show(*header_report(header, sha256, memory))
     return 0
+
+
+def _memory(path: str, options: argparse.Namespace) -> documents.MemoryFacts | None:
+    """The projection, if it is asked for; compute buffers as llama.cpp tells them where it does."""
+    given = given_settings(options)
+    servers, devices = parse_servers(options.rpc), tuple(options.device)
+    if not (given or options.memory or options.parallel or servers or devices):
+        return None
+    found = survey_machine(rpc=servers)
+    base = baseline_settings(found.machine, Workload(prompt=1, generate=1)).replace(
+        n_ctx=CONTEXT_TOKENS, n_seq_max=options.parallel or 1, rpc=servers, devices=devices
+    )
+    settings = changed(base, like_llama_cpp(given))
+    check_devices(settings, found.machine)
+    projector = Projector(path, found.machine)
+    projection = calibrated(
+        projector, path, settings, found.machine, cache=ReserveCache(folders().cache),
+        model_sha256=identify_model(path).sha256, rpc=servers,
+    )  # fmt: skip
+    return memory_facts(projector, settings, projection)
 
 
 def _machine(options: argparse.Namespace, output: Output) -> int:

@@ -77,10 +77,14 @@ def _dispatch(options: argparse.Namespace, output: Output) -> int:
             from tunesmith.cli.quality import run as command
         case "quantize":
             from tunesmith.cli.quantize import run as command
-        case "export":
-            from tunesmith.cli.export import run as command
         case "verify":
             from tunesmith.cli.verify import run as command
+        case "bundle" | "keys":
+            from tunesmith.cli.bundles import run as command
+        case "fleet":
+            from tunesmith.cli.fleet import run as command
+        case "export":
+            from tunesmith.cli.export import run as command
         case "completion":
             from tunesmith.cli.completion import run as command
         case _:

@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from tunesmith import __version__
+from tunesmith.cli.fleet_parser import add_device_options, add_fleet
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -15,7 +16,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "export", "verify", "completion",
+    "quantize", "speculate", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -31,7 +32,7 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
     ("threads", ("-t", "--threads"), "N", "threads to decode"),
     ("threads_batch", ("-tb", "--threads-batch"), "N", "threads to prefill"),
     ("cpu_affinity", ("--cpu-range",), "LIST", "CPUs the threads may run on, such as 0-3,8"),
-    ("n_ctx", ("-c", "--ctx-size"), "N", "context over all sequences, tokens"),
+    ("n_ctx", ("-c", "--ctx-size", "--context"), "N", "context over all sequences, tokens"),
     ("n_batch", ("-b", "--batch-size"), "N", "logical batch size, tokens"),
     ("n_ubatch", ("-ub", "--ubatch-size"), "N", "physical batch size, tokens"),
     ("flash_attn", ("-fa", "--flash-attn"), "on|off|auto", "flash attention"),
@@ -87,8 +88,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_quality(commands, everywhere)
     _add_quantize(commands, everywhere)
     _add_speculate(commands, everywhere)
+    add_fleet(
+        lambda to, name, summary: _add(to, name, summary, [everywhere]),
+        lambda to, name, summary: _add(to, name, summary, []),
+        commands,
+    )
     _add_export(commands, everywhere)
-    _add_verify(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
     return parser
@@ -140,6 +145,7 @@ def _add_tune(
     what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
     _add_devices(tune)
+    add_device_options(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
@@ -218,6 +224,11 @@ def _add_facts(
     inspect = _add(commands, "inspect", "show what a model file's header says", [everywhere])
     inspect.add_argument("model", metavar="MODEL", help="a GGUF file, or any shard of one")
     inspect.add_argument("--hash", action="store_true", help="also the content's SHA-256")
+    memory = inspect.add_argument_group("what memory it would take; any setting asks for it")
+    memory.add_argument("--memory", action="store_true", help="with llama.cpp's defaults, 4096 tokens")
+    memory.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
+    _add_settings(inspect)
+    _add_devices(inspect)
     _add(commands, "machine", "show this machine and its class", [everywhere])
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)
@@ -369,16 +380,3 @@ def _add_export(
     there.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; 127.0.0.1")
     there.add_argument("--port", type=int, default=8080, metavar="N", help="to listen on; 8080")
     export.add_argument("--source-url", metavar="URL", help="for json: where the model can be had")
-
-
-def _add_verify(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
-) -> None:
-    verify = _add(commands, "verify", "measure a profile again: does it hold on this machine?", [everywhere])
-    verify.add_argument("profile", metavar="ID|FILE", help="a stored profile, or a profile's JSON file")
-    verify.add_argument("--model", metavar="MODEL", help="where its model is; as it says if left out")
-    verify.add_argument("--budget", metavar="TIME", default="60s", help="most time for measuring; 60s")
-    verify.add_argument("--margin", metavar="SHARE", help="how much slower counts as the same; 5%%")
-    verify.add_argument("--prometheus", metavar="FILE", help="also write the answer for Prometheus, *.prom")
-    verify.add_argument("--output", metavar="FILE", help="also write the JSON document, for `fleet report`")
-    _add_devices(verify, only_rpc=True)

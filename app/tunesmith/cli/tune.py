@@ -38,6 +38,11 @@ LOSSLESS_ENOUGH: tuple[CacheType, ...] = ("f32", "bf16", "f16")
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Tune, show the result and return the exit code."""
+    if options.bundle is not None:
+        from tunesmith.cli.on_device import run as pick_from_bundle
+
+        return pick_from_bundle(options, output)
+    refuse_without_bundle(options)
     from tunesmith.presentation.documents import tune_document
     from tunesmith.presentation.tune_text import tune_report
     from tunesmith.store import Store
@@ -67,6 +72,18 @@ def run(options: argparse.Namespace, output: Output) -> int:
         else:
             output.show(*tune_report(result))
         return code
+
+
+def refuse_without_bundle(options: argparse.Namespace) -> None:
+    """Say that an option is only about taking a profile from a bundle.
+
+    Raises:
+        UsageError: there is such an option.
+    """
+    for name in ("to", "otherwise", "max_distance", "allow_unsigned"):
+        if getattr(options, name) not in (None, False):
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} is about taking a profile from a bundle.", todo="Add --bundle FILE.")
 
 
 def with_baseline(request: TuneRequest, options: argparse.Namespace, output: Output) -> TuneRequest:

@@ -14,6 +14,7 @@ from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.profile import Outcome
 from tunesmith.domain.quality import ChunkScore
+from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import SpeculationResult
 
@@ -105,6 +106,13 @@ class MemoryRead(_Event):
 
     type: Literal["memory_read"] = "memory_read"
     bandwidth: MemoryBandwidth
+
+
+class MemoryTold(_Event):
+    """llama.cpp said what memory a model would take."""
+
+    type: Literal["memory_told"] = "memory_told"
+    reserve: Reserve
 
 
 class PromptRead(_Event):
@@ -358,6 +366,7 @@ WorkerEvent = Annotated[
     | TokensTimed
     | SampleTaken
     | MemoryRead
+    | MemoryTold
     | PromptRead
     | TextGenerated
     | TextEnded
@@ -383,6 +392,7 @@ Event = Annotated[
     | TokensTimed
     | SampleTaken
     | MemoryRead
+    | MemoryTold
     | PromptRead
     | TextGenerated
     | TextEnded

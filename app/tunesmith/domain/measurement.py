@@ -129,6 +129,8 @@ class Measurement(Value):
     peak_memory_bytes: Quantity | None
     steady_memory_bytes: Quantity | None
     device_memory_bytes: dict[str, int]
+    device_free_bytes: dict[str, int] = {}
+    """The least that was free of each device after a sample."""
     foreign_cores: Quantity | None
     noisy_samples: int
     rejected_samples: int

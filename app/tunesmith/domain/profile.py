@@ -44,6 +44,39 @@ class Guarantee(Value):
         return self.bound is not None and self.bound <= self.margin
 
 
+class DeviceRoom(Value):
+    """What stayed free of a device while the chosen settings were confirmed."""
+
+    name: str
+    total_bytes: int
+    least_free_bytes: int
+    margin_bytes: int
+    """What is kept free; a candidate that leaves less is passed over."""
+
+
+class Safety(Value):
+    """What was really run before the settings were kept, and what memory that left."""
+
+    longest_prompt_tokens: int
+    """Of one sequence: what stood in the context before and what was read, all of it."""
+    context_tokens: int
+    devices: tuple[DeviceRoom, ...]
+    """Those that the model lay on; empty where none tells what is free of it."""
+
+
+class FitComparison(Value):
+    """llama.cpp's own ``--fit``, as a second baseline."""
+
+    settings: Settings
+    """What it would set here: its rules, on memory that is projected from the header."""
+    same_as: Literal["baseline", "tuned"] | None
+    """Where these are settings that were measured anyway."""
+    measured: Measurement | None
+    """None where they could not be measured, or there was no time."""
+    speedup: Quantity | None
+    """Ratio of the kept settings' speed to theirs; None where that was not measured."""
+
+
 class MeasuredQuality(Value):
     """What the model's quantization costs, against the source that it was made from."""
 
@@ -80,6 +113,10 @@ class TunedProfile(Value):
     """None in profiles of earlier versions."""
     quality: MeasuredQuality | None = None
     """None where it was not measured in the same run."""
+    safety: Safety | None = None
+    """None in profiles of earlier versions."""
+    fit: FitComparison | None = None
+    """None where no device is there, or nothing could be projected."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)
     """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
     source_url: str | None = None

@@ -60,6 +60,8 @@ class TuneRequest(Value):
     """RPC servers that the user named; only these are ever connected to."""
     devices: tuple[str, ...] = ()
     """Devices that layers may be put on; all if none is named."""
+    fitted: Settings | None = None
+    """What llama.cpp's own --fit would set when the run began; None without a device, or where unknown."""
     baseline: GivenBaseline | None = None
     """What is compared with; llama.cpp's defaults if None."""
 

@@ -44,7 +44,10 @@ def summarize(
         return quantity(values, confidence=confidence, noisy=noisy) if values else None
 
     devices: dict[str, int] = {}
+    free: dict[str, int] = {}
     for sample in samples:
+        for name, left in sample.memory.device_free_bytes.items():
+            free[name] = min(left, free.get(name, left))
         for name, used in sample.memory.device_used_bytes.items():
             devices[name] = max(used, devices.get(name, 0))
     return Measurement(
@@ -59,6 +62,7 @@ def summarize(
         peak_memory_bytes=over(lambda sample: sample.memory.peak_rss_bytes),
         steady_memory_bytes=over(lambda sample: sample.memory.pss_bytes or sample.memory.rss_bytes),
         device_memory_bytes=devices,
+        device_free_bytes=free,
         foreign_cores=_foreign_cores(samples, confidence=confidence, noisy=noisy),
         noisy_samples=sum(sample.noisy for sample in samples),
         rejected_samples=sum(sample.rejected for sample in samples),

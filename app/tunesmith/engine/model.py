@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
+from tunesmith.domain.overrides import override_patterns
 from tunesmith.domain.settings import LoadMode, Settings, SplitMode
 from tunesmith.engine.errors import Cancelled, LoadRefused, looks_out_of_memory, out_of_memory
 from tunesmith.engine.library import AbortFlag, L, LogBuffer, symbol
@@ -25,10 +26,6 @@ _SPLIT_MODES: Final[dict[SplitMode, int]] = {"none": 0, "layer": 1, "row": 2, "t
 """enum llama_split_mode of llama.h."""
 
 
-MAIN_MEMORY = "CPU"
-"""The device whose memory is main memory."""
-
-
 class LoadedModel:
     """A model loaded by llama.cpp; close it after every context made from it."""
 
@@ -41,6 +38,7 @@ class LoadedModel:
         abort: AbortFlag,
         check_tensors: bool = False,
         vocab_only: bool = False,
+        no_alloc: bool = False,
         on_progress: Callable[[], None] = lambda: None,
     ) -> None:
         """Load ``path`` as the model-level settings say.
@@ -48,6 +46,7 @@ class LoadedModel:
         Args:
             check_tensors: also look for values that are no numbers, which llama.cpp loads silently.
             vocab_only: leave the weights out; no context can be made from it.
+            no_alloc: reckon what memory would be taken, and take none; nothing can be computed with it.
             on_progress: called some 250 times while loading.
 
         Raises:
@@ -62,7 +61,8 @@ class LoadedModel:
 
         params = L.llama_model_default_params()
         params.n_gpu_layers = settings.n_gpu_layers
-        params.load_mode = _LOAD_MODES[settings.load_mode]
+        params.load_mode = _LOAD_MODES["none" if no_alloc else settings.load_mode]  # a map is no allocation
+        params.no_alloc = no_alloc
         params.use_extra_bufts = settings.use_extra_bufts
         params.split_mode = _SPLIT_MODES[settings.split_mode]
         params.main_gpu = settings.main_gpu
@@ -145,21 +145,6 @@ class _Override(ctypes.Structure):
     """struct llama_model_tensor_buft_override of llama.h."""
 
     _fields_ = (("pattern", ctypes.c_char_p), ("buffer_type", ctypes.c_void_p))
-
-
-def override_patterns(settings: Settings) -> list[tuple[str, str]]:
-    """Patterns of tensors' names and the device each is to lie on, the first that is found holding.
-
-    ``n_cpu_moe`` and ``n_cpu_ffn`` as llama.cpp's tools put them (common.h, LLM_FFN_EXPS_REGEX and
-    LLM_FFN_DENSE_REGEX).
-    """
-    found = [tuple(override.rpartition("=")[::2]) for override in settings.override_tensor]
-    found += [
-        (rf"blk\.{layer}\.ffn_(up|down|gate|gate_up)_(ch|)exps", MAIN_MEMORY)
-        for layer in range(settings.n_cpu_moe)
-    ]
-    found += [(rf"blk\.{layer}\.ffn_(up|down|gate)\.", MAIN_MEMORY) for layer in range(settings.n_cpu_ffn)]
-    return [(pattern, device) for pattern, device in found]
 
 
 def _overrides(settings: Settings) -> Any:

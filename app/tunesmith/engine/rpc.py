@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tunesmith.domain.machine import Device
@@ -57,6 +59,22 @@ def reach(endpoint: str) -> tuple[tuple[Device, ...], int]:
         times.append(time.perf_counter_ns() - begun)
     symbol("ggml_backend_free", None, [ctypes.c_void_p])(backend)
     return found, min(times)
+
+
+@contextmanager
+def held_open() -> Iterator[None]:
+    """Keep the connections to the servers in use open: else each question would make one of its own."""
+    count = symbol("ggml_backend_dev_count", ctypes.c_size_t, [])() if _connected else 0
+    get = symbol("ggml_backend_dev_get", ctypes.c_void_p, [ctypes.c_size_t])
+    handles = [get(index) for index in range(count)]
+    begin = symbol("ggml_backend_dev_init", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p])
+    backends = [begin(handle, None) for handle in handles if describe(handle).backend == "RPC"]
+    try:
+        yield
+    finally:
+        free = symbol("ggml_backend_free", None, [ctypes.c_void_p])
+        for backend in backends:
+            free(backend)
 
 
 def _server(endpoint: str) -> Any:

@@ -7,6 +7,7 @@ from tunesmith.gguf.ggml_types import TENSOR_TYPES, TENSOR_TYPES_BY_NAME, Tensor
 from tunesmith.gguf.hash_cache import HashCache
 from tunesmith.gguf.header import read_header, read_tensors
 from tunesmith.gguf.identity import content_hash, identify
+from tunesmith.gguf.shape import read_header_and_shape, read_shape
 
 __all__ = [
     "TENSOR_TYPES",
@@ -17,5 +18,7 @@ __all__ = [
     "decode_bytes",
     "identify",
     "read_header",
+    "read_header_and_shape",
+    "read_shape",
     "read_tensors",
 ]

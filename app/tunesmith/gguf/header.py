@@ -47,7 +47,7 @@ def header_of(files: tuple[ParsedFile, ...]) -> ModelHeader:
     Raises:
         ModelMalformed: the file does not say its architecture, or describes other layers than it has.
     """
-    facts = _Facts(files[0])
+    facts = Facts(files[0])
     tensors = [tensor for file in files for tensor in file.tensors]
     uses = _uses(tensors)
     parameters = sum(use.elements for use in uses)
@@ -88,7 +88,7 @@ def header_of(files: tuple[ParsedFile, ...]) -> ModelHeader:
     )
 
 
-class _Facts:
+class Facts:
     """The keys of one file, by the part of their name that follows the architecture."""
 
     def __init__(self, file: ParsedFile) -> None:
@@ -128,6 +128,14 @@ class _Facts:
         if any(not 0 <= value <= _MAX_U32 for value in values):
             return ()
         return values[:1] if len(set(values)) == 1 else values
+
+    def size(self, suffix: str) -> int:
+        """A number, 0 where it is not stated."""
+        return self.number(suffix) or 0
+
+    def layer_values(self, suffix: str) -> tuple[int, ...]:
+        """The numbers that are stated for each layer, as they stand; none where they are not."""
+        return self._file.per_layer.get(f"{self.architecture}.{suffix}", ())
 
     def file_type(self) -> str | None:
         ftype = _whole(self._file.keys.get("general.file_type"))

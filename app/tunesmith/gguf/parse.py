@@ -63,6 +63,8 @@ _LAYER_ARRAYS = (
     ".feed_forward_length",
     ".attention.head_count",
     ".attention.head_count_kv",
+    ".attention.recurrent_layers",
+    ".attention.sliding_window_pattern",
     ".expert_used_count",
 )
 

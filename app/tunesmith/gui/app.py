@@ -67,6 +67,11 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
         return MachinePage(context)
 
+    def fleet(context: AppContext) -> Page:
+        from tunesmith.gui.pages.fleet import FleetPage
+
+        return FleetPage(context)
+
     def settings(context: AppContext) -> Page:
         from tunesmith.gui.pages.settings import SettingsPage
 
@@ -74,7 +79,7 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
     return {
         "models": models, "tune": tune, "quantization": quantization, "chat": chat, "profiles": profiles,
-        "compare": compare, "machine": machine, "settings": settings,
+        "compare": compare, "machine": machine, "fleet": fleet, "settings": settings,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from tunesmith.gui.theme import ThemeManager
 from tunesmith.settings import folders, store_location
 
 if TYPE_CHECKING:
+    from tunesmith.domain.machine import Machine
     from tunesmith.store import Store
 
 
@@ -59,6 +60,8 @@ class AppContext:
         """A run is under way on some page; two would disturb each other."""
         self.bus.busy_changed.connect(self._set_busy)
         self.folders = folders()
+        self.machine: Machine | None = None
+        """As llama.cpp's devices are known of it, once some page has asked."""
         self._location = store_location_text
         self._open_store = open_store
         self._store: Store | None = None

@@ -18,7 +18,9 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith.domain.quantization import is_source
+from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
+from tunesmith.gui.memory_pane import MemoryPane
 from tunesmith.gui.page import button, label, line
 from tunesmith.gui.theme import DETAILS_WIDTH, GRID
 from tunesmith.presentation.library import Row, fit_sentence, reason, tidy
@@ -34,7 +36,12 @@ class DetailsPane(QFrame):
     """Facts of the chosen model, and its buttons."""
 
     def __init__(
-        self, *, tune: Callable[[], None], try_it: Callable[[], None], quantize: Callable[[], None]
+        self,
+        context: AppContext,
+        *,
+        tune: Callable[[], None],
+        try_it: Callable[[], None],
+        quantize: Callable[[], None],
     ) -> None:
         super().__init__()
         self.setProperty("role", "surface")
@@ -62,6 +69,7 @@ class DetailsPane(QFrame):
         self.reveal.clicked.connect(self.reveal_file)
         self.copy = button(tr("Copy path"), "quiet")
         self.copy.clicked.connect(self.copy_path)
+        self.memory = MemoryPane(context)
         self.facts = Facts()
         self._lay_out()
 
@@ -83,6 +91,7 @@ class DetailsPane(QFrame):
         quiet.addWidget(self.copy)
         column.addLayout(quiet)
         self.rule = line()
+        column.addWidget(self.memory)
         column.addWidget(self.rule)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -132,6 +141,7 @@ class DetailsPane(QFrame):
         usable = entry is not None and entry.kind == "model"
         header = entry.header if entry is not None and usable else None
         self.quantize.setVisible(header is not None and is_source(header))
+        self.memory.show_entry(entry)
         self.tune.setEnabled(usable)
         self.try_it.setEnabled(usable)
         if row is None or entry is None:

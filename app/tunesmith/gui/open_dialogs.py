@@ -18,9 +18,9 @@ def ask_for_models(parent: QWidget, done: Callable[[list[str]], object]) -> None
     _open(dialog, done)
 
 
-def ask_for_folder(parent: QWidget, done: Callable[[list[str]], object]) -> None:
-    """Ask for a folder to watch; ``done`` gets its path in a list."""
-    dialog = QFileDialog(parent, tr("Add folder"))
+def ask_for_folder(parent: QWidget, done: Callable[[list[str]], object], *, title: str = "") -> None:
+    """Ask for a folder, one to watch unless the title says otherwise; ``done`` gets its path in a list."""
+    dialog = QFileDialog(parent, title or tr("Add folder"))
     dialog.setFileMode(QFileDialog.FileMode.Directory)
     dialog.setOption(QFileDialog.Option.ShowDirsOnly)
     _open(dialog, done)

@@ -44,6 +44,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("profiles", tr("Profiles")),
     ("compare", tr("Compare")),
     ("machine", tr("Machine")),
+    ("fleet", tr("Fleet")),
 )
 MINIMUM = QSize(900, 600)
 FIRST = QSize(1280, 800)

@@ -15,11 +15,12 @@ from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
+from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
 from tunesmith.presentation.document import Document as _Document
@@ -32,6 +33,8 @@ from tunesmith.presentation.fact_documents import (
     build_facts,
     model_facts,
 )
+from tunesmith.presentation.fleet_text import FleetDocument
+from tunesmith.presentation.pick_text import PickDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
@@ -113,6 +116,10 @@ class TuneDocument(_Document):
     trials: int
     """Samples taken."""
     seconds: float
+    safety: Safety | None = None
+    """What was run before the settings were kept, and what it left free of each device."""
+    fit: FitComparison | None = None
+    """llama.cpp's own --fit as a second baseline; null without a device."""
 
 
 class ContenderFacts(_Document):
@@ -172,6 +179,45 @@ class ChooseDocument(_Document):
     seconds: float
 
 
+class DeviceMemoryFacts(_Document):
+    """What a device would take, bytes."""
+
+    name: str
+    """``CPU`` is main memory."""
+    free_bytes: int | None
+    margin_bytes: int
+    """What is kept free."""
+    weights_bytes: int
+    repacked_bytes: int
+    """Copies of weights in another layout, beside the mapped file."""
+    kv_bytes: int
+    recurrent_bytes: int
+    compute_bytes: int
+    output_bytes: int
+    upper_bytes: int
+    """The most that is allocated or mapped."""
+    expected_bytes: int
+    """What will be resident."""
+    fits: bool
+    """Whether what must be free is, with the margin; pages of a mapped file need not be."""
+
+
+class MemoryFacts(_Document):
+    """What a model would take of each device under some settings: a projection from its header."""
+
+    settings: Settings
+    devices: tuple[DeviceMemoryFacts, ...]
+    """Main memory first."""
+    upper_bytes: int
+    expected_bytes: int
+    fits: bool
+    mapped: bool
+    understood: bool
+    """False where the architecture's cache is of a kind that is not known: bounds are guesses then."""
+    calibrated: bool
+    """Whether llama.cpp itself told the compute buffers."""
+
+
 class InspectDocument(_Document):
     """``tunesmith inspect``."""
 
@@ -179,6 +225,8 @@ class InspectDocument(_Document):
     header: ModelHeader
     sha256: str | None
     """Only with --hash: reading a large file takes a while."""
+    memory: MemoryFacts | None = None
+    """Only with --memory or a setting."""
 
 
 class MachineDocument(_Document):
@@ -263,8 +311,12 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "quality": QualityDocument,
     "quantize": QuantizeDocument,
     "speculate": SpeculateDocument,
-    "export": ExportDocument,
     "verify": Verification,
+    "bundle-facts": BundleDocument,
+    "keys": KeysDocument,
+    "pick": PickDocument,
+    "fleet": FleetDocument,
+    "export": ExportDocument,
     "error": ErrorDocument,
 }
 """By the name in the published schema's file name, ``profiles/schema/<name>.schema.json``."""
@@ -366,6 +418,8 @@ def tune_document(result: TuneResult) -> TuneDocument:
         constraints=result.request.constraints,
         trials=result.trials,
         seconds=round(result.seconds, 3),
+        safety=result.safety,
+        fit=result.fit,
     )
 
 

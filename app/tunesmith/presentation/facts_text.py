@@ -13,22 +13,32 @@ from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader
 from tunesmith.presentation.device_text import reading_rows
 from tunesmith.presentation.machine_facts import DEVICE_COLUMNS, device_rows, machine_rows, server_text
+from tunesmith.presentation.memory_facts import COLUMNS, memory_rows, memory_sentences
 from tunesmith.presentation.model_facts import header_rows, tensor_type_rows
 from tunesmith.presentation.tables import facts, grid
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from tunesmith.presentation.documents import MemoryFacts
     from tunesmith.services.doctor import Check
 
 _STATUS_STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
-def header_report(header: ModelHeader, sha256: str | None) -> list[RenderableType]:
+def header_report(
+    header: ModelHeader, sha256: str | None, memory: MemoryFacts | None = None
+) -> list[RenderableType]:
     """What ``inspect`` prints for people."""
     rows = [*header_rows(header), ("SHA-256", sha256 or "– (ask with --hash)")]
     types = tensor_type_rows(header)
-    return [facts(rows), grid(("Tensor type", "tensors", "elements", "bytes"), types, right=(1, 2, 3))]
+    parts: list[RenderableType] = [
+        facts(rows), grid(("Tensor type", "tensors", "elements", "bytes"), types, right=(1, 2, 3))
+    ]  # fmt: skip
+    if memory is not None:
+        parts.append(grid(COLUMNS, memory_rows(memory), right=range(1, len(COLUMNS))))
+        parts += [Text(sentence) for sentence in memory_sentences(memory)]
+    return parts
 
 
 def machine_report(

@@ -19,7 +19,7 @@ from tunesmith.presentation.library_cells import (
     tuned_cell,
 )
 from tunesmith.presentation.numbers import bytes_text, count_text, fixed, grouped_text, rough_bytes_text
-from tunesmith.services.fit import CONTEXT_TOKENS, Fit, fit, needed_bytes
+from tunesmith.services.fit import CONTEXT_TOKENS, Fit, fit
 from tunesmith.services.library import Kind, LibraryEntry, Tuned
 from tunesmith.wording import tr, trc, trn
 
@@ -50,7 +50,8 @@ COLUMNS: tuple[ColumnText, ...] = (
     ColumnText(
         "fits", tr("Fits"),
         tr(
-            "An estimate: weights, KV cache of {tokens} tokens and 5%, against the memory free now",
+            "Weights, KV cache of {tokens} tokens and what computing takes, reckoned from the header, "
+            "against the memory free now",
             tokens=CONTEXT_TOKENS,
         ),
     ),
@@ -181,7 +182,7 @@ def _row(
     members = tuple(sorted(group, key=lambda entry: (-entry.size_bytes, entry.path)))
     first = members[0]
     header = first.header
-    needed = tuple(needed_bytes(m.header) if m.header and m.kind == "model" else None for m in members)
+    needed = tuple(m.needed_bytes if m.header and m.kind == "model" else None for m in members)
     known = available_bytes is not None
     fits: tuple[Fit | None, ...] = tuple(
         fit(need, available_bytes or 0) if known and need is not None else None for need in needed

@@ -22,6 +22,7 @@ from tunesmith.domain.events import (
     ImportanceRead,
     LogLine,
     MemoryRead,
+    MemoryTold,
     ModelLoaded,
     Part,
     Progress,
@@ -178,9 +179,9 @@ class LiveView:
                     self._say(f"llama.cpp: {text}")
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
-                | RequestDone() | RequestFailed() | PromptRead() | TextGenerated() | TextEnded()
-                | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized() | FileQuantized()
-                | ImportanceRead() | SpeculationTaken() | ContenderStanding()
+                | MemoryTold() | RequestDone() | RequestFailed() | PromptRead() | TextGenerated()
+                | TextEnded() | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized()
+                | FileQuantized() | ImportanceRead() | SpeculationTaken() | ContenderStanding()
             ):  # fmt: skip
                 pass
             case _:

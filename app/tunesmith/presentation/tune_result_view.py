@@ -24,6 +24,7 @@ from tunesmith.presentation.numbers import (
     percent,
     quantity_text,
 )
+from tunesmith.presentation.safety_text import fit_sentence, safety_sentence
 from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def result_view(result: TuneResult) -> ResultView:
     limit = limit_sentence(result.tuned, result.tuned_limit)
     if limit is not None and result.tuned_limit.tokens_per_s is not None:
         notes.append(limit)
+    notes += filter(None, (safety_sentence(result.safety), fit_sentence(result.fit)))
     noise = noise_sentence(result.tuned)
     if noise is not None:
         notes.append(noise)

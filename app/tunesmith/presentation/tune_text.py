@@ -12,6 +12,7 @@ from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
+from tunesmith.presentation.safety_text import fit_sentence, safety_sentence
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.wording import trn
 
@@ -55,6 +56,9 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
         parts.append(Text(proven))
     if limit := limit_sentence(result.tuned, result.tuned_limit):
         parts.append(Text(limit))
+    for sentence in (safety_sentence(result.safety), fit_sentence(result.fit)):
+        if sentence:
+            parts.append(Text(sentence))
     noise = noise_sentence(result.tuned)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))

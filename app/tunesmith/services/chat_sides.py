@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith import gguf
-from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.shape import ModelShape
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import ModelFileError
 from tunesmith.gguf.hash_cache import FileStamp
 from tunesmith.machine.probe import probe_machine
-from tunesmith.services.fit import kv_bytes
+from tunesmith.services.fit import usual_projection
 from tunesmith.tuning.space import baseline_settings
 from tunesmith.wording import tr
 
@@ -43,12 +43,13 @@ def chat_sides(model_path: str, profile: TunedProfile | None) -> tuple[Side, ...
     Raises:
         ModelFileError: the model is missing, unreadable or malformed.
     """
-    header = gguf.read_header(Path(model_path))
+    header, shape = gguf.read_header_and_shape(Path(model_path))
     machine = probe_machine(devices=(), build=None)
     wanted = profile.settings.n_ctx if profile is not None else CONTEXT_TOKENS
     room = conversation_room(
-        header, wanted, machine.memory.available_bytes, contexts=1 if profile is None else 2
-    )
+        shape, wanted, machine.memory.available_bytes, trained=header.context_length,
+        contexts=1 if profile is None else 2,
+    )  # fmt: skip
     default = baseline_settings(machine, Workload(prompt=1, generate=1)).replace(n_ctx=room)
     sides = [Side(tr("llama.cpp's defaults"), default)]
     if profile is not None:
@@ -56,7 +57,9 @@ def chat_sides(model_path: str, profile: TunedProfile | None) -> tuple[Side, ...
     return tuple(sides)
 
 
-def conversation_room(header: ModelHeader, wanted: int, free_bytes: int, *, contexts: int = 1) -> int:
+def conversation_room(
+    shape: ModelShape, wanted: int, free_bytes: int, *, trained: int | None, contexts: int = 1
+) -> int:
     """Context for a conversation, tokens: what is wanted, as far as model and memory allow.
 
     Memory alone never takes it below CONTEXT_TOKENS; what does not fit then is for llama.cpp to say.
@@ -64,15 +67,27 @@ def conversation_room(header: ModelHeader, wanted: int, free_bytes: int, *, cont
     Args:
         wanted: of a profile; CONTEXT_TOKENS counts if that is more.
         free_bytes: what weights and caches can take.
+        trained: the context that the model was trained for, tokens.
         contexts: how many there are at once, each with a cache of its own.
     """
     room = max(wanted, CONTEXT_TOKENS)
-    token_bytes = kv_bytes(header, 1)
-    if token_bytes:
-        spare = max(0.0, free_bytes / _OVERHEAD - header.weights_bytes)
-        fits = int(spare / (contexts * token_bytes)) // _CONTEXT_STEP * _CONTEXT_STEP
-        room = min(room, max(fits, CONTEXT_TOKENS))
-    return min(room, header.context_length or room)
+    room = min(room, trained or room)
+    low, high = CONTEXT_TOKENS // _CONTEXT_STEP, room // _CONTEXT_STEP
+    if high <= low or _fits(shape, room, free_bytes, contexts):
+        return room
+    while low + 1 < high:  # the least always counts as fitting, the most was found not to
+        middle = (low + high) // 2
+        if _fits(shape, middle * _CONTEXT_STEP, free_bytes, contexts):
+            low = middle
+        else:
+            high = middle
+    return low * _CONTEXT_STEP
+
+
+def _fits(shape: ModelShape, tokens: int, free_bytes: int, contexts: int) -> bool:
+    needed = usual_projection(shape, tokens).host
+    each = needed.expected_bytes - needed.weights_bytes
+    return (needed.weights_bytes + contexts * each) * _OVERHEAD <= free_bytes
 
 
 def profiles_of(store: Store, model_path: str, hashes: gguf.HashCache) -> tuple[TunedProfile, ...]:

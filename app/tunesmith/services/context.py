@@ -157,5 +157,12 @@ def identify_model(path: str, controls: Controls | None = None) -> ModelIdentity
 
 
 def live_workers(header: ModelHeader, machine: Machine) -> int:
-    """How many workers may hold the model at once: two if memory bears it, else one."""
+    """How many workers may hold the model at once: two if memory bears it, that of devices too, else one.
+
+    What stays free of a device is read after each sample; beside a second worker it would say too little.
+    """
+    devices = [device for device in machine.devices if device.type in ("gpu", "igpu")]
+    least = min((device.total_bytes for device in devices), default=None)
+    if least is not None and header.weights_bytes * 4 > least:
+        return 1
     return 2 if header.weights_bytes * 5 < machine.memory.available_bytes * 2 else 1

@@ -14,6 +14,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import Outcome
 from tunesmith.errors import ModelFileError, ModelMalformed, TunesmithError
+from tunesmith.services.fit import needed_bytes
 from tunesmith.services.library_cache import LibraryCache, Remembered
 from tunesmith.services.model_files import Candidate, Walk
 from tunesmith.services.model_places import Place
@@ -41,6 +42,8 @@ class LibraryEntry(Value):
     """What another program calls it, such as ``llama3.2:3b``."""
     header: ModelHeader | None = None
     """None if it is broken."""
+    needed_bytes: int | None = None
+    """Memory that a run takes; see :func:`~tunesmith.services.fit.needed_bytes`."""
     problem: str | None = None
     """Why it cannot be used, if it is broken."""
 
@@ -131,6 +134,7 @@ def _entry(candidate: Candidate, cache: LibraryCache | None) -> LibraryEntry:
         size_bytes=header.file_bytes if header else candidate.size_bytes,
         given_name=candidate.given_name,
         header=header,
+        needed_bytes=known.needed_bytes,
         problem=known.problem,
     )
 
@@ -138,7 +142,9 @@ def _entry(candidate: Candidate, cache: LibraryCache | None) -> LibraryEntry:
 def _read(candidate: Candidate) -> tuple[Remembered, bool]:
     """What the header says; and whether it holds until the file changes."""
     try:
-        return Remembered(files=candidate.files, header=gguf.read_header(Path(candidate.path))), True
+        header, shape = gguf.read_header_and_shape(Path(candidate.path))
+        needed = needed_bytes(shape) if shape.layers else None
+        return Remembered(files=candidate.files, header=header, needed_bytes=needed), True
     except ModelFileError as error:
         lasting = isinstance(error, ModelMalformed)
         return Remembered(

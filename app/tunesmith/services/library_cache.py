@@ -16,7 +16,7 @@ from tunesmith.wording import SOURCE, language
 MAX_MODELS = 50_000
 _MAX_BYTES = 1 << 28
 _FILE_NAME = "library.jsonl"
-_HEAD = b'{"tunesmith_library":1}'
+_HEAD = b'{"tunesmith_library":2}'
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class Remembered(Value):
 
     files: tuple[FileFacts, ...]
     header: ModelHeader | None = None
+    needed_bytes: int | None = None
+    """Memory that a run takes; see :func:`~tunesmith.services.fit.needed_bytes`."""
     problem: str | None = None
     language: str = SOURCE
     """That of the problem's words."""

@@ -10,7 +10,14 @@ from tunesmith.domain.events import Event, TrialFailed, TrialMeasured, TrialStar
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import Interrupted, ModelRefused, TunesmithError, WorkerError
+from tunesmith.errors import (
+    DoesNotFit,
+    Interrupted,
+    ModelRefused,
+    TunesmithError,
+    WorkerError,
+    WorkerOutOfMemory,
+)
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -25,6 +32,29 @@ class SampleSource(Protocol):
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
         """As :meth:`tunesmith.services.rig.Rig.sample`."""
+
+
+class Gate(Protocol):
+    """Knows which settings need not be tried."""
+
+    def why_not(self, settings: Settings) -> str:
+        """Why settings need not be tried, in a sentence; empty where they may do."""
+
+    def ran_out(self, settings: Settings) -> None:
+        """Settings were tried, and there was not enough memory."""
+
+
+class OpenGate:
+    """Lets everything be tried."""
+
+    def why_not(self, settings: Settings) -> str:
+        """Nothing is against it."""
+        del settings
+        return ""
+
+    def ran_out(self, settings: Settings) -> None:
+        """Nothing is learned."""
+        del settings
 
 
 class StoreRecorder:
@@ -65,6 +95,7 @@ class LedgerMeter:
         controls: Controls,
         recorder: StoreRecorder,
         ledger: dict[str, LedgerEntry],
+        gate: Gate | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
@@ -72,6 +103,7 @@ class LedgerMeter:
         self._controls = controls
         self._recorder = recorder
         self._ledger = ledger
+        self._gate = gate or OpenGate()
         self._clock = clock
         self.resumes = bool(ledger)
         """Whether something was measured in an earlier session of the run."""
@@ -90,13 +122,19 @@ class LedgerMeter:
                 case MeasuredTrial(sample=sample):
                     return self._accept(job, sample, replayed=True)
                 case FailedTrial(cause=cause, message=message):
-                    if cause == ModelRefused.name or attempt + 1 == TRIES:
+                    if cause in (ModelRefused.name, DoesNotFit.name) or attempt + 1 == TRIES:
+                        if cause == WorkerOutOfMemory.name:
+                            self._gate.ran_out(job.settings)
                         raise TrialFailure(cause, message)
                     continue
                 case None:
                     pass
             self._controls.wait_if_paused()
             self._replaying = False
+            if attempt == 0 and (why := self._gate.why_not(job.settings)):
+                unfit = DoesNotFit(tr("not tried: {why}", why=why))
+                self._fail(job, key, unfit)
+                raise TrialFailure(unfit.name, unfit.what)
             self._stream.emit(
                 TrialStarted(
                     stage=job.stage, candidate=job.candidate, digest=job.settings.digest, round=job.round
@@ -118,6 +156,8 @@ class LedgerMeter:
             return self._accept(job, sample, key=key)
         if error is None:
             raise Interrupted(tr("The run was interrupted; what was measured is kept."))
+        if isinstance(error, WorkerOutOfMemory):
+            self._gate.ran_out(job.settings)
         raise TrialFailure(error.name, error.what) from error
 
     def _accept(self, job: Job, sample: Sample, *, key: str = "", replayed: bool = False) -> Sample:

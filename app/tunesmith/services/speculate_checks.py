@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tunesmith import gguf
 from tunesmith.assets import resource
 from tunesmith.domain.digits import memory_text
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.speculation import FEWEST_PROMPT_TOKENS
 from tunesmith.errors import DraftMismatch, InfeasibleError, UsageError
 from tunesmith.services.context import Surroundings
-from tunesmith.services.fit import kv_bytes
+from tunesmith.services.fit import usual_projection
 from tunesmith.wording import tr
 
 SHIPPED_TEXT = "text/beginnings.txt"
@@ -77,7 +78,8 @@ def check_memory(header: ModelHeader, draft: ModelHeader | None, n_ctx: int, fou
     if any(device.type != "cpu" for device in found.machine.devices):
         return
     headers = [header, draft] if draft is not None else [header]
-    needed = sum(one.weights_bytes + (kv_bytes(one, n_ctx) or 0) for one in headers)
+    shapes = [gguf.read_shape(Path(one.path)) for one in headers]
+    needed = sum(usual_projection(shape, n_ctx).host.certain_bytes for shape in shapes)
     available = found.machine.memory.available_bytes
     if needed > available:
         raise InfeasibleError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,14 +38,16 @@ from tunesmith.services.limits import (
     forget_if_beaten,
     with_bandwidth,
 )
+from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
+from tunesmith.services.tune_safety import fit_comparison, fitted_settings, safety_of
 from tunesmith.services.warm_start import known_settings
-from tunesmith.tuning.confirm import Confirmer, broken_constraints
+from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints
 from tunesmith.tuning.headroom import MarginMeter
 from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
@@ -66,6 +68,9 @@ _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
 _SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
 """Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
+FIT_LABEL = tr("llama.cpp's --fit")
+_FITTED = ("n_gpu_layers", "tensor_split", "override_tensor")
+"""Settings that --fit changes."""
 _TOO_LARGE = (WorkerOutOfMemory.name,)
 """Causes of a failure that fewer layers on devices may mend."""
 _OF_THE_RUN = ("rpc", "devices")
@@ -134,15 +139,19 @@ class _Tune:
         self._stream.run_id = run_id
         self._stream.recorder = recorder
         source = self._make_source(self._request, surroundings, self._stream, self._controls)
+        gate = MemoryGate(
+            self._request.model_path, surroundings.machine, self._request.constraints.max_memory_bytes
+        )
         meter = LedgerMeter(
             source,
             stream=self._stream,
             controls=self._controls,
             recorder=recorder,
             ledger=self._store.ledger(run_id),
+            gate=gate,
         )
         try:
-            result = self._finish(run_id, self._tune(run_id, model, surroundings, meter))
+            result = self._finish(run_id, self._tune(run_id, model, surroundings, meter, gate))
         except TrialFailure as failure:
             self._close_run(run_id, "failed", str(failure))
             if isinstance(failure.__cause__, TunesmithError):
@@ -182,10 +191,21 @@ class _Tune:
             if self._request.baseline is not None:
                 known = (*known, llama_cpp_defaults(found.machine, self._request))
             self._request = self._request.model_copy(update={"known": known})
+            self._request = self._with_fit(found)
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
         return self._claim(resume, model, found)
+
+    def _with_fit(self, found: Surroundings) -> TuneRequest:
+        """The request with what llama.cpp's own --fit would set now, as the first candidate if it differs."""
+        request = self._request
+        baseline, _ = starting_points(request, found)
+        fit = fitted_settings(request.model_path, baseline, narrowed(found.machine, request.devices))
+        if fit is None:
+            return request
+        first = (KnownSettings(label=FIT_LABEL, settings=fit),) if fit != baseline else ()
+        return request.model_copy(update={"fitted": fit, "known": (*first, *request.known)})
 
     def _claim(self, resume: str, model: ModelIdentity, found: Surroundings) -> str:
         """Take an interrupted run over.
@@ -247,22 +267,25 @@ class _Tune:
 
     # ------------------------------------------------------------- search and confirmation
 
-    def _tune(self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter) -> TuneResult:
+    def _tune(
+        self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter, gate: MemoryGate
+    ) -> TuneResult:
         request = self._request
         baseline, start = starting_points(request, found)
         check_devices(start, found.machine)
+        gate.spare(baseline, start)
         limits = DecodeLimits(model.header, found.machine)
         blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         machine = narrowed(found.machine, request.devices)
         baseline, tuner, guarded, result = self._search(
-            model, machine, meter, limits, blocks, baseline=baseline, start=start
+            model, machine, meter, limits, blocks, gate, baseline=baseline, start=start
         )
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
         return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
 
     def _search(
         self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: DecodeLimits,
-        blocks: Blocks | None, *, baseline: Settings, start: Settings,
+        blocks: Blocks | None, gate: MemoryGate, *, baseline: Settings, start: Settings,
     ) -> tuple[Settings, Tuner, Meter, SearchResult]:  # fmt: skip
         """Search; with fewer layers of the defaults on devices where no device holds them.
 
@@ -273,7 +296,12 @@ class _Tune:
             TrialFailure: the baseline cannot be measured with any number of layers.
         """
         request = self._request
-        fewer = iter(lowered_offloads(baseline, machine, blocks))
+        lowered: list[dict[str, object]] = [
+            {"n_gpu_layers": layers} for layers in lowered_offloads(baseline, machine, blocks)
+        ]
+        if request.fitted is not None and request.fitted != baseline:
+            lowered.insert(0, {name: getattr(request.fitted, name) for name in _FITTED})
+        fewer = iter(lowered)
         while True:
             loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
             self._stream.emit(
@@ -285,6 +313,7 @@ class _Tune:
                     decode_limit_tokens_per_s=loosest.tokens_per_s,
                 )
             )
+            gate.spare(baseline, start)
             guarded = MarginMeter(meter, machine, exempt=(baseline.digest, start.digest))
             tuner = Tuner(
                 request, baseline=baseline, machine=machine, meter=guarded, emit=self._stream.emit,
@@ -293,24 +322,26 @@ class _Tune:
             try:
                 return baseline, tuner, guarded, tuner.search(start)
             except TrialFailure as failure:
-                layers = next(fewer, None)
-                if tuner.began or failure.cause not in _TOO_LARGE or layers is None:
+                changes = next(fewer, None)
+                if tuner.began or failure.cause not in _TOO_LARGE or changes is None:
                     raise
-                _LOG.info("no device holds the defaults; the baseline has %d layers on devices", layers)
-                baseline = baseline.replace(n_gpu_layers=layers)
-                start = _with_fewer(start, layers, request)
+                _LOG.info("no device holds the defaults; the baseline is lowered: %s", changes)
+                baseline, start = baseline.replace(**changes), _lowered(start, changes, request)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
         baseline: Settings, result: SearchResult, confirmer: Confirmer, limits: DecodeLimits,
     ) -> TuneResult:  # fmt: skip
         changes = result.changes
+        confirmed: Confirmation | None = None
         if result.settings == baseline:
             before = confirmer.baseline_alone(baseline)
             after, speedup, found_speedup = before, _SAME, None
             outcome, sentence = self._nothing_gained(run_id, before, result)
         else:
-            confirmed = confirmer.compare(baseline, result.settings)
+            fit = self._request.fitted
+            second = fit if fit is not None and fit not in (baseline, result.settings) else None
+            confirmed = confirmer.compare(baseline, result.settings, second)
             before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
             found_speedup = speedup
             if confirmed.verdict == "too_noisy":
@@ -348,6 +379,8 @@ class _Tune:
             ),
             trials=meter.taken, seconds=meter.spent_seconds,
             sentence=sentence, model=model,
+            safety=safety_of(after, found.machine),
+            fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),
             surroundings=found, baseline_limit=baseline_limit, tuned_limit=tuned_limit,
         )  # fmt: skip
 
@@ -434,10 +467,10 @@ def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings
         raise UsageError(tr("The fixed settings make no sense: {reason}.", reason=error)) from None
 
 
-def _with_fewer(start: Settings, layers: int, request: TuneRequest) -> Settings:
-    """Where the search starts once the baseline has fewer layers on devices, unless the user fixed them."""
+def _lowered(start: Settings, changes: Mapping[str, object], request: TuneRequest) -> Settings:
+    """Where the search starts once the baseline lays less on devices, but for what the user fixed."""
     fixed = {parse_setting(name, value)[0] for name, value in request.rules.fix.items()}
-    return start if "n_gpu_layers" in fixed else start.replace(n_gpu_layers=layers)
+    return start.replace(**{name: value for name, value in changes.items() if name not in fixed})
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:

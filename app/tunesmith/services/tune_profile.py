@@ -36,5 +36,7 @@ def new_profile(run_id: str, result: TuneResult) -> TunedProfile:
         tuned=result.tuned,
         changes=result.changes,
         guarantee=result.guarantee,
+        safety=result.safety,
+        fit=result.fit,
         baseline_label=request.baseline.label if request.baseline else None,
     )

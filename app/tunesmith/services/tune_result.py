@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tunesmith.domain.digits import fixed, percent
 from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.profile import Change, Guarantee, Outcome, TunedProfile
+from tunesmith.domain.profile import Change, FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.request import TuneRequest
 from tunesmith.errors import InfeasibleError
 from tunesmith.services.context import Surroundings
@@ -42,6 +42,8 @@ class TuneResult:
     surroundings: Surroundings
     baseline_limit: DecodeLimit
     tuned_limit: DecodeLimit
+    safety: Safety | None = None
+    fit: FitComparison | None = None
 
 
 class TuneInfeasible(InfeasibleError):

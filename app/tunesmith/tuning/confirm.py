@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tunesmith.domain.digits import fixed, memory_scale, percent
@@ -29,6 +29,10 @@ START_DEVIATION = 0.01
 """How much the logarithm of a speed differs from one start of the same settings to the next, taken for
 granted where too few starts were made to see it; 1% to 2.5% were seen on a virtual machine of two cores."""
 
+_ROLES = {
+    "baseline": tr("llama.cpp's defaults"), "tuned": tr("tuned"), "fitted": tr("llama.cpp's --fit"),
+}  # fmt: skip
+
 Verdict = Literal["better", "not_better", "breaks_constraints", "too_noisy", "failed", "out_of_time"]
 
 
@@ -42,6 +46,10 @@ class Confirmation:
     speedup: Quantity
     verdict: Verdict
     why: str
+    fitted: Measurement | None = None
+    """The second baseline, where there was one and it could be measured."""
+    against_fitted: Quantity | None = None
+    """Ratio of the winner's speed to the second baseline's."""
 
 
 def broken_constraints(measured: Measurement, constraints: Constraints) -> list[str]:
@@ -88,7 +96,7 @@ class Confirmer:
             samples.append(self._sample("baseline", baseline, len(samples), start))
         return self._summarize(samples, baseline)
 
-    def compare(self, baseline: Settings, tuned: Settings) -> Confirmation:
+    def compare(self, baseline: Settings, tuned: Settings, fitted: Settings | None = None) -> Confirmation:
         """Measure pairs, ABBA, each in fresh processes where the budget bears it, else all in the same two.
 
         The speedup is the ratio of each pair with Student's interval for the geometric mean, over the
@@ -96,33 +104,59 @@ class Confirmer:
         and cut short only by the budget, neither by what they say, so that no correction for looking is
         needed.
 
+        Args:
+            baseline: the defaults.
+            tuned: what won.
+            fitted: a second baseline, measured beside both; it decides nothing.
+
         Raises:
             TrialFailure: the baseline cannot be measured.
             Interrupted: the user stopped the run.
         """
-        pairs, starts = self._forecast.confirm_plan()
         first: list[Sample] = []
         second: list[Sample] = []
+        third: list[Sample] = []
         order = [("baseline", baseline, first), ("tuned", tuned, second)]
+        if fitted is not None:
+            order.append(("fitted", fitted, third))
+        pairs, starts = self._forecast.confirm_plan(len(order))
         for number in range(pairs):
             start = number * starts // pairs
             for role, settings, into in order if number % 2 == 0 else order[::-1]:
                 if min(len(first), len(second)) >= FEWEST and self._out_of_time:
-                    return self._judge(baseline, tuned, first, second, starts=start, cut_short=True)
-                left = 2 * pairs - len(first) - len(second)
-                self._forecast.confirming(tr("confirming in fresh processes"), left, 2 * (starts - start))
+                    judged = self._judge(baseline, tuned, first, second, starts=start, cut_short=True)
+                    return self._with_fitted(judged, fitted, second, third)
+                left = len(order) * pairs - len(first) - len(second) - len(third)
+                ahead = len(order) * (starts - start)
+                self._forecast.confirming(tr("confirming in fresh processes"), left, ahead)
                 try:
                     into.append(self._sample(role, settings, number, start))
                 except TrialFailure as failure:
                     if role == "baseline":
                         raise
+                    if role == "fitted":
+                        order = [arm for arm in order if arm[0] != "fitted"]
+                        continue
                     return self._unmeasured(baseline, first, f"{failure.cause}: {failure.message}")
-        return self._judge(baseline, tuned, first, second, starts=starts, cut_short=False)
+        judged = self._judge(baseline, tuned, first, second, starts=starts, cut_short=False)
+        return self._with_fitted(judged, fitted, second, third)
+
+    def _with_fitted(
+        self, judged: Confirmation, fitted: Settings | None, tuned: list[Sample], samples: list[Sample]
+    ) -> Confirmation:
+        """What is said, and how the winner compares with the second baseline."""
+        if fitted is None or not samples:
+            return judged
+        parts, pairs = self._scorer.parts, zip(samples, tuned, strict=False)
+        ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
+        noisy = sum(sample.noisy for sample in samples) * 2 > len(samples)
+        against = quantity(ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean")
+        return replace(judged, fitted=self._summarize(samples, fitted), against_fitted=against)
 
     def _sample(self, role: str, settings: Settings, number: int, start: int) -> Sample:
         return self._retaker.sample(
             Job(
-                stage="confirm", candidate=tr("llama.cpp's defaults") if role == "baseline" else tr("tuned"),
+                stage="confirm", candidate=_ROLES[role],
                 round=number, attempt=0, position=0, settings=settings, workload=self._request.workload,
                 group=f"confirm-{start}/{role}",
             )

@@ -146,17 +146,19 @@ class Forecast:
         """What is left of the whole budget, seconds."""
         return max(0.0, self._budget.seconds - self._meter.spent_seconds)
 
-    def confirm_plan(self) -> tuple[int, int]:
+    def confirm_plan(self, arms: int = 2) -> tuple[int, int]:
         """How many pairs of samples to confirm with in what is left, and in how many pairs of processes.
+
+        With more arms than two each pair has a sample of every one of them.
 
         Each pair has processes of its own, so that what differs from one start to the next is seen.
         Where starting costs too much for that, all pairs share one pair of processes.
         """
         for pairs in range(MAX_PAIRS, MIN_PAIRS - 1, -1):
-            if self.confirm_seconds(pairs, pairs) <= self.left:
+            if self.confirm_seconds(pairs, pairs) * arms / 2 <= self.left:
                 return pairs, pairs
         for pairs in range(MAX_PAIRS, MIN_PAIRS, -1):
-            if self.confirm_seconds(pairs, 1) <= self.left:
+            if self.confirm_seconds(pairs, 1) * arms / 2 <= self.left:
                 return pairs, 1
         return MIN_PAIRS, 1
 

@@ -15,8 +15,11 @@ from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.wording import tr
 
 MARGIN_SHARE = 0.05
-MARGIN_BYTES = 512 * 2**20
-"""Of each device so much is kept free, whichever is less: others draw on it, and drivers need some."""
+MARGIN_BYTES = 2**30
+"""Of each device so much is kept free, whichever is less: others draw on it, and drivers need some.
+
+A GiB is what llama.cpp's own --fit keeps (``fit_params_target`` of common.h).
+"""
 SHORT = "device_memory_low"
 """The cause of a trial that left less."""
 SPILL_SLOWDOWN = 1.5
@@ -27,7 +30,7 @@ _DEVICE_SHORT = re.compile(r"not enough memory on (\S+)")
 
 
 def margin_bytes(total_bytes: int) -> int:
-    """What is kept free of a device of that size: 5%, at most 512 MiB."""
+    """What is kept free of a memory of that size: 5%, at most a GiB."""
     return min(MARGIN_BYTES, int(MARGIN_SHARE * total_bytes))
 
 

@@ -13,6 +13,8 @@ from tunesmith.wording import tr
 
 STAGE = "known"
 _CACHES = ("type_k", "type_v")
+_PLACES = ("override_tensor",)
+"""Taken over too, although no question is about it."""
 
 
 def known_question(
@@ -32,7 +34,7 @@ def known_question(
     for candidate in known:
         changes = tuple(
             (name, getattr(candidate.settings, name))
-            for name in VARIED
+            for name in (*VARIED, *_PLACES)
             if _open(name, candidate.settings, rules)
             and getattr(candidate.settings, name) != getattr(start, name)
         )

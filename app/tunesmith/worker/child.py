@@ -20,6 +20,7 @@ from tunesmith.domain.events import (
     Heartbeat,
     LogLine,
     MemoryRead,
+    MemoryTold,
     Part,
     RequestDone,
     RequestFailed,
@@ -28,9 +29,12 @@ from tunesmith.domain.events import (
     WorkerEvent,
     WorkerReady,
 )
+from tunesmith.domain.reserve import Reserve
+from tunesmith.domain.settings import Settings
 from tunesmith.engine import library, rpc
 from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
+from tunesmith.engine.memory import reserve
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
 from tunesmith.worker.importance import ImportanceReader
@@ -50,6 +54,7 @@ from tunesmith.worker.protocol import (
     Score,
     Shutdown,
     Speculate,
+    TellMemory,
     Work,
 )
 from tunesmith.worker.quantizing import Quantizer
@@ -146,6 +151,8 @@ class Child:
                     self._importance.collect(command)
                 case ReadMemory():
                     self._read_memory(command)
+                case TellMemory(model_path=path, settings=settings):
+                    self._emit(MemoryTold(reserve=self._reserve(path, settings)))
                 case Speculate():
                     self.bench.close()
                     self.speculation.serve(command)
@@ -181,6 +188,10 @@ class Child:
             noisy=command.noise.disturbed(conditions),
         )  # fmt: skip
         self._emit(MemoryRead(bandwidth=bandwidth))
+
+    def _reserve(self, path: str, settings: Settings) -> Reserve:
+        rpc.connect(settings.rpc)
+        return reserve(path, settings, log=self._log, abort=self._abort)
 
     def _fail(self, command: Work, kind: str, error: EngineError) -> None:
         text = f"{error.message}\n{error.log}" if error.log else error.message
@@ -249,6 +260,7 @@ class Child:
                 | Quantize()
                 | CollectImportance()
                 | ReadMemory()
+                | TellMemory()
                 | Speculate()
                 | Reach()
             ) as command:

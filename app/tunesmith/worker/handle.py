@@ -16,6 +16,7 @@ from tunesmith.domain.endpoint import refuse_unnamed
 from tunesmith.domain.events import (
     WORKER_EVENTS,
     MemoryRead,
+    MemoryTold,
     RequestDone,
     RequestFailed,
     SampleTaken,
@@ -24,6 +25,8 @@ from tunesmith.domain.events import (
     WorkerReady,
 )
 from tunesmith.domain.measurement import Sample
+from tunesmith.domain.reserve import Reserve
+from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import SpeculationResult
 from tunesmith.errors import (
     Interrupted,
@@ -47,6 +50,7 @@ from tunesmith.worker.protocol import (
     ReadMemory,
     Score,
     Speculate,
+    TellMemory,
     Work,
 )
 
@@ -198,6 +202,19 @@ class WorkerHandle:
             raise self._garbage(tr("it measured memory and did not say what"))
         return found
 
+    def tell_memory(self, model_path: str, settings: Settings) -> Reserve:
+        """Have llama.cpp say what memory a model would take; takes some tenths of a second.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        command = TellMemory(request=self._requests, model_path=model_path, settings=settings)
+        answers = [event.reserve for event in self._ask(command) if isinstance(event, MemoryTold)]
+        if len(answers) != 1:
+            raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
+        return answers[0]
+
     def _ask(self, command: Work) -> list[WorkerEvent]:
         """Send a command and return the answers to it."""
         refuse_unnamed(_servers(command), self._rpc)
@@ -223,7 +240,7 @@ class WorkerHandle:
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
                 raise Interrupted(tr("The run was interrupted; what was measured is kept."))
             match event:
-                case SampleTaken() | SpeculationTaken():
+                case SampleTaken() | SpeculationTaken() | MemoryTold():
                     answers.append(event)
                 case MemoryRead(bandwidth=bandwidth):
                     self._bandwidth = bandwidth
@@ -341,7 +358,7 @@ def _servers(command: Work) -> tuple[str, ...]:
     match command:
         case Reach(endpoint=endpoint):
             return (endpoint,)
-        case Measure(settings=settings) | Generate(settings=settings):
+        case Measure(settings=settings) | Generate(settings=settings) | TellMemory(settings=settings):
             return settings.rpc
         case Score(settings=settings) | CollectImportance(settings=settings):
             return settings.rpc

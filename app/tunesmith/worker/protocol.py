@@ -185,6 +185,15 @@ class ReadMemory(Value):
     noise: NoisePolicy = NoisePolicy()
 
 
+class TellMemory(Value):
+    """Have llama.cpp say what memory a model would take under some settings, without taking it."""
+
+    type: Literal["tell_memory"] = "tell_memory"
+    request: int
+    model_path: str
+    settings: Settings
+
+
 class ReadPrompts(Value):
     """Turn texts into tokens, each cut to a length."""
 
@@ -266,7 +275,7 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | Speculate | Reach
+Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | TellMemory | Speculate | Reach
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]

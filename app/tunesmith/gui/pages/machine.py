@@ -136,6 +136,7 @@ class MachinePage(Page):
 
     def _surveyed(self, found: Surroundings) -> None:
         self._found = found
+        self.context.machine = found.machine
         rows = machine_rows(found.machine, found.machine_class)
         self.facts.show_rows([*rows, *reading_rows(found.readings)])
         self._show_devices(device_rows(found.machine))

@@ -48,7 +48,9 @@ class ModelsPage(Page):
         self._narrow_open = False
         self.library = LibraryWatch(context, self)
         self.table = ModelsTable(self._settings)
-        self.details = DetailsPane(tune=self.tune, try_it=self.try_it, quantize=self.choose_quantization)
+        self.details = DetailsPane(
+            context, tune=self.tune, try_it=self.try_it, quantize=self.choose_quantization
+        )
         self._add_head()
         self.waiting = Waiting(self, _LOOKING, self.library.cancel)
         self.blank, self.loading = self.waiting.blank, self.waiting.loading
