@@ -75,6 +75,18 @@ def smollm2_q2_path(smollm2_path: Path) -> Path:
     return target
 
 
+@pytest.fixture(scope="session")
+def smollm2_f16(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Path) -> Path:
+    """SmolLM2 in F16, made from its Q4_1."""
+    folder = tmp_path_factory.mktemp("smollm2")
+    command = CommandLine(folder)
+    done = command(
+        "quantize", smollm2_path, "--type", "F16", "--output", folder, "--allow-requantize", "--quiet"
+    )
+    assert done.code == 0, done.err
+    return folder / "SmolLM2-135M-Instruct-F16.gguf"
+
+
 @pytest.fixture
 def tunesmith(tmp_path: Path) -> CommandLine:
     """The command line, with a store and caches of its own."""

@@ -22,7 +22,7 @@ from tunesmith.services.quality import QualityResult, run_quality
 from tunesmith.store import Store
 
 SCHEMA = json.loads((assets.profiles_dir() / "schema/cli/choose.schema.json").read_text("utf-8"))
-SHORT = ("--workload", "prompt=32,generate=8", "--budget", "4", "--chunks", "2", "--vary", "threads")
+SHORT = ("--workload", "prompt=16,generate=4", "--budget", "2", "--chunks", "2", "--vary", "threads")
 
 
 @pytest.fixture
@@ -175,20 +175,17 @@ def test_a_source_that_is_deleted_midway_is_told_and_leaves_no_file(
         tiny.unlink()
         return found
 
-    monkeypatch.setattr("tunesmith.services.choose.run_quality", then_delete)
+    monkeypatch.setattr("tunesmith.services.choose_quality.run_quality", then_delete)
     done = tunesmith.inline("tune", tiny, "--quantization", "Q4_0,Q8_0", *SHORT)
     assert done.code == 3, done.err
     assert "no longer there" in done.err
     assert _names(tiny) == []
 
 
-@pytest.mark.model
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to another process")
-def test_being_stopped_midway_leaves_no_file(
-    tunesmith: CommandLine, smollm2_f16: Path, tmp_path: Path
-) -> None:
+def test_being_stopped_midway_leaves_no_file(tunesmith: CommandLine, tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "made"
-    asked = ("tune", smollm2_f16, "--quantization", "Q8_0,Q4_0", "--output", folder, *SHORT)
+    asked = ("tune", tiny, "--quantization", "Q8_0,Q4_0,Q5_0", "--output", folder, *SHORT)
     with tunesmith.start(*asked) as process:
         deadline = time.monotonic() + 30
         while not list(folder.glob("*.gguf")):  # complete, and its quality is being measured

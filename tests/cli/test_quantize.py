@@ -19,7 +19,7 @@ import pytest
 from tests.support.cli import CommandLine
 from tests.support.gguf_writer import tiny_llama
 from tunesmith import assets, gguf
-from tunesmith.services.quantize import REQUANTIZED_KEY
+from tunesmith.services.quantize_files import REQUANTIZED_KEY
 
 SCHEMA = json.loads((assets.profiles_dir() / "schema/cli/quantize.schema.json").read_text("utf-8"))
 

@@ -36,8 +36,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tests.gui import sample_choices
 from tests.gui.sample_profiles import samples
-from tests.gui.screenshots import chat, machine, models, profiles, tune
+from tests.gui.screenshots import chat, machine, models, profiles, quantization, tune
 from tests.gui.screenshots.scene import SCENES, Ready, Scene, at_once, settle, wait
 from tests.gui.simulated_run import model
 from tests.tuning.machines import LAPTOP
@@ -51,7 +52,7 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services import context
 
-MODULES = (chat, machine, models, profiles, tune)
+MODULES = (chat, machine, models, profiles, quantization, tune)
 """Whose scenes are in SCENES once this module is imported."""
 MADE_UP = (
     "Meta Llama 3.1 8B Instruct", "Qwen2.5 7B Instruct", "Qwen2.5 32B Instruct", "Qwen2 VL 7B Instruct",
@@ -152,6 +153,8 @@ def _living_in(home: Path) -> Iterator[None]:
     }  # fmt: skip
 
     def read_model(path: str) -> ModelHeader:
+        if path == sample_choices.SOURCE:
+            return sample_choices.header()
         return model(path).header if path == tune.MODEL else read(path)
 
     def survey_machine(_controls: object = None) -> context.Surroundings:

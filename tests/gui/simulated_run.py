@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from tests.store.values import identity
 from tests.tuning.machines import BUILD, LAPTOP
@@ -35,6 +36,7 @@ from tunesmith.tuning.meter import Job
 from tunesmith.tuning.space import baseline_settings
 from tunesmith.tuning.tuner import Tuner
 
+T = TypeVar("T")
 FLUSH_SECONDS = 0.2
 MIB = 2**20
 NO_LIMIT = DecodeLimit(
@@ -185,10 +187,10 @@ def model(path: str) -> ModelIdentity:
     return ModelIdentity(sha256="ab" * 32, header=header.model_copy(update={"path": path}))
 
 
-class FakeSession:
+class FakeSession(Generic[T]):
     """A session that says what it is told to, and nothing by itself."""
 
-    def __init__(self, events: list[Event], end: TuneResult | BaseException | None) -> None:
+    def __init__(self, events: list[Event], end: T | BaseException | None) -> None:
         """A session.
 
         Args:
@@ -210,7 +212,7 @@ class FakeSession:
         """Stop."""
         self.controls.cancel()
 
-    def result(self, timeout: float | None = None) -> TuneResult:
+    def result(self, timeout: float | None = None) -> T:
         """The end."""
         del timeout
         if isinstance(self.end, BaseException):

@@ -28,8 +28,8 @@ from tunesmith.domain.events import (
 )
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.tune import TunePage
+from tunesmith.gui.session_run import DRAIN_MS, TIMED_MS
 from tunesmith.gui.theme import ThemeManager
-from tunesmith.gui.tune_run import DRAIN_MS, TIMED_MS
 from tunesmith.presentation.live import LiveView
 from tunesmith.store import Store
 

@@ -49,7 +49,7 @@ class Starter:
     """Starts sessions that were prepared, and notes what was asked."""
 
     def __init__(self) -> None:
-        self.sessions: list[FakeSession | TunesmithError] = []
+        self.sessions: list[FakeSession[TuneResult] | TunesmithError] = []
         self.asked: list[tuple[TuneRequest, str | None]] = []
         self.threads: list[threading.Thread] = []
 
@@ -153,7 +153,7 @@ def test_changed_numbers_make_a_workload_of_ones_own(page: TunePage) -> None:
 def test_a_tune_goes_from_form_to_result(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot, context: AppContext
 ) -> None:
-    session = FakeSession(gain.events[:400], None)
+    session: FakeSession[TuneResult] = FakeSession(gain.events[:400], None)
     starter.sessions.append(session)
     busy: list[bool] = []
     saved: list[str] = []
@@ -238,7 +238,7 @@ def test_a_result_is_never_wider_than_the_window(
 def test_a_pause_holds_the_run_and_a_frozen_view_does_not(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
 ) -> None:
-    session = FakeSession(gain.events[:100], None)
+    session: FakeSession[TuneResult] = FakeSession(gain.events[:100], None)
     starter.sessions.append(session)
     page.tune_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 100)
@@ -334,7 +334,7 @@ def test_an_unexpected_end_is_told_with_its_details(
 ) -> None:
     starter.sessions.append(FakeSession([], ZeroDivisionError("oh")))
     press(page, qtbot, "setup")
-    assert message(page).startswith("The tune ended unexpectedly.")
+    assert message(page).startswith("The run ended unexpectedly.")
     assert "ZeroDivisionError: oh" in page.message._details
 
 
@@ -437,7 +437,7 @@ def test_an_unknown_run_is_told(page: TunePage, context: AppContext, qtbot: QtBo
 
 
 def test_closing_stops_what_runs(page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot) -> None:
-    session = FakeSession(gain.events[:50], None)
+    session: FakeSession[TuneResult] = FakeSession(gain.events[:50], None)
     starter.sessions.append(session)
     page.tune_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 50)
@@ -449,7 +449,7 @@ def test_closing_stops_what_runs(page: TunePage, starter: Starter, gain: Simulat
 
 
 def test_closing_stops_what_is_only_about_to_run(qtbot: QtBot, context: AppContext, gain: Simulated) -> None:
-    session = FakeSession([], NoisyMachineError("over"))
+    session: FakeSession[TuneResult] = FakeSession([], NoisyMachineError("over"))
     go = threading.Event()
 
     def slow(*_arguments: object, **_options: object) -> Any:
@@ -474,7 +474,7 @@ def test_the_window_gives_way_only_while_a_tune_runs_and_never_what_it_starts(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
 ) -> None:
     policies: list[int] = []
-    session = FakeSession(gain.events[:50], None)
+    session: FakeSession[TuneResult] = FakeSession(gain.events[:50], None)
 
     def start(*_arguments: object, **_options: object) -> Any:
         policies.append(os.sched_getscheduler(0))

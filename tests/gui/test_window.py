@@ -23,7 +23,7 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.presentation.vitals_text import memory_text, quiet_text
 from tunesmith.services.vitals import VitalsReader
 
-NAMES = ("models", "tune", "chat", "profiles", "compare", "machine", "fleet", "settings")
+NAMES = ("models", "tune", "quantization", "chat", "profiles", "compare", "machine", "fleet", "settings")
 
 
 class Plain(Page):
@@ -90,7 +90,8 @@ def test_pages_are_made_when_first_shown_and_shown_again(window: MainWindow) -> 
 
 
 @pytest.mark.parametrize(
-    ("keys", "name"), [("Ctrl+1", "models"), ("Ctrl+6", "machine"), ("Ctrl+,", "settings")]
+    ("keys", "name"),
+    [("Ctrl+1", "models"), ("Ctrl+3", "quantization"), ("Ctrl+7", "machine"), ("Ctrl+,", "settings")],
 )
 def test_every_page_has_a_key(window: MainWindow, qtbot: QtBot, keys: str, name: str) -> None:
     with qtbot.waitActive(window):

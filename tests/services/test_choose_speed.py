@@ -133,3 +133,11 @@ def test_a_budget_that_is_too_small_proves_nothing_and_ends() -> None:
     assert screening.run() == "source"
     assert len(files.jobs) < 12
     assert "coarse" in screening.unsettled
+
+
+def test_files_whose_turn_comes_after_the_time_are_not_even_loaded() -> None:
+    files = Files({"source": 1.0, "fine": 2.0, "middle": 2.5, "coarse": 3.0})
+    screening = _screening(files, seconds=2.0)
+    screening.run()
+    assert not [job for job in files.jobs if job.endswith(("fine", "middle"))]
+    assert files.told["fine"] == {"state": "waiting", "why": "the time ran out before its turn"}

@@ -8,9 +8,9 @@ import pytest
 
 from tests.support.gguf_writer import tiny_llama
 from tunesmith import gguf
-from tunesmith.domain.quantization import LADDER, QUANTIZATION_TYPES
+from tunesmith.domain.quantization import LADDER, QUANTIZATION_TYPES, quantized_from
 from tunesmith.errors import UsageError
-from tunesmith.services.quantize import check_types, quantized_from, target_name
+from tunesmith.services.quantize_files import check_types, target_name
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def make_request(options: argparse.Namespace, tune: TuneRequest) -> ChooseReques
         text_path=options.text,
         chunks=chunks,
         folder=options.output,
-        keep_files=options.keep_files,
+        keep="all" if options.keep_files else "pick",
     )
 
 

@@ -10,9 +10,10 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.quality import Quality, Verdict
 
 ContenderState = Literal[
-    "waiting", "made", "beyond", "within", "slower", "tied", "infeasible", "failed", "finalist", "picked"
-]
-"""``beyond`` and ``within``: the quality limit; from ``slower`` on it is about speed."""
+    "waiting", "making", "judging", "beyond", "within", "slower", "tied", "infeasible", "failed", "finalist",
+    "picked",
+]  # fmt: skip
+"""``judging``, ``beyond`` and ``within``: the quality limit; from ``slower`` on it is about speed."""
 
 
 class Contender(Value):
@@ -25,6 +26,7 @@ class Contender(Value):
     path: str | None = None
     """None before it is made."""
     size_bytes: int | None = None
+    bits_per_weight: float | None = None
     made: bool = False
     """By this run; what was there before is the user's."""
     kept: bool = True

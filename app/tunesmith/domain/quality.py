@@ -47,6 +47,7 @@ class Quality(Value):
     """What a candidate's quality is, measured against its source."""
 
     mean_kld: Estimate
+    """Kullback-Leibler divergence from the source, nats per token."""
     median_kld: Estimate
     p99_kld: Estimate
     max_kld: Estimate

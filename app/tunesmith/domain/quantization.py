@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tunesmith.domain.model import ModelHeader
+
 # enum llama_ftype of llama.h; the names are those that llama-quantize takes.
 FILE_TYPE_NAMES: Mapping[int, str] = MappingProxyType(
     {
@@ -57,6 +59,8 @@ QUANTIZATION_TYPES: Mapping[str, int] = MappingProxyType(
 ALIASES: Mapping[str, str] = MappingProxyType({"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"})
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q4_0", "Q3_K_M", "Q2_K")
 """A sensible choice from large to small; Q4_0 is in it because CPUs multiply it fast once repacked."""
+FURTHER = ("Q5_K_S", "Q5_0", "Q4_K_S", "Q4_1", "IQ4_NL", "Q3_K_L", "Q3_K_S")
+"""Offered beside the ladder: each can be made without an importance matrix."""
 FULL_PRECISION = frozenset({"F32", "F16", "BF16"})
 """Tensor types that quantizing may start from."""
 
@@ -66,3 +70,13 @@ def quantization_type(name: str) -> str | None:
     upper = name.strip().upper().replace("-", "_")
     upper = ALIASES.get(upper, upper)
     return upper if upper in QUANTIZATION_TYPES else None
+
+
+def quantized_from(header: ModelHeader) -> str | None:
+    """The quantized type that holds most of a model's bytes; None for a model in full precision."""
+    return next((use.type for use in header.tensor_types if use.type not in FULL_PRECISION), None)
+
+
+def is_source(header: ModelHeader) -> bool:
+    """Whether quantizations can be made of a model and compared with it; Q8_0 has lost a little already."""
+    return quantized_from(header) in (None, "Q8_0")

@@ -42,6 +42,11 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
         return TunePage(context)
 
+    def quantization(context: AppContext) -> Page:
+        from tunesmith.gui.pages.quantization import QuantizationPage
+
+        return QuantizationPage(context)
+
     def chat(context: AppContext) -> Page:
         from tunesmith.gui.pages.chat import ChatPage
 
@@ -73,8 +78,8 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
         return SettingsPage(context)
 
     return {
-        "models": models, "tune": tune, "chat": chat, "profiles": profiles, "compare": compare,
-        "machine": machine, "fleet": fleet, "settings": settings,
+        "models": models, "tune": tune, "quantization": quantization, "chat": chat, "profiles": profiles,
+        "compare": compare, "machine": machine, "fleet": fleet, "settings": settings,
     }  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSettings, Qt
+from PySide6.QtCore import QModelIndex, QSettings, Qt
 from PySide6.QtGui import QColor, QFont, QHideEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from tunesmith.gui.columns import RememberedColumns
+from tunesmith.gui.headed_table import HeadedModel, Index, look_quiet
 from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.candidates import CandidateRow, Candidates, StageRows
@@ -26,7 +27,6 @@ _TIPS = (
     tr("Whether it is still measured, and if not, why."),
 )
 CANDIDATE, INTERVAL, ROUNDS, STATE = range(4)
-_Index = QModelIndex | QPersistentModelIndex
 
 
 def _said(line: StageRows | tuple[StageRows, CandidateRow]) -> tuple[object, ...]:
@@ -37,12 +37,11 @@ def _said(line: StageRows | tuple[StageRows, CandidateRow]) -> tuple[object, ...
     return stage.reach, *(getattr(row, one.name) for one in fields(row))
 
 
-class CandidatesModel(QAbstractTableModel):
+class CandidatesModel(HeadedModel):
     """Questions, the newest first, each with its candidates under it."""
 
     def __init__(self, colours: Colours) -> None:
-        super().__init__()
-        self.colours = colours
+        super().__init__(colours, _COLUMNS, _TIPS, figures=(ROUNDS,))
         self.lines: list[StageRows | tuple[StageRows, CandidateRow]] = []
         self._told: list[tuple[object, ...]] = []
         self._candidates = Candidates()
@@ -83,42 +82,19 @@ class CandidatesModel(QAbstractTableModel):
 
     # ------------------------------------------------------------- Qt's questions
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
         """Questions and candidates."""
         return 0 if parent.isValid() else len(self.lines)
 
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
-        """Name, interval, rounds, standing."""
-        return 0 if parent.isValid() else len(_COLUMNS)
-
-    def headerData(  # noqa: N802 (Qt's name)
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Names of the columns, with an explanation on hover."""
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _COLUMNS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(section)
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """What a cell shows."""
         line = self.lines[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(index.column())
+            return self.alignment(index.column())
         if isinstance(line, StageRows):
             return self._of_stage(line, index.column(), role)
         stage, row = line
         return self._of_candidate(stage, row, index.column(), role)
-
-    @staticmethod
-    def _alignment(column: int) -> Qt.AlignmentFlag:
-        side = Qt.AlignmentFlag.AlignRight if column == ROUNDS else Qt.AlignmentFlag.AlignLeft
-        return side | Qt.AlignmentFlag.AlignVCenter
 
     def _of_stage(self, stage: StageRows, column: int, role: int) -> Any:
         text = stage.title
@@ -126,14 +102,7 @@ class CandidatesModel(QAbstractTableModel):
             text = tr("{question}: {answer}", question=stage.title, answer=stage.sentence)
         if column == 0 and role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return text
-        if role == Qt.ItemDataRole.FontRole:
-            font = QFont()
-            font.setPixelSize(TABLE_PX)
-            font.setWeight(QFont.Weight.DemiBold)
-            return font
-        if role == Qt.ItemDataRole.BackgroundRole:
-            return QColor(self.colours.window)
-        return None
+        return self.of_title(role)
 
     def _of_candidate(self, stage: StageRows, row: CandidateRow, column: int, role: int) -> Any:
         match role:
@@ -176,20 +145,13 @@ class CandidatesTable(QTableView):
         self._delegate = IntervalDelegate(colours)
         self.setModel(self.rows)
         self.setItemDelegateForColumn(INTERVAL, self._delegate)
-        self.setShowGrid(False)
+        look_quiet(self)
         self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setWordWrap(False)
-        self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(28)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionsClickable(False)
         header.setSectionResizeMode(STATE, QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(40)
         self.columns = RememberedColumns(header, settings, "candidates") if settings is not None else None
 
     def show_run(self, candidates: Candidates) -> None:

@@ -20,11 +20,13 @@ class Bus(QObject):
     """What pages ask of each other and of the window."""
 
     show_page = Signal(str)
-    """By the page's name: models, tune, profiles, compare, machine, settings."""
+    """By the page's name: models, tune, quantization, profiles, compare, machine, settings."""
     files_dropped = Signal(list)
     """Paths of files or folders, as str."""
     tune_model = Signal(str)
     """Open the tune page on this model file."""
+    choose_quantization = Signal(str)
+    """Open the quantization page on this source."""
     tune_again = Signal(object)
     """Open the tune page with a TunedProfile's model, workload and objective."""
     profile_saved = Signal(str)
@@ -54,6 +56,9 @@ class AppContext:
     ) -> None:
         self.theme = theme
         self.bus = Bus()
+        self.busy = False
+        """A run is under way on some page; two would disturb each other."""
+        self.bus.busy_changed.connect(self._set_busy)
         self.folders = folders()
         self.machine: Machine | None = None
         """As llama.cpp's devices are known of it, once some page has asked."""
@@ -61,6 +66,9 @@ class AppContext:
         self._open_store = open_store
         self._store: Store | None = None
         self._opening = threading.Lock()
+
+    def _set_busy(self, on: bool) -> None:  # noqa: FBT001 (a slot)
+        self.busy = on
 
     @property
     def store(self) -> Store:

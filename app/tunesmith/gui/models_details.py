@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.domain.quantization import is_source
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.memory_pane import MemoryPane
@@ -34,7 +35,14 @@ _FIT_ROLES = {"yes": "better", "tight": "warning", "no": "worse", None: "seconda
 class DetailsPane(QFrame):
     """Facts of the chosen model, and its buttons."""
 
-    def __init__(self, context: AppContext, *, tune: Callable[[], None], try_it: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        context: AppContext,
+        *,
+        tune: Callable[[], None],
+        try_it: Callable[[], None],
+        quantize: Callable[[], None],
+    ) -> None:
         super().__init__()
         self.setProperty("role", "surface")
         self.setFixedWidth(DETAILS_WIDTH)
@@ -52,6 +60,11 @@ class DetailsPane(QFrame):
         self.tune.clicked.connect(tune)
         self.try_it = button(tr("Try it"), tip=tr("Chat with this model"))
         self.try_it.clicked.connect(try_it)
+        self.quantize = button(
+            tr("Choose a quantization…"),
+            tip=tr("Find the quantization of this model that is fastest here within a quality limit"),
+        )
+        self.quantize.clicked.connect(quantize)
         self.reveal = button(tr("Reveal in file manager"), "quiet")
         self.reveal.clicked.connect(self.reveal_file)
         self.copy = button(tr("Copy path"), "quiet")
@@ -71,6 +84,7 @@ class DetailsPane(QFrame):
         doing.addWidget(self.tune, 1)
         doing.addWidget(self.try_it, 1)
         column.addLayout(doing)
+        column.addWidget(self.quantize)
         quiet = QHBoxLayout()
         quiet.addWidget(self.reveal)
         quiet.addStretch()
@@ -125,6 +139,8 @@ class DetailsPane(QFrame):
         for one in (self.name, self.tune, self.try_it, self.reveal, self.copy, self.rule):
             one.setVisible(entry is not None)
         usable = entry is not None and entry.kind == "model"
+        header = entry.header if entry is not None and usable else None
+        self.quantize.setVisible(header is not None and is_source(header))
         self.memory.show_entry(entry)
         self.tune.setEnabled(usable)
         self.try_it.setEnabled(usable)
@@ -156,7 +172,8 @@ class DetailsPane(QFrame):
 
     def add_actions(self, menu: QMenu) -> None:
         """Offer what the buttons do in a menu."""
-        for one in (self.tune, self.try_it, None, self.reveal, self.copy):
+        doing = [self.tune, self.try_it, *([] if self.quantize.isHidden() else [self.quantize])]
+        for one in (*doing, None, self.reveal, self.copy):
             if one is None:
                 menu.addSeparator()
             else:

@@ -191,5 +191,8 @@ class Page(QWidget):
     def shown(self) -> None:
         """Called each time the page comes to the front."""
 
+    def left(self) -> None:
+        """Called each time another page comes to the front."""
+
     def closing(self) -> None:
         """Called before the window closes: end what runs."""

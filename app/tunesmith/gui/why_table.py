@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
+from tunesmith.gui.headed_table import HeadedModel, Index, look_quiet
 from tunesmith.gui.interval_delegate import REACH_ROLE, ROW_ROLE, IntervalDelegate
 from tunesmith.gui.theme import TABLE_PX, Colours, tabular
 from tunesmith.presentation.why import HEADINGS, WhyQuestion, WhyRow, WhyView, rows_text
@@ -35,15 +36,13 @@ _NARROW = 760
 _PAD_PX = 12
 _ABOVE_PX = 7
 _TALL_PX = 10_000
-_Index = QModelIndex | QPersistentModelIndex
 
 
-class WhyModel(QAbstractTableModel):
+class WhyModel(HeadedModel):
     """Questions in the order they were put, each with its candidates under it."""
 
     def __init__(self, colours: Colours) -> None:
-        super().__init__()
-        self.colours = colours
+        super().__init__(colours, HEADINGS, _TIPS, figures=(ROUNDS,))
         self.lines: list[WhyQuestion | WhyRow] = []
 
     def show_view(self, view: WhyView) -> None:
@@ -54,38 +53,20 @@ class WhyModel(QAbstractTableModel):
             self.lines += [question, *question.rows]
         self.endResetModel()
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
         """Questions and candidates."""
         return 0 if parent.isValid() else len(self.lines)
 
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: N802, B008 (Qt's)
-        """As many as HEADINGS."""
-        return 0 if parent.isValid() else len(HEADINGS)
-
-    def flags(self, index: _Index) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         """Candidates can be chosen; questions are reached by the keys, and copied with their candidates."""
         del index
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
-    def headerData(  # noqa: N802 (Qt's name)
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        """Names of the columns, with an explanation on hover."""
-        if orientation is not Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return HEADINGS[section]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _TIPS[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(section)
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """What a cell shows."""
         line = self.lines[index.row()]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _alignment(index.column())
+            return self.alignment(index.column())
         if isinstance(line, WhyQuestion):
             return self._of_question(line, index.column(), role)
         return self._of_row(line, index.column(), role)
@@ -94,14 +75,7 @@ class WhyModel(QAbstractTableModel):
         told = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole)
         if column == CANDIDATE and role in told:
             return f"{line.title} · {line.note}" if line.note else line.title
-        if role == Qt.ItemDataRole.FontRole:
-            font = QFont()
-            font.setPixelSize(TABLE_PX)
-            font.setWeight(QFont.Weight.DemiBold)
-            return font
-        if role == Qt.ItemDataRole.BackgroundRole:
-            return QColor(self.colours.window)
-        return None
+        return self.of_title(role)
 
     def _of_row(self, row: WhyRow, column: int, role: int) -> Any:
         match role:
@@ -126,11 +100,6 @@ class WhyModel(QAbstractTableModel):
                 return None
 
 
-def _alignment(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column == ROUNDS else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter
-
-
 class _Wrapped(QStyledItemDelegate):
     """Knows how high a text is that is wrapped in its column."""
 
@@ -139,7 +108,7 @@ class _Wrapped(QStyledItemDelegate):
         self._table = table
 
     def sizeHint(  # noqa: N802 (Qt's name)
-        self, option: QStyleOptionViewItem, index: _Index
+        self, option: QStyleOptionViewItem, index: Index
     ) -> QSize:
         """As wide as its column, as high as its lines."""
         del option
@@ -164,21 +133,14 @@ class WhyTable(QTableView):
         self.setModel(self.rows)
         self.setItemDelegate(_Wrapped(self))
         self.setItemDelegateForColumn(EFFECT, self._delegate)
-        self.setShowGrid(False)
+        look_quiet(self)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTabKeyNavigation(False)
         self.setWordWrap(True)
         self.setCornerButtonEnabled(False)
-        self.verticalHeader().hide()
         self.verticalHeader().setMinimumSectionSize(28)
         header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionsClickable(False)
-        header.setMinimumSectionSize(40)
         header.setSectionResizeMode(WHY, QHeaderView.ResizeMode.Stretch)
         header.sectionResized.connect(lambda *_sizes: self._fit_rows())
 

@@ -39,6 +39,7 @@ from tunesmith.wording import tr
 PAGES: tuple[tuple[str, str], ...] = (
     ("models", tr("Models")),
     ("tune", tr("Tune")),
+    ("quantization", tr("Quantization")),
     ("chat", tr("Try it")),
     ("profiles", tr("Profiles")),
     ("compare", tr("Compare")),
@@ -156,8 +157,10 @@ class MainWindow(QMainWindow):
         """Bring a page to the front, making it if need be."""
         if name not in self._factories:
             return
-        page = self.page(name)
+        page, before = self.page(name), self.stack.currentWidget()
         self.stack.setCurrentWidget(page)
+        if isinstance(before, Page) and before is not page:
+            before.left()
         self.rail.select(name)
         self._settings.setValue("page", name)
         page.shown()
@@ -174,6 +177,7 @@ class MainWindow(QMainWindow):
         bus = self.context.bus
         for signal, name in (
             (bus.tune_model, "tune"),
+            (bus.choose_quantization, "quantization"),
             (bus.tune_again, "tune"),
             (bus.show_run, "tune"),
             (bus.try_model, "chat"),

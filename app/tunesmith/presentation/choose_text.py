@@ -53,7 +53,8 @@ def state_text(state: ContenderState) -> str:
     """What became of a file, in a word or two."""
     return {
         "waiting": tr("waiting"),
-        "made": tr("measuring quality"),
+        "making": tr("being made"),
+        "judging": tr("measuring quality"),
         "beyond": tr("beyond the limit"),
         "within": tr("in the race"),
         "slower": tr("slower"),

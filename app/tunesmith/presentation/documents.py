@@ -130,6 +130,7 @@ class ContenderFacts(_Document):
     is_source: bool
     path: str | None
     size_bytes: int | None
+    bits_per_weight: float | None
     made: bool
     kept: bool
     """Whether the file is still there."""

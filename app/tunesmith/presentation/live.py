@@ -72,6 +72,15 @@ class End:
     profile_id: str | None
 
 
+def being_timed(event: Event, *, before: bool) -> bool:
+    """Whether a sample is being timed, after an event; a worker that has its context ready is."""
+    if isinstance(event, TrialStarted | ContextReady | TokensTimed):
+        return True
+    if isinstance(event, WorkerReady | ModelLoaded | TrialMeasured | TrialFailed | RunFinished):
+        return False  # it has just started, or it is over
+    return before
+
+
 class LiveView:
     """Takes events one by one; what it holds may be drawn at any time and stays small."""
 
@@ -121,7 +130,7 @@ class LiveView:
         self.taken += 1
         self.run_id = event.run_id or self.run_id
         self._tell_time(event)
-        self._tell_timing(event)
+        self.timing = being_timed(event, before=self.timing)
         match event:
             case TokensTimed():
                 self._add_speed(event)
@@ -212,13 +221,6 @@ class LiveView:
         if self._start_ns is None or resumed:
             self._start_ns = event.mono_ns - round(self.seconds * 1e9)
         self.seconds = max(self.seconds, (event.mono_ns - self._start_ns) / 1e9)
-
-    def _tell_timing(self, event: Event) -> None:
-        """A worker that has just started is loading; one that has its context ready is being timed."""
-        if isinstance(event, TrialStarted | ContextReady | TokensTimed):
-            self.timing = True
-        elif isinstance(event, WorkerReady | ModelLoaded | TrialMeasured | TrialFailed | RunFinished):
-            self.timing = False
 
     def _begin(self, event: RunStarted) -> None:
         self.model_name = event.model_name

@@ -60,23 +60,16 @@ class KldLimit(Document):
     stopped_early: bool
 
 
-class QualityDocument(Document):
-    """``tunesmith quality``."""
+class _Head(Document):
+    """What stands before the measures."""
 
     schema_name: Literal["tunesmith.quality/1"] = Field(default="tunesmith.quality/1", alias="schema")
     tunesmith_version: str
-    mean_kld: Estimate
-    """Kullback-Leibler divergence from the source, nats per token."""
-    median_kld: Estimate
-    p99_kld: Estimate
-    max_kld: Estimate
-    top1_agreement: Estimate
-    """Share of tokens, 0 to 1."""
-    perplexity: Estimate
-    source_perplexity: Estimate
-    perplexity_ratio: Estimate
-    chunks: int
-    tokens_scored: int
+
+
+class QualityDocument(Quality, _Head):
+    """``tunesmith quality``: the measures, and what they are of."""
+
     chunk_mean_kld: tuple[float, ...]
     """Of each chunk, in the order in which they were read."""
     chunks_asked: int

@@ -12,12 +12,13 @@ from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.quality import Quality, QualityLimits
 from tunesmith.domain.request import TuneRequest
 from tunesmith.services.context import Surroundings
+from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.quality import DEFAULT_CHUNKS, DEFAULT_N_CTX, EvaluationText
 from tunesmith.services.tune_result import TuneResult
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tunesmith.domain.model import ModelIdentity
 
@@ -25,6 +26,11 @@ DEFAULT_MAX_KLD = 0.05
 """Nats per token."""
 
 Outcome = Literal["picked", "source_is_best", "infeasible"]
+Keep = Literal["pick", "within", "all"]
+"""Which of the files made stay: the pick alone, all within the limit for the user to decide, or all.
+
+What breaks the limit is removed at once but for ``all``, which also holds where the run is interrupted.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,7 @@ class ChooseRequest:
     """Tokens of a chunk."""
     folder: str | None = None
     """Where files are made; a folder of their own beside the source for None."""
-    keep_files: bool = False
-    """Keep what was made and not picked."""
+    keep: Keep = "pick"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +65,25 @@ class ChooseResult:
     speedup: Quantity | None
     """Of the pick, tuned, over the source at llama.cpp's defaults, measured in pairs."""
     contenders: tuple[Contender, ...]
-    tune: TuneResult | None
-    """Of the pick; None where it could not be tuned."""
+    tunes: Mapping[str, TuneResult]
+    """By label, of those that were tuned."""
     source: ModelIdentity
     text: EvaluationText
     surroundings: Surroundings
-    folder: Path
+    made: MadeFiles
+    """What was made and is still there."""
     warnings: tuple[str, ...]
     seconds: float
+
+    @property
+    def tune(self) -> TuneResult | None:
+        """Of the pick; None where it could not be tuned."""
+        return self.tunes.get(self.picked)
+
+    @property
+    def folder(self) -> Path:
+        """Where files were made."""
+        return self.made.folder
 
     @property
     def pick(self) -> Contender:

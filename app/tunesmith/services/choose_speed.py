@@ -188,6 +188,9 @@ class Screening:
         for place, contender in enumerate(sorted(others, key=lambda one: one.size_bytes or 0), 1):
             if shown is not None and self._cannot_win(contender, *shown):
                 continue
+            if len(fit) > 1 and self.forecast.left <= 0:
+                self.tell(contender.label, state="waiting", why=tr("the time ran out before its turn"))
+                continue
             try:
                 sample = self._glance(contender, place)
                 if shown is None and self.decode_limit is not None:

@@ -18,6 +18,8 @@ class MadeFiles:
     """What this run has made: removed in the end, unless it is to be kept and only if it is still ours."""
 
     folder: Path
+    lasting: bool = False
+    """What is not removed by name stays, also when this is closed."""
     made_folder: bool = False
     _files: dict[Path, tuple[int, int, int, int]] = field(default_factory=dict)
 
@@ -47,24 +49,33 @@ class MadeFiles:
         """Leave a file for good."""
         self._files.pop(path, None)
 
-    def remove(self, path: Path) -> None:
-        """Remove a file that was made, unless it was changed or replaced meanwhile."""
+    def holds(self, path: Path) -> bool:
+        """Whether a file is one that was made, is still there, and was not changed meanwhile."""
+        facts = self._files.get(path)
+        try:
+            return facts is not None and _facts(path) == facts
+        except OSError:
+            return False
+
+    def remove(self, path: Path) -> bool:
+        """Remove a file that was made, unless it was changed or replaced meanwhile; True if it is gone."""
         facts = self._files.pop(path, None)
         if facts is None:
-            return
+            return False
         try:
             if _facts(path) == facts:
                 path.unlink()
-            else:
-                _LOG.warning("%s was changed by others and is left as it is", path)
+                return True
+            _LOG.warning("%s was changed by others and is left as it is", path)
         except FileNotFoundError:
-            pass
+            return True
         except OSError as error:
             _LOG.warning("%s could not be removed: %s", path, error)
+        return False
 
     def close(self) -> None:
-        """Remove what is not kept, and the folder if it was made for this and is empty."""
-        for path in list(self._files):
+        """Remove what is not to stay, and the folder if it was made for this and is empty."""
+        for path in [] if self.lasting else list(self._files):
             self.remove(path)
         if self.made_folder:
             with contextlib.suppress(OSError):

@@ -162,6 +162,13 @@ def read_text(path: str | None) -> EvaluationText:
     return EvaluationText(name=file.name, path=file, sha256=hashlib.sha256(raw).hexdigest())
 
 
+def base_bytes(header: ModelHeader, chunks: int, n_ctx: int = DEFAULT_N_CTX) -> int:
+    """What the source's predictions for so many chunks take on the disk at most; two bytes for each token
+    of the vocabulary, and eight a row."""
+    rows = n_ctx - n_ctx // 2 - 1
+    return min(BASE_LIMIT_BYTES, chunks * rows * (8 + 2 * (header.vocabulary_size or 0)))
+
+
 @dataclass
 class _Run:
     """One comparison in its thread."""

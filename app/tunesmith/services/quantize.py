@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
 import time
@@ -21,23 +20,25 @@ from tunesmith.domain.events import (
     WorkerEvent,
 )
 from tunesmith.domain.model import ModelHeader
-from tunesmith.domain.quantization import FULL_PRECISION, QUANTIZATION_TYPES, quantization_type
+from tunesmith.domain.quantization import QUANTIZATION_TYPES, quantized_from
 from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError, WorkerCrashed
-from tunesmith.gguf import TENSOR_TYPES_BY_NAME
-from tunesmith.machine.probe import probe_machine
 from tunesmith.services.context import identify_model, read_model
 from tunesmith.services.quality import DEFAULT_CHUNKS, DEFAULT_N_CTX, chunk_settings, read_text
+from tunesmith.services.quantize_files import (
+    check_free,
+    check_types,
+    put_in_place,
+    target_name,
+    tensor_type,
+    worker_arguments,
+)
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 
 COMPUTE = "compute"
-REQUANTIZED_KEY = "tunesmith.requantized_from"
-"""In the header of a file made from one that was quantized already: the type that held most of it."""
 _SPARE_BYTES = 64 * 2**20
 """Of the disk is never filled."""
-_LONGEST_NAME = 200
-_SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,51 +102,6 @@ def run_quantize(request: QuantizeRequest, stream: Stream, controls: Controls) -
     return _Run(request, stream, controls).run()
 
 
-def quantized_from(header: ModelHeader) -> str | None:
-    """The quantized type that holds most of a model's bytes; None for a model in full precision."""
-    return next((use.type for use in header.tensor_types if use.type not in FULL_PRECISION), None)
-
-
-def target_name(source: Path, kind: str) -> str:
-    """The name of a file made from another: its own with the new type instead of the old."""
-    stem = _SHARD.sub("", source.stem)
-    for end in range(len(stem) - 1, 0, -1):
-        if stem[end] in "-._" and quantization_type(stem[end + 1 :]) is not None:
-            stem = stem[:end]
-            break
-    return f"{stem[:_LONGEST_NAME]}-{kind}.gguf"
-
-
-def check_types(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The names of quantization types as llama.cpp writes them, each once.
-
-    Raises:
-        UsageError: there is no such type, or none was named.
-    """
-    found = {}
-    for name in names:
-        known = quantization_type(name)
-        if known is None:
-            raise UsageError(
-                tr("{name} is no quantization type.", name=repr(name)),
-                todo=tr("Choose from {choices}.", choices=", ".join(QUANTIZATION_TYPES)),
-            )
-        found[known] = True
-    if not found:
-        raise UsageError(tr("No quantization type is named."), todo=tr("Name one, such as Q4_K_M."))
-    return tuple(found)
-
-
-def _tensor_type(name: str) -> int:
-    kind = TENSOR_TYPES_BY_NAME.get(name.strip().upper())
-    if kind is None:
-        raise UsageError(
-            tr("{name} is no type of a tensor.", name=repr(name)),
-            todo=tr("Choose from {choices}.", choices=", ".join(TENSOR_TYPES_BY_NAME)),
-        )
-    return kind.id
-
-
 @dataclass
 class _Run:
     """All files of one request, in its thread."""
@@ -167,21 +123,16 @@ class _Run:
         header = read_model(request.source_path)
         base = self._base(header)
         targets = self._targets(types)
-        overrides = [
-            {"pattern": pattern, "type": _tensor_type(kind)} for pattern, kind in request.tensor_types
-        ]
+        overrides = tuple(
+            {"pattern": pattern, "type": tensor_type(kind)} for pattern, kind in request.tensor_types
+        )
         self.planned = len(types)
         imatrix, collects = self._imatrix_place(request)
         title = tr("Quantizing {model}", model=header.name or Path(header.path).stem)
         self.stream.emit(StageStarted(stage="quantize", title=title, candidates=types))
-        common: dict[str, object] = {
-            "source_path": str(Path(header.path).absolute()),
-            "threads": probe_machine().cpu.llama_default_threads,
-            "allow_requantize": base is not None,
-            "tensor_types": tuple(overrides),
-            "imatrix_path": str(imatrix) if imatrix is not None and not collects else "",
-            "labels": {REQUANTIZED_KEY: base} if base not in (None, "Q8_0") and base else {},
-        }
+        common = worker_arguments(header, tensor_types=overrides)
+        if imatrix is not None and not collects:
+            common["imatrix_path"] = str(imatrix)
         with WorkerHandle(on_event=self._take, interrupted=lambda: self.controls.cancelled) as self._worker:
             overhead = header.file_bytes - header.weights_bytes
             predicted = {kind: self._predict(kind, common) + overhead for kind in types}
@@ -241,7 +192,7 @@ class _Run:
             )  # fmt: skip
         targets = {kind: folder / target_name(Path(self.request.source_path), kind) for kind in types}
         for path in targets.values():
-            _check_free(path)
+            check_free(path)
         return targets
 
     def _check_room(self, needed_bytes: int) -> None:
@@ -266,7 +217,7 @@ class _Run:
                 raise UsageError(tr("There is no importance matrix {path}.", path=path))
             return path, False
         path = self._folder / target_name(Path(request.source_path), "imatrix")
-        _check_free(path)
+        check_free(path)
         return path, True
 
     def _collect(self, target: Path, header: ModelHeader) -> None:
@@ -308,7 +259,7 @@ class _Run:
         try:
             found = self._ask({**common, "file_type": QUANTIZATION_TYPES[kind], "target_path": str(part)})
             size = read_model(str(part)).file_bytes
-            _put_in_place(part, target)
+            put_in_place(part, target)
         except OSError as error:
             raise StoreError(
                 tr(
@@ -362,40 +313,3 @@ class _Run:
             case _:
                 pass
         self.stream.emit(event)
-
-
-def _check_free(path: Path) -> None:
-    """Refuse to overwrite a file.
-
-    Raises:
-        UsageError: there is one.
-    """
-    if path.exists() or path.is_symlink():
-        raise UsageError(
-            tr("There is a file {path} already.", path=path),
-            unharmed=tr("It was left as it is."),
-            todo=tr("Name another folder with --output, or move it away."),
-        )
-
-
-def _put_in_place(part: Path, target: Path) -> None:
-    """Give a complete file its name, unless there is another of that name by now.
-
-    Raises:
-        UsageError: there is.
-        OSError: it cannot be renamed.
-    """
-    _check_free(target)
-    try:
-        os.link(part, target)  # fails, unlike a rename, where there is one
-    except FileExistsError:
-        _check_free(target)
-        raise
-    except OSError:  # a file system without hard links
-        part.rename(target)
-    if hasattr(os, "O_DIRECTORY"):
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

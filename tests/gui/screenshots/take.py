@@ -14,7 +14,8 @@ from PySide6.QtCore import QThreadPool
 from PySide6.QtGui import QFontInfo, QImage
 from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 
-from tests.gui.screenshots import chat, machine, models, profiles, tune
+from tests.gui import sample_choices
+from tests.gui.screenshots import chat, machine, models, profiles, quantization, tune
 from tests.gui.screenshots.scene import SCENES, Scene, settle, wait
 from tests.gui.simulated_run import model
 from tunesmith.domain.model import ModelHeader
@@ -27,7 +28,7 @@ from tunesmith.settings import Preferences, Theme, save_preferences
 FONT = "DejaVu Sans"
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SIZES = ((1280, 800), (900, 600))
-MODULES = (chat, machine, models, profiles, tune)
+MODULES = (chat, machine, models, profiles, quantization, tune)
 """Whose scenes are in SCENES once this module is imported."""
 _ADA = "/home/ada"
 
@@ -78,6 +79,8 @@ def _ada(home: Path) -> Iterator[Path]:
     read = context.read_model
 
     def read_model(path: str) -> ModelHeader:
+        if path == sample_choices.SOURCE:
+            return sample_choices.header()
         return model(path).header if path == tune.MODEL else read(path)
 
     patches: dict[str, Callable[..., Any]] = {

@@ -9,11 +9,12 @@ from tests.gui.simulated_run import FakeSession, flat_truth, laptop_truth, simul
 from tunesmith.errors import NoisyMachineError
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.window import MainWindow
+from tunesmith.services.tune_result import TuneResult
 
 MODEL = "/home/ada/models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def session_of(state: str) -> FakeSession:
+def session_of(state: str) -> FakeSession[TuneResult]:
     """What the page is told in a state."""
     if state == "no-gain":
         run = simulated(flat_truth, model_path=MODEL)
@@ -63,7 +64,7 @@ def _workload(window: MainWindow) -> Ready:
     return at_once
 
 
-def _run(window: MainWindow, state: str) -> tuple[TunePage, FakeSession]:
+def _run(window: MainWindow, state: str) -> tuple[TunePage, FakeSession[TuneResult]]:
     page = _page(window)
     session = session_of(state)
 

@@ -48,7 +48,9 @@ class ModelsPage(Page):
         self._narrow_open = False
         self.library = LibraryWatch(context, self)
         self.table = ModelsTable(self._settings)
-        self.details = DetailsPane(context, tune=self.tune, try_it=self.try_it)
+        self.details = DetailsPane(
+            context, tune=self.tune, try_it=self.try_it, quantize=self.choose_quantization
+        )
         self._add_head()
         self.waiting = Waiting(self, _LOOKING, self.library.cancel)
         self.blank, self.loading = self.waiting.blank, self.waiting.loading
@@ -211,6 +213,12 @@ class ModelsPage(Page):
         entry = self.details.entry
         if entry is not None and entry.kind == "model":
             self.context.bus.try_model.emit(entry.path, None)
+
+    def choose_quantization(self) -> None:
+        """Open the quantization page on the chosen model."""
+        entry = self.details.entry
+        if entry is not None and entry.kind == "model":
+            self.context.bus.choose_quantization.emit(entry.path)
 
     def _choose(self, row: Row | None) -> None:
         self.details.show_row(row, self.library.available_bytes)

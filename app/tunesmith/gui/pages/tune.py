@@ -78,6 +78,7 @@ class TunePage(Page):
         context.bus.tune_again.connect(self.tune_again)
         context.bus.show_run.connect(self.show_run)
         self.setup.changed.connect(self._enable)
+        context.bus.busy_changed.connect(self._set_busy)
         self._show("setup")
 
     def _load_presets(self) -> dict[str, Any]:
@@ -158,10 +159,13 @@ class TunePage(Page):
         self.show_state(widget)
         self._enable()
 
+    def _set_busy(self, _on: bool) -> None:  # noqa: FBT001 (a slot)
+        self._enable()
+
     def _enable(self) -> None:
         going = self.state == "running"
         self.tune_button.setVisible(self.state == "setup")
-        self.tune_button.setEnabled(self.setup.ready and not self.run.busy)
+        self.tune_button.setEnabled(self.setup.ready and not self.context.busy)
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
         self.pause_button.setVisible(going)
         retitle(self.pause_button, tr("Resume") if self.run.paused else tr("Pause"))
