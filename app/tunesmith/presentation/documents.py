@@ -58,6 +58,8 @@ class MeasuredFacts(_Document):
     peak_memory_bytes: Quantity | None
     steady_memory_bytes: Quantity | None
     device_memory_bytes: dict[str, int]
+    device_free_bytes: dict[str, int]
+    """The least that was free of each device after a sample."""
     decode_limit_tokens_per_s: float | None
     """What memory bandwidth allows of decoding; never measured itself, and null where it is not known."""
     decode_limit_reason: str | None
