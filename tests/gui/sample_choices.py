@@ -32,6 +32,7 @@ from tunesmith.services.context import Surroundings
 from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.quality import EvaluationText
 from tunesmith.tuning.space import baseline_settings
+from tunesmith.wording import tr
 
 SOURCE = "/home/ada/models/SmolLM2-135M-Instruct-F16.gguf"
 FOLDER = Path("/home/ada/models/SmolLM2-135M-Instruct-F16-quantized")
@@ -58,21 +59,32 @@ class Kind:
     fallbacks: int = 0
 
 
+def _slower(share: str) -> str:
+    return tr("at least {share} slower than {label}", share=share, label="Q4_K_M")
+
+
+def _no_gain(change: str, most: str) -> str:
+    return tr(
+        "no gain worth a change from {label}: {change}, at most {most}",
+        label="Q4_K_M", change=change, most=most,
+    )  # fmt: skip
+
+
 KINDS = (
     Kind("Q8_0", 138.1, 8.50, 0.0040, 0.963, 1.001, 1.42, "slower",
-         "at least 29.8% slower than Q4_K_M", there=True,
+         _slower("29.8%"), there=True,
          pareto=True),
     Kind("Q6_K", 131.8, 8.11, 0.0071, 0.951, 1.003, 1.38, "slower",
-         "at least 31.6% slower than Q4_K_M", fallbacks=30),
+         _slower("31.6%"), fallbacks=30),
     Kind("Q5_K_M", 106.9, 6.56, 0.0142, 0.932, 1.009, 1.61, "slower",
-         "at least 20.1% slower than Q4_K_M", pareto=True,
+         _slower("20.1%"), pareto=True,
          fallbacks=30),
     Kind("Q4_K_M", 100.6, 6.17, 0.0213, 0.917, 1.017, 2.09, "picked", pareto=True, fallbacks=30),
     Kind("Q4_0", 87.5, 5.37, 0.0418, 0.884, 1.032, 2.02, "tied",
-         "no gain worth a change from Q4_K_M: −3.2%, at most +0.9%",
+         _no_gain("−3.2%", "+0.9%"),
          pareto=True),
     Kind("IQ4_XS", 89.1, 5.47, 0.0398, 0.889, 1.029, 1.18, "slower",
-         "at least 41.3% slower than Q4_K_M", fallbacks=30),
+         _slower("41.3%"), fallbacks=30),
     Kind("Q3_K_M", 89.2, 5.47, 0.1022, 0.823, 1.081, None, "beyond", fallbacks=30),
     Kind("Q2_K", 84.1, 5.16, 0.4090, 0.696, 1.401, None, "beyond", fallbacks=30),
 )  # fmt: skip
@@ -133,8 +145,8 @@ def speedup(ratio: float) -> Quantity:
 def source() -> Contender:
     """The source."""
     return Contender(
-        label="F16 (source)", quantization="F16", is_source=True, path=SOURCE, size_bytes=round(258.3 * MIB),
-        bits_per_weight=16.0,
+        label=tr("{kind} (source)", kind="F16"), quantization="F16", is_source=True, path=SOURCE,
+        size_bytes=round(258.3 * MIB), bits_per_weight=16.0,
     )  # fmt: skip
 
 
@@ -160,7 +172,7 @@ class Choice:
             if kind.speed is not None:
                 self._tell(ContenderStanding(contender=self.contender(kind, "within", raced=True)))
         picked = next(kind for kind in self.kinds if kind.state == "picked")
-        self._tell(Progress(step="Threads to decode", fraction=0.78, eta_seconds=None))
+        self._tell(Progress(step=tr("Threads to decode"), fraction=0.78, eta_seconds=None))
         self._tell(ContenderStanding(contender=self.contender(picked, "finalist", raced=True)))
         for kind in self.kinds:
             self._tell(ContenderStanding(contender=self.contender(kind)))
@@ -228,7 +240,7 @@ class Choice:
         self._tell(TextSplit(tokens=9000, chunks_in_text=60, chunks=tuple(range(40)), vocabulary="", kept=0))
         for number, score in enumerate(scores(kind, 8), 1):
             self._tell(ChunkScored(score=score))
-            step = f"Comparing, chunk {number} of 40"
+            step = tr("{step}, chunk {number} of {total}", step=kind.name, number=number, total=40)
             self._tell(Progress(step=step, fraction=begin + 0.03, eta_seconds=None))
         self._tell(ContenderStanding(contender=self.contender(kind, "within")))
 
@@ -259,7 +271,12 @@ class Choice:
             source=ModelIdentity(sha256="cd" * 32, header=header()),
             text=EvaluationText(name="mixed.txt", path=Path("mixed.txt"), sha256="ef" * 32),
             surroundings=Surroundings(LAPTOP, machine_class(LAPTOP)), made=self.files,
-            warnings=("Q4_K_M: 30 tensors got a larger type, since their shape does not allow it.",),
+            warnings=(
+                tr(
+                    "{kind}: {tensors} tensors got a larger type, since their shape does not allow it.",
+                    kind="Q4_K_M", tensors=30,
+                ),
+            ),
             seconds=1024.0,
         )  # fmt: skip
 

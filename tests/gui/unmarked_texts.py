@@ -20,11 +20,11 @@ FIRST = (
     r"(?<![A-Za-z])[~.]?/\S*", r"https?://\S+", r"[\w.-]+\.(gguf|json|toml|sqlite3|py|md|svg|png|csv)\b",
     r"llama-cpp-python [^()]*\([^()]*\)", r"\([^()]* \d+\.\d\)",
     r"\b(Tunesmith|GGUF|TTFT|ITL|KV|llama\.cpp|llama-server|GitHub|Qt|SHA-256|JSON|TOML|Markdown|CSV|SVG|PNG)\b",
-    r"\b(CUDA|Metal|Vulkan|LM Studio|Ollama|Hugging Face|Jan|GPT4All|CPU|GPU|RAM|Linux|Windows|macOS)\b",
+    r"\b(CUDA|Metal|Vulkan|LM Studio|Ollama|Hugging Face|Jan|GPT4All|CPU|GPU|RPC|RAM|Linux|Windows|macOS)\b",
 )  # fmt: skip
 """What stays as it is in every language: paths, versions, running programs, names of programs and formats."""
 THEN = (
-    r"--?[a-z][\w-]*", r"[a-z0-9]+(?:_[a-z0-9]+)+", r"\b[A-Z]\d\w*_\w+\b", r"\bq\d_\w+\b",
+    r"--?[a-z][\w-]*", r"[a-z0-9]+(?:_[a-z0-9]+)+", r"\b[A-Z]\d\w*_\w+\b", r"\bq\d_\w+\b", r"\bI?Q\d\w*\b",
     r"\b[a-z]*f(16|32)\b", r"\b[\d.,]+[a-zA-Z]\b",
     r"\b(threads|auto|on|off|none|cpu|default|layer|row|rpc|devices)\b",
     r"\b(tok/s|tokens/s|ms|MHz|GHz|KiB|MiB|GiB|TiB|GB|MB|kB|TB|min|bit|Hz)\b", r"°C",

@@ -43,6 +43,9 @@ Look = Callable[[str], "Offer"]
 _CHUNKS = 40
 _MOST_CHUNKS = 4096
 _CHUNKS_PX = 216
+_NARROW_PX = 760
+_ANY_WIDTH = 16777215
+"""QWIDGETSIZE_MAX of Qt."""
 _LOOKING = tr("Looking for files of this model, and asking llama.cpp what others would take.")
 
 
@@ -71,11 +74,11 @@ class ChoiceSetup(QWidget):
         self._look = look
         self._looking: Task | None = None
         self.offer: Offer | None = None
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID * 2)
-        row.addWidget(self._form(), 1)
-        row.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
+        self._halves = QHBoxLayout(self)
+        self._halves.setContentsMargins(0, 0, 0, 0)
+        self._halves.setSpacing(GRID * 2)
+        self._halves.addWidget(self._form(), 1)
+        self._halves.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
         self._take_measure()
 
@@ -83,7 +86,7 @@ class ChoiceSetup(QWidget):
 
     def _form(self) -> QWidget:
         body = QWidget()
-        column = QVBoxLayout(body)
+        column = self._column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, GRID, GRID * 2)
         column.setSpacing(GRID * 3)
         for section in (
@@ -192,6 +195,8 @@ class ChoiceSetup(QWidget):
         frame = QFrame()
         frame.setProperty("role", "surface")
         self._plan_frame = frame
+        self._narrow = False
+        frame.setFixedWidth(GRID * 36)
         column = QVBoxLayout(frame)
         column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
         column.setSpacing(GRID)
@@ -201,8 +206,17 @@ class ChoiceSetup(QWidget):
         return frame
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
-        """The plan makes room for the form where there is little."""
-        self._plan_frame.setFixedWidth(GRID * (28 if self.width() < 760 else 36))
+        """The plan stands beside the form, or at its end where that leaves too little width."""
+        narrow = self.width() < _NARROW_PX
+        if narrow != self._narrow:
+            self._narrow = narrow
+            if narrow:
+                self._column.insertWidget(self._column.count() - 1, self._plan_frame)
+                self._plan_frame.setMinimumWidth(0)
+                self._plan_frame.setMaximumWidth(_ANY_WIDTH)
+            else:
+                self._halves.addWidget(self._plan_frame, 0, Qt.AlignmentFlag.AlignTop)
+                self._plan_frame.setFixedWidth(GRID * 36)
         super().resizeEvent(event)
 
     # ------------------------------------------------------------- the source

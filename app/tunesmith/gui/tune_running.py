@@ -45,7 +45,7 @@ class TuneRunning(QWidget):
         self._settings = settings
         self._view = LiveView()
         self._frozen = False
-        self._held = 0
+        self._held = PLOTS_HELD
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
@@ -148,6 +148,7 @@ class TuneRunning(QWidget):
     def refresh(self, *, paused: bool = False) -> None:
         """Draw what is new; nothing where nobody sees it."""
         if self._frozen or not self.isVisible() or self.window().isMinimized():
+            self._held = PLOTS_HELD  # what comes next is drawn at once
             return
         self._held = self._held + 1 if self._view.timing and not paused else PLOTS_HELD
         if self._held >= PLOTS_HELD:
