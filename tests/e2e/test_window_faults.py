@@ -108,7 +108,7 @@ def begin(page: TunePage, qtbot: QtBot, model: Path) -> set[int]:
     """Start a tune and wait until its second sample is being taken; the processes it started."""
     before = children()
     page.setup.set_model(str(model))
-    page.tune_button.click()
+    page.start_button.click()
     live = page.run.live
     qtbot.waitUntil(lambda: live.samples == 1 or bool(told(page)), timeout=_START_MS)
     read = live.prefill.added
@@ -159,7 +159,7 @@ def test_a_model_deleted_midway_ends_the_run_in_place(
     assert f"The model file {model} is no longer there." in told(page)
     assert stored(store_path) >= 1
     assert page.setup.model.text() == str(model)
-    assert page.tune_button.isEnabled()
+    assert page.start_button.isEnabled()
     assert window.isVisible()
 
 
@@ -177,7 +177,7 @@ def test_a_store_locked_midway_is_told_and_loses_nothing(
     assert stored(store_path) == had >= 1
     assert window.isVisible()
     assert page.setup.model.text() == str(smollm2_path)
-    assert page.tune_button.isEnabled()
+    assert page.start_button.isEnabled()
     page.resume_button.click()  # the lock is gone, and so the run can go on
     live = page.run.live
     qtbot.waitUntil(lambda: live.samples > had or bool(told(page)), timeout=_START_MS)

@@ -94,7 +94,7 @@ def gain() -> Simulated:
 
 
 def press(page: TunePage, qtbot: QtBot, state: str) -> None:
-    page.tune_button.click()
+    page.start_button.click()
     qtbot.waitUntil(lambda: page.state == state and not page.run.busy, timeout=5000)
 
 
@@ -104,9 +104,9 @@ def message(page: TunePage) -> str:
 
 
 def test_the_button_waits_for_a_model(page: TunePage) -> None:
-    assert page.tune_button.isEnabled()
+    assert page.start_button.isEnabled()
     page.setup.set_model("")
-    assert not page.tune_button.isEnabled()
+    assert not page.start_button.isEnabled()
     assert page.setup.plan.text().startswith("No model is chosen.")
 
 
@@ -139,7 +139,7 @@ def test_everything_checked_leaves_the_choice_to_the_tuner(page: TunePage) -> No
 def test_nothing_checked_cannot_start(page: TunePage) -> None:
     for box in page.setup.changes.boxes.values():
         box.setChecked(False)
-    assert not page.tune_button.isEnabled()
+    assert not page.start_button.isEnabled()
 
 
 def test_changed_numbers_make_a_workload_of_ones_own(page: TunePage) -> None:
@@ -159,9 +159,9 @@ def test_a_tune_goes_from_form_to_result(
     saved: list[str] = []
     context.bus.busy_changed.connect(busy.append)
     context.bus.profile_saved.connect(saved.append)
-    page.tune_button.click()
+    page.start_button.click()
     assert page.state == "running"
-    assert not page.tune_button.isVisible()
+    assert not page.start_button.isVisible()
     qtbot.waitUntil(lambda: page.run.live.taken == 400)
     assert page.running.table.rows.rowCount() > 3
     assert page.running.plots.readings[0].value.text() != "–"
@@ -240,7 +240,7 @@ def test_a_pause_holds_the_run_and_a_frozen_view_does_not(
 ) -> None:
     session: FakeSession[TuneResult] = FakeSession(gain.events[:100], None)
     starter.sessions.append(session)
-    page.tune_button.click()
+    page.start_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 100)
     page.pause_button.click()
     assert not session.controls._go.is_set()
@@ -261,7 +261,7 @@ def test_a_stopped_run_keeps_its_samples_and_can_be_resumed(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
 ) -> None:
     starter.sessions += [FakeSession(gain.events[:300], None), FakeSession(gain.events, gain.result)]
-    page.tune_button.click()
+    page.start_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 300)
     page.stop_button.click()
     qtbot.waitUntil(lambda: page.state == "setup")
@@ -291,7 +291,7 @@ def test_an_error_is_told_in_place_and_the_form_keeps_its_values(
     assert message(page) == str(error)
     assert not page.resume_button.isVisible()
     assert page.setup.memory.value() == 2
-    assert page.tune_button.isEnabled()
+    assert page.start_button.isEnabled()
 
 
 def test_a_run_without_a_result_can_be_looked_at(
@@ -359,7 +359,7 @@ def test_nothing_is_drawn_while_nobody_looks(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
 ) -> None:
     starter.sessions.append(FakeSession(gain.events[:400], None))
-    page.tune_button.click()
+    page.start_button.click()
     page.hide()
     qtbot.waitUntil(lambda: page.run.live.taken == 400)
     assert page.running.plots.decode._drawn <= 0
@@ -439,7 +439,7 @@ def test_an_unknown_run_is_told(page: TunePage, context: AppContext, qtbot: QtBo
 def test_closing_stops_what_runs(page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot) -> None:
     session: FakeSession[TuneResult] = FakeSession(gain.events[:50], None)
     starter.sessions.append(session)
-    page.tune_button.click()
+    page.start_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 50)
     session.end = NoisyMachineError("over")
     page.closing()
@@ -481,7 +481,7 @@ def test_the_window_gives_way_only_while_a_tune_runs_and_never_what_it_starts(
         return session
 
     page.run._start = start
-    page.tune_button.click()
+    page.start_button.click()
     qtbot.waitUntil(lambda: page.run.live.taken == 50)
     assert os.sched_getscheduler(0) == os.SCHED_BATCH
     session.end = gain.result
@@ -518,7 +518,7 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     outcomes: list[object] = []
     real_page.run.finished.connect(outcomes.append)
     real_page.run.failed.connect(outcomes.append)
-    real_page.tune_button.click()
+    real_page.start_button.click()
     qtbot.waitUntil(lambda: bool(outcomes), timeout=270_000)
     (outcome,) = outcomes
     if isinstance(outcome, NoisyMachineError):
@@ -544,7 +544,7 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
 def test_a_real_tune_stopped_midway_leaves_no_process(
     real_page: TunePage, context: AppContext, qtbot: QtBot
 ) -> None:
-    real_page.tune_button.click()
+    real_page.start_button.click()
     qtbot.waitUntil(lambda: len(real_page.run.live.prefill) > 0, timeout=120_000)
     workers = children()
     assert workers

@@ -6,17 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -29,6 +25,7 @@ from tunesmith.gui.fields import Section, limit, whole
 from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.offer_rows import OfferRows
 from tunesmith.gui.page import button, label
+from tunesmith.gui.plan_form import PlanForm
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.tune_choices import BudgetChoice
 from tunesmith.presentation.choice_setup_text import choice_plan
@@ -43,9 +40,6 @@ Look = Callable[[str], "Offer"]
 _CHUNKS = 40
 _MOST_CHUNKS = 4096
 _CHUNKS_PX = 216
-_NARROW_PX = 760
-_ANY_WIDTH = 16777215
-"""QWIDGETSIZE_MAX of Qt."""
 _LOOKING = tr("Looking for files of this model, and asking llama.cpp what others would take.")
 
 
@@ -56,10 +50,8 @@ def look_over(path: str) -> Offer:
     return choose_files.look_over(path)
 
 
-class ChoiceSetup(QWidget):
+class ChoiceSetup(PlanForm):
     """Everything that decides how a choice goes; keeps its values whatever happens."""
-
-    changed = Signal()
 
     def __init__(self, presets: dict[str, Preset], *, first: str, look: Look = look_over) -> None:
         """An empty form.
@@ -69,37 +61,18 @@ class ChoiceSetup(QWidget):
             first: name of the one to begin with.
             look: says what there is to choose from; called off the UI thread with the source's path.
         """
-        super().__init__()
+        super().__init__(plan_joins_form=True)
         self._presets = {name: one for name, one in presets.items() if one.objective.name != "memory"}
         self._look = look
         self._looking: Task | None = None
         self.offer: Offer | None = None
-        self._halves = QHBoxLayout(self)
-        self._halves.setContentsMargins(0, 0, 0, 0)
-        self._halves.setSpacing(GRID * 2)
-        self._halves.addWidget(self._form(), 1)
-        self._halves.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
+        self._lay_out(
+            (self._source_section(), self._files_section(), self._quality_section(), self._use_section())
+        )
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
         self._take_measure()
 
     # ------------------------------------------------------------- the form
-
-    def _form(self) -> QWidget:
-        body = QWidget()
-        column = self._column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, GRID, GRID * 2)
-        column.setSpacing(GRID * 3)
-        for section in (
-            self._source_section(), self._files_section(), self._quality_section(), self._use_section(),
-        ):  # fmt: skip
-            column.addWidget(section)
-        column.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(body)
-        return area
 
     def _source_section(self) -> Section:
         section = Section(tr("Source"))
@@ -190,34 +163,6 @@ class ChoiceSetup(QWidget):
         section.add(tr("Time"), self.budget, tip=tr("For comparing speed and tuning the winner."))
         self.preset.currentIndexChanged.connect(self._edited)
         return section
-
-    def _plan(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "surface")
-        self._plan_frame = frame
-        self._narrow = False
-        frame.setFixedWidth(GRID * 36)
-        column = QVBoxLayout(frame)
-        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
-        column.setSpacing(GRID)
-        column.addWidget(label(tr("What will happen"), "section"))
-        self.plan = label("", "secondary", wrap=True)
-        column.addWidget(self.plan)
-        return frame
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
-        """The plan stands beside the form, or at its end where that leaves too little width."""
-        narrow = self.width() < _NARROW_PX
-        if narrow != self._narrow:
-            self._narrow = narrow
-            if narrow:
-                self._column.insertWidget(self._column.count() - 1, self._plan_frame)
-                self._plan_frame.setMinimumWidth(0)
-                self._plan_frame.setMaximumWidth(_ANY_WIDTH)
-            else:
-                self._halves.addWidget(self._plan_frame, 0, Qt.AlignmentFlag.AlignTop)
-                self._plan_frame.setFixedWidth(GRID * 36)
-        super().resizeEvent(event)
 
     # ------------------------------------------------------------- the source
 
@@ -312,15 +257,6 @@ class ChoiceSetup(QWidget):
                 return QualityLimits(min_top1=round(self.top1.value() / 100, 4))
             case _:
                 return QualityLimits(max_kld=self.kld.value())
-
-    @property
-    def ready(self) -> bool:
-        """Whether the form says enough to start."""
-        try:
-            self.request()
-        except UsageError:
-            return False
-        return True
 
     # ------------------------------------------------------------- reacting
 

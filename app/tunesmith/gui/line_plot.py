@@ -10,6 +10,7 @@ import pyqtgraph as pg  # type: ignore[import-untyped]
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QResizeEvent
 
+from tunesmith.gui.quiet_plot import QuietPlot
 from tunesmith.gui.theme import Colours
 from tunesmith.presentation.series import Series, Ticks
 from tunesmith.presentation.tune_result_view import spoken_number
@@ -52,35 +53,17 @@ def clock_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
-def draw_lightly() -> None:
-    """Set what makes pyqtgraph cheap."""
-    pg.setConfigOptions(antialias=False, useOpenGL=False, enableExperimental=False)
-
-
-class LinePlot(pg.PlotWidget):  # type: ignore[misc]
+class LinePlot(QuietPlot):
     """One line over time with its baseline, from zero upwards; no mouse but for reading."""
 
     def __init__(self, name: str, *, show_times: bool = False, named: bool = False) -> None:
-        draw_lightly()
         self._top = 0.0
-        super().__init__()
-        self.setAccessibleName(name)
+        super().__init__(name)
         self.setMinimumHeight(56)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._show_times, self._named = show_times, named
         self._end, self._highest = 0.0, 0.0
         self._drawn = -1
         self._ticks_drawn: tuple[int, float, int] = (-1, 0.0, 0)
-        item = self.getPlotItem()
-        item.hideButtons()
-        item.setMenuEnabled(False)
-        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # else it outlives the plot
-        item.getViewBox().setMouseEnabled(x=False, y=False)
-        item.getViewBox().setDefaultPadding(0)
-        item.disableAutoRange()
-        item.layout.setContentsMargins(0, 0, 0, 0)
-        self._left, self._bottom = item.getAxis("left"), item.getAxis("bottom")
         self._left.setWidth(_AXIS_WIDTH)
         if show_times:
             self._bottom.setHeight(20)
@@ -103,11 +86,6 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         for hidden in (self._baseline, self._limit, self._cursor, self._baseline_text, self._limit_label):
             hidden.hide()
         self.step_axes(0.0, 0.0)
-
-    def _quiet(self, item: object) -> pg.GraphicsObject:
-        """Add an item that never counts when a range is computed."""
-        self.addItem(item, ignoreBounds=True)
-        return item
 
     def recolour(self, colours: Colours, line: str) -> None:
         """Draw in the theme's colours."""

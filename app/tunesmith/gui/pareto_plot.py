@@ -9,7 +9,8 @@ import pyqtgraph as pg  # type: ignore[import-untyped]
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QMouseEvent, QResizeEvent
 
-from tunesmith.gui.line_plot import draw_lightly, y_end
+from tunesmith.gui.line_plot import y_end
+from tunesmith.gui.quiet_plot import QuietPlot
 from tunesmith.gui.theme import Colours, tabular
 from tunesmith.presentation.choice_view import Point
 from tunesmith.presentation.numbers import fixed
@@ -25,7 +26,7 @@ _BEYOND = 1.6
 """The axis goes on to so many times the limit; what lies further off stands at its edge."""
 
 
-class ParetoPlot(pg.PlotWidget):  # type: ignore[misc]
+class ParetoPlot(QuietPlot):
     """Up is faster, left is truer to the source; the table beside it tells the same to the keyboard."""
 
     chosen = Signal(str)
@@ -34,25 +35,12 @@ class ParetoPlot(pg.PlotWidget):  # type: ignore[misc]
     """What is under the mouse, in words; empty for nothing."""
 
     def __init__(self, colours: Colours) -> None:
-        draw_lightly()
-        super().__init__()
-        self.setAccessibleName(tr("Speed against quality loss"))
+        super().__init__(tr("Speed against quality loss"))
         self.setMinimumSize(240, 120)
-        self.setFrameShape(self.Shape.NoFrame)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.viewport().setMouseTracking(True)
         self._points: list[Point] = []
         self._limit_kld: float | None = None
         self._selected = ""
-        item = self.getPlotItem()
-        item.hideButtons()
-        item.setMenuEnabled(False)
-        item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # else it outlives the plot
-        item.getViewBox().setMouseEnabled(x=False, y=False)
-        item.getViewBox().setDefaultPadding(0)
-        item.disableAutoRange()
-        item.layout.setContentsMargins(0, 0, 0, 0)
-        self._left, self._bottom = item.getAxis("left"), item.getAxis("bottom")
         self._line = self._quiet(pg.PlotDataItem())
         self._bars = self._quiet(pg.PlotDataItem(connect="pairs"))
         self._dots = self._quiet(pg.ScatterPlotItem(pxMode=True))
@@ -62,11 +50,6 @@ class ParetoPlot(pg.PlotWidget):  # type: ignore[misc]
         self._limit.hide()
         self._limit_text.hide()
         self.recolour(colours)
-
-    def _quiet(self, item: object) -> pg.GraphicsObject:
-        """Add an item that never counts when a range is computed."""
-        self.addItem(item, ignoreBounds=True)
-        return item
 
     def recolour(self, colours: Colours) -> None:
         """Draw in the theme's colours."""

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import ValidationError
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QFrame,
     QHBoxLayout,
-    QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,7 +20,7 @@ from tunesmith.errors import UsageError
 from tunesmith.gui.fields import Section, limit
 from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.page import button, label
-from tunesmith.gui.theme import GRID
+from tunesmith.gui.plan_form import PlanForm
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
 from tunesmith.wording import tr, translated
@@ -32,43 +28,17 @@ from tunesmith.wording import tr, translated
 _CUSTOM = "custom"
 
 
-class TuneSetup(QWidget):
+class TuneSetup(PlanForm):
     """Everything that decides how a tune goes; keeps its values whatever happens."""
-
-    changed = Signal()
 
     def __init__(self, presets: dict[str, Preset], *, first: str) -> None:
         super().__init__()
         self._presets = presets
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID * 2)
-        row.addWidget(self._form(), 1)
-        row.addWidget(self._plan(), 0, Qt.AlignmentFlag.AlignTop)
+        self._lay_out((self._model_section(), self._use_section(), self._goal_section(), self._how_section()))
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
         self._take_preset()
 
     # ------------------------------------------------------------- the form
-
-    def _form(self) -> QWidget:
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, GRID, GRID * 2)
-        column.setSpacing(GRID * 3)
-        for section in (
-            self._model_section(),
-            self._use_section(),
-            self._goal_section(),
-            self._how_section(),
-        ):
-            column.addWidget(section)
-        column.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(body)
-        return area
 
     def _model_section(self) -> Section:
         section = Section(tr("Model"))
@@ -141,23 +111,6 @@ class TuneSetup(QWidget):
         self.changes.changed.connect(self._edited)
         section.add(tr("May change"), self.changes)
         return section
-
-    def _plan(self) -> QFrame:
-        frame = QFrame()
-        frame.setProperty("role", "surface")
-        self._plan_frame = frame
-        column = QVBoxLayout(frame)
-        column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
-        column.setSpacing(GRID)
-        column.addWidget(label(tr("What will happen"), "section"))
-        self.plan = label("", "secondary", wrap=True)
-        column.addWidget(self.plan)
-        return frame
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
-        """The plan makes room for the form where there is little."""
-        self._plan_frame.setFixedWidth(GRID * (28 if self.width() < 760 else 36))
-        super().resizeEvent(event)
 
     # ------------------------------------------------------------- values in
 
@@ -270,15 +223,6 @@ class TuneSetup(QWidget):
         else:
             self.plan.setText("\n\n".join(plan_sentences(request, self.file.model_name)))
         self.changed.emit()
-
-    @property
-    def ready(self) -> bool:
-        """Whether the form says enough to start."""
-        try:
-            self.request()
-        except UsageError:
-            return False
-        return True
 
 
 def _left(widget: QWidget) -> QWidget:

@@ -1,67 +1,31 @@
-"""Own the table of profiles: its rows, their order and what is filtered out."""
+"""Own the table of profiles: what can be edited, chosen and filtered out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QItemSelection,
-    QModelIndex,
-    QPersistentModelIndex,
-    QSortFilterProxyModel,
-    Qt,
-    Signal,
-)
-from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtCore import QItemSelection, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QTableView
 
-from tunesmith.gui.theme import TABLE_PX, tabular
+from tunesmith.gui.lines_table import Index, LinesModel, LinesProxy, lay_out
 from tunesmith.presentation.profiles import COLUMNS, NAME_COLUMN, SPEED_COLUMN, ProfileLine, matches
 from tunesmith.wording import tr
 
-Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = (192, 138, 150, 100, 110, 170, 240, 90)
-_NOWHERE = QModelIndex()
-ROW_HEIGHT = 30
 
 
-class ProfilesModel(QAbstractTableModel):
+class ProfilesModel(LinesModel):
     """The lines; a changed name is asked for, not set."""
 
+    lines: Sequence[ProfileLine]
     rename_asked = Signal(str, str)
 
     def __init__(self) -> None:
-        super().__init__()
-        self.lines: Sequence[ProfileLine] = ()
-        self._figures = tabular(QFont(), pixels=TABLE_PX)
+        super().__init__(COLUMNS, figures=(SPEED_COLUMN, len(COLUMNS) - 1))
 
-    def replace(self, lines: Sequence[ProfileLine]) -> None:
-        """Show other lines."""
-        self.beginResetModel()
-        self.lines = lines
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
-        """How many profiles there are."""
-        return 0 if parent.isValid() else len(self.lines)
-
-    def columnCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802 (Qt's name)
-        """As many as there are headings."""
-        return 0 if parent.isValid() else len(COLUMNS)
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Text, tool tip, font; sort keys are asked of the lines."""
-        line = self.lines[index.row()]
-        match role:
-            case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
-                return line.cells[index.column()]
-            case Qt.ItemDataRole.ToolTipRole:
-                return line.speed_tip if index.column() == SPEED_COLUMN else line.cells[index.column()]
-            case Qt.ItemDataRole.FontRole if index.column() in (SPEED_COLUMN, len(COLUMNS) - 1):
-                return self._figures
-            case _:
-                return None
+    def tip(self, line: ProfileLine, column: int) -> str:
+        """How the speed was compared."""
+        return line.speed_tip if column == SPEED_COLUMN else super().tip(line, column)
 
     def setData(  # noqa: N802 (Qt's name)
         self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole
@@ -79,45 +43,24 @@ class ProfilesModel(QAbstractTableModel):
         flags = super().flags(index)
         return flags | Qt.ItemFlag.ItemIsEditable if index.column() == NAME_COLUMN else flags
 
-    def headerData(  # noqa: N802 (Qt's name)
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> object:
-        """The columns' names."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return COLUMNS[section]
-            case Qt.ItemDataRole.TextAlignmentRole:
-                return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-            case _:
-                return None
 
-
-class ProfilesProxy(QSortFilterProxyModel):
-    """Orders by the lines' keys and filters by words, model and machine class."""
+class ProfilesProxy(LinesProxy):
+    """Filters by words, model and machine class."""
 
     def __init__(self, source: ProfilesModel) -> None:
-        super().__init__()
-        self._source = source
-        self._search, self._model, self._machine = "", "", ""
-        self.setSourceModel(source)
+        super().__init__(source)
+        self._search = ""
+        self._model: str | None = None
+        self._machine: str | None = None
 
     def narrow(self, search: str, *, model: str | None, machine: str | None) -> None:
         """Show only what matches."""
-        self._search, self._model, self._machine = search, model or "", machine or ""
+        self._search, self._model, self._machine = search, model or None, machine or None
         self.invalidate()
 
-    def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802 (Qt's name)
+    def accepts(self, line: ProfileLine) -> bool:
         """Whether a line matches."""
-        del parent
-        line = self._source.lines[row]
-        return matches(line, self._search, model=self._model or None, machine=self._machine or None)
-
-    def lessThan(self, left: Index, right: Index) -> bool:  # noqa: N802 (Qt's name)
-        """Order by the keys, so that numbers are ordered as numbers."""
-        lines = self._source.lines
-        return lines[left.row()].keys[left.column()] < lines[right.row()].keys[right.column()]
+        return matches(line, self._search, model=self._model, machine=self._machine)
 
 
 class ProfilesTable(QTableView):
@@ -128,25 +71,10 @@ class ProfilesTable(QTableView):
         self._proxy, self._source = proxy, source
         self.setModel(proxy)
         self.setAccessibleName(tr("Profiles"))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
-        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names often differ at their ends
-        self.setTabKeyNavigation(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionsMovable(True)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setStretchLastSection(True)
-        for column, width in enumerate(_WIDTHS):
-            self.setColumnWidth(column, width)
-        self.setSortingEnabled(True)
+        lay_out(self, _WIDTHS)
         self.sortByColumn(len(COLUMNS) - 1, Qt.SortOrder.DescendingOrder)
 
     def chosen(self) -> list[ProfileLine]:

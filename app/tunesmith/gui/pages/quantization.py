@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QWidget
 
@@ -13,12 +13,12 @@ from tunesmith.gui.choice_setup import ChoiceSetup, Look, look_over
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.discards import Discards
 from tunesmith.gui.open_dialogs import ask_for_models
-from tunesmith.gui.page import EmptyState, Page, button
+from tunesmith.gui.page import EmptyState, button
+from tunesmith.gui.run_page import RunPage
 from tunesmith.gui.theme import Colours
-from tunesmith.gui.widgets.titles import retitle
 from tunesmith.gui.widgets.undo_bar import UndoBar
 from tunesmith.presentation.numbers import bytes_text
-from tunesmith.services.presets import DEFAULT_PRESET, load_preset, load_presets
+from tunesmith.services.presets import DEFAULT_PRESET
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
 
 
-class QuantizationPage(Page):
+class QuantizationPage(RunPage):
     """Choose the quantization that is fastest here within the quality that is asked for."""
 
     name = "quantization"
     title = tr("Quantization")
+    setup: ChoiceSetup
+    run: ChoiceRun
 
     def __init__(self, context: AppContext, *, start: Start = start_choose, look: Look = look_over) -> None:
         """The page, saying what to do.
@@ -64,26 +66,19 @@ class QuantizationPage(Page):
         context.bus.busy_changed.connect(self._set_busy)
         self._show("empty")
 
-    def _load_presets(self) -> dict[str, Any]:
-        try:
-            return load_presets()
-        except TunesmithError as error:  # a bad file among the user's own does no harm
-            self.message.show_error(error)
-            return {DEFAULT_PRESET: load_preset(DEFAULT_PRESET)}
-
     def _add_actions(self) -> None:
         self.back_button = button(tr("New choice"), tip=tr("Go back to the form; it keeps its values."))
-        self.pause_button = button(tr("Pause"), tip=tr("Wait after the current step."))
-        self.stop_button = button(
-            tr("Stop"), tip=tr("Stop now; what was measured stays in view, files made are removed.")
+        self._make_run_buttons(
+            pause_tip=tr("Wait after the current step."),
+            stop_tip=tr("Stop now; what was measured stays in view, files made are removed."),
         )
         self.start_button = button(tr("Start"), "primary", tip=tr("Start with what the form says."))
-        for made, call in (
-            (self.back_button, self.new_choice), (self.pause_button, self._toggle_pause),
-            (self.stop_button, self._stop), (self.start_button, self.begin),
-        ):  # fmt: skip
-            made.clicked.connect(lambda _checked=False, call=call: call())
-            self.add_action(made)
+        self._place_buttons(
+            (
+                (self.back_button, self.new_choice), (self.pause_button, self._toggle_pause),
+                (self.stop_button, self._stop), (self.start_button, self.begin),
+            )
+        )  # fmt: skip
 
     def _empty(self) -> QWidget:
         choose = button(tr("Choose a source…"), "primary")
@@ -132,16 +127,8 @@ class QuantizationPage(Page):
             self.show_state(self.board)
         self._enable()
 
-    def _set_busy(self, _on: bool) -> None:  # noqa: FBT001 (a slot)
-        self._enable()
-
     def _enable(self) -> None:
-        going = self.state == "running"
-        self.start_button.setVisible(self.state == "setup")
-        self.start_button.setEnabled(self.setup.ready and not self.context.busy)
-        self.pause_button.setVisible(going)
-        retitle(self.pause_button, tr("Resume") if self.run.paused else tr("Pause"))
-        self.stop_button.setVisible(going)
+        super()._enable()
         self.back_button.setVisible(self.state in ("result", "stopped"))
 
     def shown(self) -> None:
@@ -200,18 +187,6 @@ class QuantizationPage(Page):
         self.board.show_run(self.run.live)
         self._show("running")
         self.pause_button.setFocus()
-
-    def _toggle_pause(self) -> None:
-        if self.run.paused:
-            self.run.proceed()
-        else:
-            self.run.pause()
-        self._enable()
-        self._refresh()
-
-    def _stop(self) -> None:
-        self.stop_button.setEnabled(False)
-        self.run.cancel()
 
     # ------------------------------------------------------------- its end
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
@@ -20,19 +20,19 @@ from tunesmith.errors import (
 )
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.page import Page, button
+from tunesmith.gui.page import button
 from tunesmith.gui.pages.profile_export import ProfileExport
 from tunesmith.gui.replay import Replay
+from tunesmith.gui.run_page import RunPage
 from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
 from tunesmith.gui.tune_setup import TuneSetup
 from tunesmith.gui.why import WhyPanel
 from tunesmith.gui.widgets.asking import Asker
-from tunesmith.gui.widgets.titles import retitle
 from tunesmith.presentation.live import MIB, LiveView
 from tunesmith.presentation.stopped import stopped_words
-from tunesmith.services.presets import DEFAULT_PRESET, load_preset, load_presets
+from tunesmith.services.presets import DEFAULT_PRESET
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from tunesmith.services.tune_result import TuneResult
 
 
-class TunePage(Page):
+class TunePage(RunPage):
     """Tune a model and watch it get faster."""
 
     name = "tune"
     title = tr("Tune")
+    setup: TuneSetup
+    run: TuneRun
 
     def __init__(self, context: AppContext, *, start: Start = start_tune) -> None:
         """The page, showing its form.
@@ -81,30 +83,21 @@ class TunePage(Page):
         context.bus.busy_changed.connect(self._set_busy)
         self._show("setup")
 
-    def _load_presets(self) -> dict[str, Any]:
-        try:
-            return load_presets()
-        except TunesmithError as error:  # a bad file among the user's own does no harm
-            self.message.show_error(error)
-            return {DEFAULT_PRESET: load_preset(DEFAULT_PRESET)}
-
     def _add_actions(self) -> None:
         self.back_button = button(tr("New tune"), tip=tr("Go to the form."))
         self.resume_button = button(tr("Resume stopped run"), tip=tr("Go on where the stopped run left off."))
-        self.pause_button = button(tr("Pause"), tip=tr("Wait after the current sample."))
-        self.stop_button = button(
-            tr("Stop"), tip=tr("Stop now; what was measured is kept and can be resumed.")
+        self._make_run_buttons(
+            pause_tip=tr("Wait after the current sample."),
+            stop_tip=tr("Stop now; what was measured is kept and can be resumed."),
         )
-        self.tune_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
-        for made, call in (
-            (self.back_button, self._new_tune),
-            (self.resume_button, self._resume),
-            (self.pause_button, self._toggle_pause),
-            (self.stop_button, self._stop),
-            (self.tune_button, self.begin),
-        ):
-            made.clicked.connect(lambda _checked=False, call=call: call())
-            self.add_action(made)
+        self.start_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
+        self._place_buttons(
+            (
+                (self.back_button, self._new_tune), (self.resume_button, self._resume),
+                (self.pause_button, self._toggle_pause), (self.stop_button, self._stop),
+                (self.start_button, self.begin),
+            )
+        )  # fmt: skip
 
     # ------------------------------------------------------------- what is shown
 
@@ -159,17 +152,9 @@ class TunePage(Page):
         self.show_state(widget)
         self._enable()
 
-    def _set_busy(self, _on: bool) -> None:  # noqa: FBT001 (a slot)
-        self._enable()
-
     def _enable(self) -> None:
-        going = self.state == "running"
-        self.tune_button.setVisible(self.state == "setup")
-        self.tune_button.setEnabled(self.setup.ready and not self.context.busy)
+        super()._enable()
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
-        self.pause_button.setVisible(going)
-        retitle(self.pause_button, tr("Resume") if self.run.paused else tr("Pause"))
-        self.stop_button.setVisible(going)
         self.back_button.setVisible(self.state == "replay")
 
     def shown(self) -> None:
@@ -219,18 +204,6 @@ class TunePage(Page):
             self.run.request, self._stopped_run = request, run_id
             self.message.show_note(sentence)
             self._enable()
-
-    def _toggle_pause(self) -> None:
-        if self.run.paused:
-            self.run.proceed()
-        else:
-            self.run.pause()
-        self._enable()
-        self._refresh()
-
-    def _stop(self) -> None:
-        self.stop_button.setEnabled(False)
-        self.run.cancel()
 
     # ------------------------------------------------------------- its end
 
