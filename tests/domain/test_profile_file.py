@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.store.values import profile
 from tunesmith import assets
+from tunesmith.domain.profile import DeviceRoom, FitComparison, Safety
 from tunesmith.domain.profile_file import (
     SCHEMA,
     ProfileFile,
@@ -59,6 +60,23 @@ def test_a_file_read_and_written_has_the_same_bytes(name: str, notes: str) -> No
     assert file.text() == text
     assert profile_file(profile_of(file)).text() == text
     jsonschema.validate(json.loads(text), schema())
+
+
+def test_all_that_a_profile_states_travels_but_the_models_folder() -> None:
+    plain = profile()
+    room = DeviceRoom(name="CUDA0", least_free_bytes=3, margin_bytes=2, total_bytes=9)
+    fit = FitComparison(
+        settings=plain.settings, same_as=None, measured=plain.baseline, speedup=plain.speedup
+    )
+    kept = plain.model_copy(
+        update={
+            "notes": "n", "source_url": "https://models.example/m.gguf", "baseline_label": "mine",
+            "safety": Safety(longest_prompt_tokens=7, context_tokens=9, devices=(room,)), "fit": fit,
+            "projected_memory_bytes": 5,
+        }
+    )  # fmt: skip
+    again = profile_of(profile_file(kept))
+    assert again.model_dump(exclude={"model"}) == kept.model_dump(exclude={"model"})
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

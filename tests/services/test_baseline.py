@@ -10,7 +10,7 @@ from tests.tuning.machines import TWO_CORE_VM
 from tests.tuning.simulation import CHAT, SimulatedMachine, Speeds
 from tunesmith.domain.request import GivenBaseline, TuneRequest
 from tunesmith.domain.settings import Settings
-from tunesmith.services.tune import starting_points
+from tunesmith.services.tune_start import starting_points
 from tunesmith.tuning.space import baseline_settings
 
 __all__ = ["bench"]

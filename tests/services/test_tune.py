@@ -141,6 +141,8 @@ def test_a_gain_is_kept_as_a_profile_with_its_evidence(bench: Bench) -> None:
     assert (change.setting, change.before, change.after) == ("flash_attn", "auto", "off")
     assert change.effect is not None
     assert stored.machine == SURROUNDINGS.machine_class
+    assert stored.projected_memory_bytes is not None
+    assert stored.projected_memory_bytes > stored.model.header.weights_bytes
     assert "times as fast as with llama.cpp's defaults, 95% sure of 1." in result.sentence
     assert finished(events).outcome == "improved"
     assert finished(events).profile_id == stored.id

@@ -20,7 +20,7 @@ from tunesmith.errors import WorkerOutOfMemory
 from tunesmith.presentation.safety_text import fit_sentence
 from tunesmith.services import tune as service
 from tunesmith.services.context import Surroundings, live_workers, read_model
-from tunesmith.services.tune import FIT_LABEL
+from tunesmith.services.tune_start import FIT_LABEL
 from tunesmith.store import Store
 
 SURROUNDINGS = Surroundings(machine=GPU_MACHINE, machine_class=machine_class(GPU_MACHINE))

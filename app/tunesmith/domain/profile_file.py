@@ -16,7 +16,15 @@ from tunesmith.domain.finite import all_finite
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
-from tunesmith.domain.profile import Change, Guarantee, MeasuredQuality, Outcome, TunedProfile
+from tunesmith.domain.profile import (
+    Change,
+    FitComparison,
+    Guarantee,
+    MeasuredQuality,
+    Outcome,
+    Safety,
+    TunedProfile,
+)
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.errors import UsageError
@@ -62,6 +70,10 @@ class Evidence(Part):
     guarantee: Guarantee | None = None
     quality: MeasuredQuality | None = None
     """What the quantization costs; null where it was not measured in the same run."""
+    safety: Safety | None = None
+    """How long a prompt was really run, and what stayed free; null in earlier profiles."""
+    fit: FitComparison | None = None
+    """Against what llama.cpp's own --fit would set; null where no device is there."""
     baseline_label: str | None = None
     """Whose configuration the baseline is; null for llama.cpp's own defaults."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)

@@ -38,8 +38,9 @@ from tunesmith.services.part_streams import part_emit, relayed_stream
 from tunesmith.services.quality import EvaluationText, read_text
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.standings import Standings
-from tunesmith.services.tune import run_tune, starting_points
+from tunesmith.services.tune import run_tune
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult
+from tunesmith.services.tune_start import starting_points
 from tunesmith.tuning.meter import TrialFailure
 from tunesmith.wording import tr
 

@@ -7,6 +7,7 @@ import json
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -133,10 +134,13 @@ class MemoryGate:
         self._model_path = model_path
         self._machine = machine
         self._most_bytes = most_bytes
-        self._projector: Projector | None = None
         self._spared: set[str] = set()
         self._too_much: list[dict[str, int]] = []
         """What was needed of each device where memory ran out, bytes."""
+
+    @cached_property
+    def _projector(self) -> Projector:
+        return Projector(self._model_path, self._machine)
 
     def spare(self, *settings: Settings) -> None:
         """Say nothing of these."""
@@ -146,22 +150,26 @@ class MemoryGate:
         """Why settings need not be tried, in a sentence; empty where they may do."""
         if settings.digest in self._spared:
             return ""
-        if self._projector is None:
-            self._projector = Projector(self._model_path, self._machine)
         if self._most_bytes is not None:
             above = self._projector.why_above(settings, self._most_bytes)
             if above:
                 return above
-        return self._projector.why_not(settings) or self._why_not_again(self._projector, settings)
+        return self._projector.why_not(settings) or self._why_not_again(settings)
+
+    def projected_bytes(self, settings: Settings) -> int | None:
+        """What settings need of all memory at most; None where the model is not understood, or gone."""
+        try:
+            projection = self._projector.of(settings)
+        except ModelFileError:  # what was measured of it before counts all the same
+            return None
+        return projection.upper_bytes if projection.understood else None
 
     def ran_out(self, settings: Settings) -> None:
         """These were tried and there was not enough memory: what needs no less anywhere is not tried."""
-        if self._projector is None:
-            self._projector = Projector(self._model_path, self._machine)
         self._too_much.append(_needs(self._projector.of(settings)))
 
-    def _why_not_again(self, projector: Projector, settings: Settings) -> str:
-        needs = _needs(projector.of(settings)) if self._too_much else {}
+    def _why_not_again(self, settings: Settings) -> str:
+        needs = _needs(self._projector.of(settings)) if self._too_much else {}
         for failed in self._too_much:
             if all(needs.get(name, 0) >= size for name, size in failed.items()):
                 return tr("it needs no less memory than settings that it ran out with")

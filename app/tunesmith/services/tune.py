@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,9 @@ from tunesmith.errors import (
     NoisyMachineError,
     StoreError,
     TunesmithError,
-    UsageError,
     WorkerOutOfMemory,
 )
-from tunesmith.services.baseline import baseline_name, llama_cpp_defaults, with_given
+from tunesmith.services.baseline import baseline_name, llama_cpp_defaults
 from tunesmith.services.context import (
     Surroundings,
     check_devices,
@@ -42,18 +41,18 @@ from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.tune_claim import claim
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
-from tunesmith.services.tune_safety import fit_comparison, fitted_settings, safety_of
+from tunesmith.services.tune_safety import fit_comparison, safety_of
+from tunesmith.services.tune_start import lowered_start, starting_points, with_fit
 from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints
 from tunesmith.tuning.headroom import MarginMeter
 from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
-from tunesmith.tuning.setting_text import parse_setting
-from tunesmith.tuning.space import baseline_settings, check_rules
 from tunesmith.tuning.tuner import Tuner
 from tunesmith.wording import tr, trn
 from tunesmith.worker.protocol import NoisePolicy
@@ -66,15 +65,10 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _SAME = Quantity(median=1.0, low=1.0, high=1.0, confidence=0.95, samples=(), noisy=False, interval="mean")
-_SHARED_BY_BOTH = ("n_ctx", "n_seq_max")
-"""Settings that belong to the workload: fixed by the user, they hold for the baseline too."""
-FIT_LABEL = tr("llama.cpp's --fit")
 _FITTED = ("n_gpu_layers", "tensor_split", "override_tensor")
 """Settings that --fit changes."""
 _TOO_LARGE = (WorkerOutOfMemory.name,)
 """Causes of a failure that fewer layers on devices may mend."""
-_OF_THE_RUN = ("rpc", "devices")
-"""Settings that are named for a run, and hold for the baseline too."""
 
 SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
 
@@ -190,65 +184,13 @@ class _Tune:
                 known = known_settings(self._store, self._request, model, found.machine_class)
             if self._request.baseline is not None:
                 known = (*known, llama_cpp_defaults(found.machine, self._request))
-            self._request = self._request.model_copy(update={"known": known})
-            self._request = self._with_fit(found)
+            self._request = with_fit(self._request.model_copy(update={"known": known}), found)
             return self._store.start_run(
                 "tune", self._request, model=model, machine=found.machine_class, build=build
             )
-        return self._claim(resume, model, found)
-
-    def _with_fit(self, found: Surroundings) -> TuneRequest:
-        """The request with what llama.cpp's own --fit would set now, as the first candidate if it differs."""
-        request = self._request
-        baseline, _ = starting_points(request, found)
-        fit = fitted_settings(request.model_path, baseline, narrowed(found.machine, request.devices))
-        if fit is None:
-            return request
-        first = (KnownSettings(label=FIT_LABEL, settings=fit),) if fit != baseline else ()
-        return request.model_copy(update={"fitted": fit, "known": (*first, *request.known)})
-
-    def _claim(self, resume: str, model: ModelIdentity, found: Surroundings) -> str:
-        """Take an interrupted run over.
-
-        Raises:
-            UsageError: there is none, or it was made on another model, machine or build.
-        """
-        if resume == "latest":
-            latest = self._store.latest_resumable(model.sha256)
-            if latest is None:
-                raise UsageError(
-                    tr("There is no interrupted run of this model to resume."),
-                    todo=tr("Start a new one without --resume."),
-                )
-            resume = latest.id
-        record = self._store.run(resume)
-        if record.model_sha256 != model.sha256:
-            raise UsageError(
-                tr("Run {run} was of another model, {model}.", run=record.id, model=record.model_name)
-            )
-        if not isinstance(record.request, TuneRequest):
-            raise UsageError(tr("Run {run} is no tune.", run=record.id))
-        if record.request.rpc != self._request.rpc:
-            servers = " ".join(f"--rpc {endpoint}" for endpoint in record.request.rpc)
-            raise UsageError(
-                tr("Run {run} used other RPC servers than you named now.", run=record.id),
-                unharmed=tr("Its samples are kept."),
-                todo=tr("Go on with: {options}", options=f"--resume {servers}".strip()),
-            )
-        if record.machine_fingerprint != found.machine_class.fingerprint:
-            raise UsageError(
-                tr(
-                    "Run {run} was made on another machine class, {machine}.",
-                    run=record.id,
-                    machine=record.machine_label,
-                ),
-                unharmed=tr("Its samples are kept."),
-                todo=tr("Start a new run without --resume."),
-            )
-        self._store.claim_run(record.id)
-        self._request = record.request.model_copy(update={"model_path": self._request.model_path})
-        self._stream.count_on_from(self._store.last_seq(record.id))
-        return record.id
+        run_id, self._request = claim(self._store, self._request, resume, model, found)
+        self._stream.count_on_from(self._store.last_seq(run_id))
+        return run_id
 
     def _close_run(self, run_id: str, state: str, sentence: str) -> None:
         """Write the end of a run that did not finish, whatever else is wrong."""
@@ -281,7 +223,7 @@ class _Tune:
             model, machine, meter, limits, blocks, gate, baseline=baseline, start=start
         )
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
-        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits)
+        return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits, gate)
 
     def _search(
         self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: DecodeLimits,
@@ -326,11 +268,12 @@ class _Tune:
                 if tuner.began or failure.cause not in _TOO_LARGE or changes is None:
                     raise
                 _LOG.info("no device holds the defaults; the baseline is lowered: %s", changes)
-                baseline, start = baseline.replace(**changes), _lowered(start, changes, request)
+                baseline, start = baseline.replace(**changes), lowered_start(start, changes, request)
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
         baseline: Settings, result: SearchResult, confirmer: Confirmer, limits: DecodeLimits,
+        gate: MemoryGate,
     ) -> TuneResult:  # fmt: skip
         changes = result.changes
         confirmed: Confirmation | None = None
@@ -380,6 +323,7 @@ class _Tune:
             trials=meter.taken, seconds=meter.spent_seconds,
             sentence=sentence, model=model,
             safety=safety_of(after, found.machine),
+            projected_memory_bytes=gate.projected_bytes(after.settings),
             fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),
             surroundings=found, baseline_limit=baseline_limit, tuned_limit=tuned_limit,
         )  # fmt: skip
@@ -444,33 +388,6 @@ def _too_noisy(run_id: str, why: str) -> NoisyMachineError:
         unharmed=tr("All samples are kept in run {run}.", run=run_id),
         todo=tr("Close other programs and tune again."),
     )
-
-
-def starting_points(request: TuneRequest, found: Surroundings) -> tuple[Settings, Settings]:
-    """The baseline, and where the search starts: the baseline with what the user fixed.
-
-    Raises:
-        UsageError: a fixed setting makes no sense, or what is to be varied is not tuned.
-    """
-    check_rules(request.rules)
-    baseline = baseline_settings(found.machine, request.workload)
-    if request.baseline is not None:
-        baseline = with_given(baseline, request.baseline)
-    baseline = baseline.replace(rpc=request.rpc, devices=request.devices)
-    fixed = dict(parse_setting(name, value) for name, value in request.rules.fix.items())
-    if not fixed.keys().isdisjoint(_OF_THE_RUN):
-        raise UsageError(tr("Servers and devices are not fixed, but named with --rpc and --device."))
-    shared = {name: value for name, value in fixed.items() if name in _SHARED_BY_BOTH}
-    try:
-        return baseline.replace(**shared), baseline.replace(**fixed)
-    except ValueError as error:
-        raise UsageError(tr("The fixed settings make no sense: {reason}.", reason=error)) from None
-
-
-def _lowered(start: Settings, changes: Mapping[str, object], request: TuneRequest) -> Settings:
-    """Where the search starts once the baseline lays less on devices, but for what the user fixed."""
-    fixed = {parse_setting(name, value)[0] for name, value in request.rules.fix.items()}
-    return start.replace(**{name: value for name, value in changes.items() if name not in fixed})
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:

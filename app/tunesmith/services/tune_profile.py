@@ -38,5 +38,6 @@ def new_profile(run_id: str, result: TuneResult) -> TunedProfile:
         guarantee=result.guarantee,
         safety=result.safety,
         fit=result.fit,
+        projected_memory_bytes=result.projected_memory_bytes,
         baseline_label=request.baseline.label if request.baseline else None,
     )

@@ -44,6 +44,8 @@ class TuneResult:
     tuned_limit: DecodeLimit
     safety: Safety | None = None
     fit: FitComparison | None = None
+    projected_memory_bytes: int | None = None
+    """What the settings kept were reckoned to need of all memory before; None where it is not known."""
 
 
 class TuneInfeasible(InfeasibleError):
