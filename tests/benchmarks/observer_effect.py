@@ -29,8 +29,9 @@ import psutil
 
 from tests.benchmarks.observer_pairs import Pair, add_pair, read_pairs, report
 from tests.gui.simulated_run import simulated
-from tunesmith.domain.events import Event, RunFinished, TokensTimed, TrialMeasured, TrialStarted
+from tunesmith.domain.events import Event, RunFinished, TrialMeasured, TrialStarted
 from tunesmith.domain.machine import machine_class
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.domain.workload import Workload
 from tunesmith.machine.load import thread_times
 from tunesmith.machine.probe import probe_machine

@@ -27,7 +27,7 @@ from typing import IO, Final, Literal
 
 from tunesmith import assets
 from tunesmith.domain.base import Value
-from tunesmith.domain.events import ChunkKept, ChunkScored
+from tunesmith.domain.worker_events import ChunkKept, ChunkScored
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services.quality import SHIPPED_TEXT, QualityRequest, start_quality
 

@@ -65,9 +65,7 @@ def test_a_file_read_and_written_has_the_same_bytes(name: str, notes: str) -> No
 def test_all_that_a_profile_states_travels_but_the_models_folder() -> None:
     plain = profile()
     room = DeviceRoom(name="CUDA0", least_free_bytes=3, margin_bytes=2, total_bytes=9)
-    fit = FitComparison(
-        settings=plain.settings, same_as=None, measured=plain.baseline, speedup=plain.speedup
-    )
+    fit = FitComparison(settings=plain.settings, same_as=None, measured=plain.baseline, speedup=plain.speedup)
     kept = plain.model_copy(
         update={
             "notes": "n", "source_url": "https://models.example/m.gguf", "baseline_label": "mine",

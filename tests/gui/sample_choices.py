@@ -11,21 +11,13 @@ from tests.gui.simulated_run import Simulated, simulated
 from tests.store.values import identity
 from tests.tuning.machines import LAPTOP
 from tunesmith.domain.choice import Contender, ContenderState
-from tunesmith.domain.events import (
-    ChunkScored,
-    ContenderStanding,
-    Event,
-    Progress,
-    RunFinished,
-    RunStarted,
-    TensorQuantized,
-    TextSplit,
-)
+from tunesmith.domain.events import ContenderStanding, Event, Progress, RunFinished, RunStarted
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.quality import ChunkScore, QualityLimits, summarize_quality
 from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.worker_events import ChunkScored, TensorQuantized, TextSplit
 from tunesmith.services.choose_files import Foreseen, Offer
 from tunesmith.services.choose_result import ChooseRequest, ChooseResult, beyond_text, choice_sentence
 from tunesmith.services.context import Surroundings

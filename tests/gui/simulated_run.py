@@ -12,20 +12,14 @@ from tests.tuning.machines import BUILD, LAPTOP
 from tests.tuning.simulation import SimulatedMachine, Speeds, request
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
-from tunesmith.domain.events import (
-    Event,
-    Part,
-    RunFinished,
-    RunStarted,
-    TokensTimed,
-    TrialMeasured,
-    TrialStarted,
-)
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import Event, RunFinished, RunStarted, TrialMeasured, TrialStarted
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.measurement import Quantity, Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import Outcome, TunedProfile
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.errors import Interrupted
 from tunesmith.services.context import Surroundings
 from tunesmith.services.session import Controls

@@ -18,8 +18,8 @@ from pytestqt.qtbot import QtBot
 from tests.gui.pages_support import shown_page, store_at
 from tests.gui.sample_models import fake_model
 from tests.store.values import SETTINGS, profile
-from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.worker_events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.errors import ModelNotFound, TunesmithError, WorkerCrashed
 from tunesmith.gguf import identify
 from tunesmith.gui.context import AppContext

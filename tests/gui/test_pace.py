@@ -17,15 +17,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.record_run import recorded
 from tests.gui.simulated_run import FakeSession
-from tunesmith.domain.events import (
-    ContextReady,
-    Event,
-    ModelLoaded,
-    TokensTimed,
-    TrialMeasured,
-    TrialStarted,
-    WorkerReady,
-)
+from tunesmith.domain.events import Event, TrialMeasured, TrialStarted
+from tunesmith.domain.worker_events import ContextReady, ModelLoaded, TokensTimed, WorkerReady
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.session_run import DRAIN_MS, TIMED_MS

@@ -20,8 +20,9 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.simulated_run import FakeSession, Simulated, flat_truth, laptop_truth, simulated
 from tests.support.processes import children, gone
-from tunesmith.domain.events import Event, TokensTimed
+from tunesmith.domain.events import Event
 from tunesmith.domain.request import TuneRequest
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.domain.workload import BUDGETS, Budget
 from tunesmith.errors import (
     InfeasibleError,

@@ -16,13 +16,13 @@ from tunesmith.domain.events import (
     Progress,
     RunStarted,
     StageStarted,
-    TokensTimed,
     TrialFailed,
     TrialMeasured,
     TrialStarted,
 )
 from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.presentation.candidates import CandidateRow
 from tunesmith.presentation.live import LiveView
 from tunesmith.presentation.series import MOST_POINTS, Series, Ticks

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.errors import ModelFileError
 from tunesmith.services.chat import Answer, Chat, Update
 from tunesmith.services.chat_sides import Side

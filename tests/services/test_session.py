@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from tunesmith.domain.events import Event, Heartbeat, LogLine, Progress
+from tunesmith.domain.events import Event, Progress
+from tunesmith.domain.worker_events import Heartbeat, LogLine
 from tunesmith.errors import Interrupted
 from tunesmith.services.session import Controls, Session, Stream
 

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.store import values
-from tunesmith.domain.events import Event, LogLine, RunFinished, TrialMeasured
+from tunesmith.domain.events import Event, RunFinished, TrialMeasured
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.worker_events import LogLine
 from tunesmith.errors import NotFoundError, StoreError
 from tunesmith.store import FailedTrial, MeasuredTrial, Store
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tunesmith.domain.events import Event, Heartbeat
+from tunesmith.domain.events import Event
 from tunesmith.domain.machine import Build, Cpu, Machine, MachineClass, Memory, PowerSource, machine_class
 from tunesmith.domain.measurement import Conditions, Measurement, MemoryUse, Quantity, Sample
 from tunesmith.domain.model import ModelHeader, ModelIdentity, Shard, TensorTypeUse
 from tunesmith.domain.profile import Change, TunedProfile
 from tunesmith.domain.request import MeasureRequest, SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import Heartbeat
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, Workload
 from tunesmith.store import Store
 

@@ -11,7 +11,7 @@ from tests.tuning.machines import GPU_MACHINE, HYBRID, LAPTOP, TWO_CORE_VM
 from tests.tuning.simulation import CHAT, SimulatedMachine
 from tests.tuning.surfaces import surface
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.settings import ChangeCost, Settings

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tests.tuning.samples import sample
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.workload import Constraints, Objective, ObjectiveName, Workload
 from tunesmith.tuning.objective import BREACH, Scorer
 

@@ -8,7 +8,7 @@ from tests.benchmarks.worlds.modelled import Costs, ModelledWorld, Rates
 from tests.benchmarks.worlds.recorded import RecordedWorld
 from tests.benchmarks.worlds.weather import Weather
 from tests.tuning.machines import TWO_CORE_VM
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import Costs as RecordedCosts
 from tunesmith.domain.surface import PartCell, Surface, part_settings

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.worker.conftest import ONCE, SETTINGS
-from tunesmith.domain.events import ContextReady, SampleTaken, WorkerEvent
 from tunesmith.domain.machine import Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import ContextReady, SampleTaken, WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.engine import library
 from tunesmith.engine.errors import Cancelled, EngineError, LoadRefused

@@ -16,9 +16,9 @@ import pytest
 
 from tests.support.processes import children, gone
 from tests.worker.conftest import ONCE, SETTINGS
-from tunesmith.domain.events import Heartbeat, SampleTaken, TokensTimed, WorkerEvent
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import Heartbeat, SampleTaken, TokensTimed, WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, WorkerCrashed
 from tunesmith.worker.handle import WorkerHandle

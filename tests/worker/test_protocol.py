@@ -9,7 +9,12 @@ from pydantic import ValidationError
 
 from tests.worker.conftest import SETTINGS
 from tunesmith.domain.bandwidth import BandwidthReading, MemoryBandwidth
-from tunesmith.domain.events import (
+from tunesmith.domain.machine import Build, Device
+from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.quality import ChunkScore
+from tunesmith.domain.reserve import BufferBytes, Reserve
+from tunesmith.domain.speculation import BatchRound, Plan
+from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
     ChunkKept,
     ChunkScored,
@@ -35,11 +40,6 @@ from tunesmith.domain.events import (
     WorkerEvent,
     WorkerReady,
 )
-from tunesmith.domain.machine import Build, Device
-from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
-from tunesmith.domain.quality import ChunkScore
-from tunesmith.domain.reserve import BufferBytes, Reserve
-from tunesmith.domain.speculation import BatchRound, Plan
 from tunesmith.domain.workload import Workload
 from tunesmith.worker.protocol import (
     COMMANDS,

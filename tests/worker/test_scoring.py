@@ -13,9 +13,9 @@ import pytest
 
 from tests.support.gguf_writer import tiny_llama
 from tests.worker.conftest import SETTINGS
-from tunesmith.domain.events import ChunkKept, ChunkScored, TextSplit, WorkerEvent
 from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import ChunkKept, ChunkScored, TextSplit, WorkerEvent
 from tunesmith.engine import library
 from tunesmith.engine.context import Batch, InferenceContext
 from tunesmith.engine.errors import Cancelled, EngineError, InputRefused

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.worker.conftest import ONCE, SETTINGS
-from tunesmith.domain.events import Heartbeat, ModelLoaded, WorkerEvent
 from tunesmith.domain.speculation import (
     PLAIN,
     BatchRound,
@@ -23,6 +22,7 @@ from tunesmith.domain.speculation import (
     PromptsRead,
     SpeculationResult,
 )
+from tunesmith.domain.worker_events import Heartbeat, ModelLoaded, WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, WorkerError
 from tunesmith.worker.handle import WorkerHandle

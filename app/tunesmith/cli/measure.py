@@ -23,7 +23,7 @@ from tunesmith.tuning.space import baseline_settings
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Measure, show the result and return the exit code."""
-    from tunesmith.presentation.documents import measure_document
+    from tunesmith.presentation.measure_documents import measure_document
     from tunesmith.presentation.measure_text import measure_report
     from tunesmith.store import Store
 

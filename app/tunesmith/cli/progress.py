@@ -13,17 +13,15 @@ from tunesmith.domain.events import (
     CandidateStanding,
     ContenderStanding,
     Event,
-    LogLine,
     Progress,
     RoundDiscarded,
     RunStarted,
-    ServerReached,
     StageFinished,
     StageStarted,
-    TokensTimed,
     TrialFailed,
     TrialMeasured,
 )
+from tunesmith.domain.worker_events import LogLine, ServerReached, TokensTimed
 from tunesmith.presentation.machine_facts import server_text
 from tunesmith.presentation.numbers import duration_text
 

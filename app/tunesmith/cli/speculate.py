@@ -14,7 +14,8 @@ from tunesmith.domain.speculation import FEWEST_PROMPT_TOKENS, MAX_LENGTH
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import NoisyMachineError, UsageError
 from tunesmith.machine.probe import probe_machine
-from tunesmith.services.speculate import SpeculateRequest, start_speculate
+from tunesmith.services.speculate import start_speculate
+from tunesmith.services.speculate_result import SpeculateRequest
 from tunesmith.tuning.space import baseline_settings
 
 DEFAULT_MAX_LENGTH = 15

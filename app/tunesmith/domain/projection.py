@@ -10,42 +10,22 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from tunesmith.domain.cache_memory import Cells, cells_of, is_rotated, padded, ubatch_of
 from tunesmith.domain.compute_buffer import Reserve, compute_bytes
 from tunesmith.domain.graph_memory import BufferSize
 from tunesmith.domain.machine import Device
-from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.overrides import MAIN_MEMORY, override_patterns
-from tunesmith.domain.settings import CacheType, Settings
-from tunesmith.domain.shape import LayerShape, ModelShape
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.shape import ModelShape
+from tunesmith.domain.weight_memory import Tally, layer_place, repacked_types, weigh
 
-_CACHE_BLOCKS: dict[CacheType, tuple[int, int]] = {
-    "f32": (1, 4), "f16": (1, 2), "bf16": (1, 2), "q8_0": (32, 34), "q5_1": (32, 24), "q5_0": (32, 22),
-    "q4_1": (32, 20), "q4_0": (32, 18), "iq4_nl": (32, 18),
-}  # fmt: skip
-"""Numbers in a block, and its bytes."""
 _PIPELINE_COPIES = 4
 """GGML_SCHED_MAX_COPIES: of inputs, where several devices work on several batches at once."""
 _LEAST_LENT = 32
 """Tokens from which on a device computes with weights that lie in main memory."""
-_PAD_CELLS = 256
-"""A context is made a multiple of so many tokens."""
-_HOST_ALIGNMENT, _DEVICE_ALIGNMENT = 32, 128
-"""Bytes; a backend's own may be smaller."""
-_EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
-_OUTPUT_NAMES = ("output", "altup_", "cls", "dense_", "dec.output", "enc.output", "hc_head")
-"""How tensors begin that lie where the output layer does."""
-_LFM2_OUTPUT_NORM = "token_embd_norm.weight"
-"""What lfm2 calls it; other architectures have a norm of the input of this name."""
-_EXPERTS = re.compile(r"\.ffn_(up|down|gate|gate_up)_(ch)?exps")
-"""llama.cpp's own pattern of --cpu-moe."""
-_AVX2_REPACKED = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
-_AVX512_REPACKED = _AVX2_REPACKED | {"Q2_K"}
-_ANY_REPACKED = _AVX512_REPACKED | {"Q5_K", "Q6_K", "Q8_0", "Q4_1", "Q5_0", "Q5_1", "Q1_0", "IQ4_XS"}
-"""Types that some CPU has another layout for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +115,6 @@ class Projection:
         return device.free_bytes is None or self.needed_bytes(device) + margin_bytes <= device.free_bytes
 
 
-@dataclass(slots=True)
-class _Tally:
-    weights: int = 0
-    touched: int = 0
-    repacked: int = 0
-    kv: int = 0
-    recurrent: int = 0
-    layers: list[int] = field(default_factory=list)
-
-
 def project(
     shape: ModelShape,
     settings: Settings,
@@ -164,10 +134,10 @@ def project(
     """
     used = used_devices(settings, devices)
     places = layer_places(len(shape.layers), settings, used)
-    tallies = [_Tally() for _ in range(len(used) + 1)]
+    tallies = [Tally() for _ in range(len(used) + 1)]
     mapped = settings.load_mode in ("auto", "mmap", "mmap+mlock")
     moved = _moved(shape, settings, used)
-    _weigh(shape, settings, used, places, tallies, moved, mapped, _repacked_types(settings, cpu_features))
+    weigh(shape, settings, used, places, tallies, moved, mapped, repacked_types(settings, cpu_features))
     cells = cells_of(shape, settings)
     for index, layer in enumerate(shape.layers):
         tally = tallies[places[index] if settings.offload_kqv else 0]
@@ -264,52 +234,6 @@ def _single(number: float) -> float:
     return rounded
 
 
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """How many tokens the caches have room for, over all sequences."""
-
-    full: int
-    window: int
-    """In layers with a sliding window."""
-    streams: int
-    """Caches beside each other."""
-    per_stream: int
-
-    def layer_bytes(self, layer: LayerShape, settings: Settings) -> int:
-        """Bytes of one layer's K and V."""
-        cells = self.window if layer.windowed else self.full
-        return cells * (
-            _row_bytes(layer.k_elements, settings.type_k) + _row_bytes(layer.v_elements, settings.type_v)
-        )
-
-
-def cells_of(shape: ModelShape, settings: Settings) -> Cells:
-    """How llama.cpp rounds a context and divides it among sequences, each with a cache of its own.
-
-    Source: the constructors of ``llama_context`` and ``llama_kv_cache_iswa``.
-    """
-    streams = settings.n_seq_max
-    per_stream = _pad(_pad(settings.n_ctx) // streams)
-    window = per_stream
-    if shape.window is not None and not settings.swa_full:
-        window = _pad(min(per_stream, shape.window + ubatch_of(settings)))
-    return Cells(full=per_stream * streams, window=window * streams, streams=streams, per_stream=per_stream)
-
-
-def ubatch_of(settings: Settings) -> int:
-    """Tokens that are computed at once: no more than the context has room for."""
-    return min(settings.n_ctx, settings.n_batch, settings.n_ubatch)
-
-
-def _pad(tokens: int) -> int:
-    return -(-tokens // _PAD_CELLS) * _PAD_CELLS
-
-
-def _row_bytes(elements: int, cache_type: CacheType) -> int:
-    block, size = _CACHE_BLOCKS[cache_type]
-    return -(-elements // block) * size
-
-
 def _reserved(
     shape: ModelShape, settings: Settings, cells: Cells, places: Sequence[int], moved: Mapping[str, int],
     used: Sequence[Device],
@@ -373,14 +297,14 @@ def _lent_bytes(
         (
             tensor.size_bytes
             for tensor in shape.tensors
-            if tensor.layer is not None and moved.get(tensor.name, _layer_place(tensor, places)) == 0
+            if tensor.layer is not None and moved.get(tensor.name, layer_place(tensor, places)) == 0
         ),
         default=0,
     )
 
 
 def _reserve(shape: ModelShape, settings: Settings, cells: Cells, *, flash_attention: bool) -> Reserve:
-    tokens = min(_pad(settings.n_ctx), ubatch_of(settings))
+    tokens = min(padded(settings.n_ctx), ubatch_of(settings))
     keys = {layer.key_length for layer in shape.layers if layer.cached}
     values = {layer.value_length for layer in shape.layers if layer.cached}
     return Reserve(
@@ -391,66 +315,9 @@ def _reserve(shape: ModelShape, settings: Settings, cells: Cells, *, flash_atten
         window_cells=cells.window // cells.streams,
         streams=cells.streams,
         flash_attention=flash_attention,
-        rotated_k=_is_rotated(settings.type_k, keys),
-        rotated_v=_is_rotated(settings.type_v, values),
+        rotated_k=is_rotated(settings.type_k, keys),
+        rotated_v=is_rotated(settings.type_v, values),
     )
-
-
-def _is_rotated(cache_type: CacheType, sizes: Collection[int]) -> bool:
-    """Whether what is cached is rotated first: quantized, and heads of one size that 64 divides."""
-    return (
-        _CACHE_BLOCKS[cache_type][0] > 1
-        and len(sizes) == 1
-        and all(size and size % 64 == 0 for size in sizes)
-    )
-
-
-def _weigh(
-    shape: ModelShape, settings: Settings, used: Sequence[Device], places: Sequence[int],
-    tallies: Sequence[_Tally], moved: Mapping[str, int], mapped: bool, repacked: Collection[str],  # noqa: FBT001
-) -> None:  # fmt: skip
-    """Put each tensor's bytes where it will lie."""
-    tied = all(tensor.name != _OUTPUT for tensor in shape.tensors)
-    share = shape.experts_used / shape.experts if shape.experts else 1.0
-    spread = _spread(settings, used) if settings.split_mode in ("row", "tensor") else None
-    sizes: defaultdict[int, int] = defaultdict(int)
-    for tensor in shape.tensors:
-        named = tensor.name == _LFM2_OUTPUT_NORM and shape.architecture.startswith("lfm2")
-        place = places[-1] if named else _place(tensor, places, moved)
-        size = _aligned(tensor.size_bytes, place)
-        experts = _EXPERTS.search(tensor.name) is not None
-        if tensor.name == _EMBEDDING:
-            _embed(tensor, size, places[-1], tallies, tied=tied, repacked=repacked)
-            continue
-        touched = int(tensor.size_bytes * share) if experts else tensor.size_bytes
-        if spread is not None and place and len(tensor.dims) > 1:
-            for index, part in spread.items():
-                sizes[index] += int(size * part) + 1
-                tallies[index].touched += int(touched * part)
-            continue
-        tallies[place].weights += size
-        tallies[place].touched += touched
-        if place == 0 and mapped and _is_repacked(tensor, repacked):
-            tallies[0].repacked += size
-    for index, size in sizes.items():
-        tallies[index].weights += size
-
-
-def _embed(
-    tensor: TensorInfo, size: int, output: int, tallies: Sequence[_Tally], *, tied: bool,
-    repacked: Collection[str],
-) -> None:  # fmt: skip
-    """The token embeddings lie in main memory, and once more where they are the output's weights too."""
-    tallies[0].weights += size
-    if not tied:
-        return
-    if output:
-        tallies[output].weights += _aligned(tensor.size_bytes, output)
-        tallies[output].touched += tensor.size_bytes
-    else:
-        tallies[0].touched += tensor.size_bytes
-        if _is_repacked(tensor, repacked):
-            tallies[0].repacked += size
 
 
 def _moved(shape: ModelShape, settings: Settings, used: Sequence[Device]) -> dict[str, int]:
@@ -465,48 +332,3 @@ def _moved(shape: ModelShape, settings: Settings, used: Sequence[Device]) -> dic
         if place is not None:
             found[tensor.name] = place
     return found
-
-
-def _place(tensor: TensorInfo, places: Sequence[int], moved: Mapping[str, int]) -> int:
-    if tensor.name in moved:
-        return moved[tensor.name]
-    if tensor.layer is None:
-        return places[-1] if tensor.name.startswith(_OUTPUT_NAMES) else 0
-    return _layer_place(tensor, places)
-
-
-def _layer_place(tensor: TensorInfo, places: Sequence[int]) -> int:
-    layer = tensor.layer
-    return places[layer] if layer is not None and layer < len(places) - 1 else 0
-
-
-def _spread(settings: Settings, used: Sequence[Device]) -> dict[int, float]:
-    """The share of each matrix that lies on each device where rows are divided."""
-    shares = dict(enumerate(settings.tensor_split[: len(used)], start=1))
-    if not any(shares.values()):
-        shares = {index: float(device.free_bytes or 1) for index, device in enumerate(used, start=1)}
-    total = sum(shares.values()) or 1.0
-    return {index: part / total for index, part in shares.items()}
-
-
-def _aligned(size: int, place: int) -> int:
-    alignment = _DEVICE_ALIGNMENT if place else _HOST_ALIGNMENT
-    return -(-size // alignment) * alignment
-
-
-def _is_repacked(tensor: TensorInfo, repacked: Collection[str]) -> bool:
-    return tensor.type in repacked and len(tensor.dims) > 1 and tensor.dims[1] % 4 == 0
-
-
-def _repacked_types(settings: Settings, features: Collection[str] | None) -> Collection[str]:
-    """The types whose weights are copied into another layout.
-
-    Source: ``ggml_repack_get_optimal_repack_type`` of ggml-cpu/repack.cpp.
-    """
-    if not settings.use_extra_bufts:
-        return ()
-    if features is None or "amx_int8" in features or not {"avx2", "avx"} & set(features):
-        return _ANY_REPACKED
-    if "avx512f" in features or "avx512" in features:
-        return _AVX512_REPACKED
-    return _AVX2_REPACKED if "avx2" in features else ()

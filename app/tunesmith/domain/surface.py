@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from tunesmith.domain.base import Value
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings

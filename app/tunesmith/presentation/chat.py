@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from tunesmith.domain.events import PromptRead, TextEnded
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.worker_events import PromptRead, TextEnded
 from tunesmith.presentation.numbers import number
 from tunesmith.presentation.profiles import OBJECTIVE_WORDS
 from tunesmith.wording import tr, trn

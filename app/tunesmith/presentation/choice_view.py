@@ -8,19 +8,10 @@ from statistics import fmean
 from typing import Literal
 
 from tunesmith.domain.choice import Contender
-from tunesmith.domain.events import (
-    ChunkScored,
-    ContenderStanding,
-    Event,
-    Progress,
-    RunFinished,
-    RunStarted,
-    StageStarted,
-    TensorQuantized,
-    TextSplit,
-)
+from tunesmith.domain.events import ContenderStanding, Event, Progress, RunFinished, RunStarted, StageStarted
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.quality import ChunkScore, QualityLimits
+from tunesmith.domain.worker_events import ChunkScored, TensorQuantized, TextSplit
 from tunesmith.presentation.choose_text import state_text
 from tunesmith.presentation.live import being_timed
 from tunesmith.presentation.numbers import (

@@ -8,17 +8,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from tunesmith import __version__
-from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.choice import Contender, ContenderState
 from tunesmith.domain.device_reading import DeviceReading
-from tunesmith.domain.events import ServerReached
-from tunesmith.domain.machine import Build, Device, Machine, MachineClass
-from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.model import ModelHeader, ModelIdentity
+from tunesmith.domain.machine import Device, Machine, MachineClass
+from tunesmith.domain.measurement import Quantity
+from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
+from tunesmith.domain.worker_events import ServerReached
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
@@ -28,12 +27,11 @@ from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.export_text import ExportDocument
 from tunesmith.presentation.fact_documents import (
     BuildFacts,
-    MachineFacts,
     ModelFacts,
-    build_facts,
     model_facts,
 )
 from tunesmith.presentation.fleet_text import FleetDocument
+from tunesmith.presentation.measure_documents import MeasuredFacts, MeasureDocument, measured_values
 from tunesmith.presentation.pick_text import PickDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
@@ -41,62 +39,8 @@ from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.choose_result import ChooseResult
 from tunesmith.services.doctor import Check
-from tunesmith.services.measure import MeasureResult
 from tunesmith.services.tune_result import TuneResult
 from tunesmith.store import ProfileRow
-
-
-class MeasuredFacts(_Document):
-    """A workload measured under some settings; a part that was not run is null."""
-
-    prefill_tokens_per_s: Quantity | None
-    decode_tokens_per_s: Quantity | None
-    ttft_ms: Quantity | None
-    itl_ms: Quantity | None
-    itl_p95_ms: Quantity | None
-    response_ms: Quantity | None
-    peak_memory_bytes: Quantity | None
-    steady_memory_bytes: Quantity | None
-    device_memory_bytes: dict[str, int]
-    device_free_bytes: dict[str, int]
-    """The least that was free of each device after a sample."""
-    decode_limit_tokens_per_s: float | None
-    """What memory bandwidth allows of decoding; never measured itself, and null where it is not known."""
-    decode_limit_reason: str | None
-    """Why no limit is known; null where one is."""
-    decode_step_bytes: int | None
-    """What a decoding step reads at least."""
-    memory_bandwidth_bytes_per_s: float | None
-    """The highest read bandwidth measured at the size that a step reads."""
-    foreign_cores: Quantity | None
-    noisy_samples: int
-    rejected_samples: int
-    settings: Settings
-    workload: Workload
-    model: ModelFacts
-    machine: MachineFacts
-    build: BuildFacts
-
-
-class AgainstProfile(_Document):
-    """A measurement beside what a profile states; null where either is missing."""
-
-    profile_id: str
-    decode_within: bool | None
-    """Whether the measured median lies in the profile's interval."""
-    prefill_within: bool | None
-    stated_decode_tokens_per_s: Quantity | None
-    stated_prefill_tokens_per_s: Quantity | None
-
-
-class MeasureDocument(MeasuredFacts):
-    """``tunesmith measure``."""
-
-    schema_name: Literal["tunesmith.measure/1"] = Field(default="tunesmith.measure/1", alias="schema")
-    tunesmith_version: str
-    run_id: str
-    seconds: float
-    against_profile: AgainstProfile | None
 
 
 class TuneDocument(_Document):
@@ -350,52 +294,6 @@ def server_facts(servers: Sequence[ServerReached]) -> tuple[RpcServerFacts, ...]
     )
 
 
-def _measured(
-    measurement: Measurement, limit: DecodeLimit, model: ModelIdentity, machine: MachineClass, build: Build
-) -> dict[str, Any]:
-    values = {name: getattr(measurement, name) for name in Measurement.model_fields}
-    return {
-        **values,
-        "decode_limit_tokens_per_s": limit.tokens_per_s,
-        "decode_limit_reason": limit.reason or None,
-        "decode_step_bytes": limit.step_bytes,
-        "memory_bandwidth_bytes_per_s": limit.bandwidth_bytes_per_s,
-        "model": model_facts(model),
-        "machine": MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
-        "build": build_facts(build),
-    }
-
-
-def _within(measured: Quantity | None, stated: Quantity | None) -> bool | None:
-    return None if measured is None or stated is None else stated.holds(measured.median)
-
-
-def against_profile(measured: Measurement, profile: TunedProfile) -> AgainstProfile:
-    """A measurement beside what the profile states."""
-    stated = profile.tuned
-    return AgainstProfile(
-        profile_id=profile.id,
-        decode_within=_within(measured.decode_tokens_per_s, stated.decode_tokens_per_s),
-        prefill_within=_within(measured.prefill_tokens_per_s, stated.prefill_tokens_per_s),
-        stated_decode_tokens_per_s=stated.decode_tokens_per_s,
-        stated_prefill_tokens_per_s=stated.prefill_tokens_per_s,
-    )
-
-
-def measure_document(result: MeasureResult, profile: TunedProfile | None) -> MeasureDocument:
-    """What ``measure`` prints."""
-    found = result.surroundings
-    build = found.machine.build
-    assert build is not None  # noqa: S101 (a measurement had a worker)
-    return MeasureDocument(
-        **_measured(result.measurement, result.limit, result.model, found.machine_class, build),
-        tunesmith_version=__version__,
-        run_id=result.run_id,
-        seconds=round(result.seconds, 3),
-        against_profile=None if profile is None else against_profile(result.measurement, profile),
-    )
-
-
 def tune_document(result: TuneResult) -> TuneDocument:
     """What ``tune`` prints."""
     found = result.surroundings
@@ -409,10 +307,12 @@ def tune_document(result: TuneResult) -> TuneDocument:
         sentence=result.sentence,
         speedup=result.speedup,
         baseline=MeasuredFacts(
-            **_measured(result.baseline, result.baseline_limit, result.model, found.machine_class, build)
+            **measured_values(
+                result.baseline, result.baseline_limit, result.model, found.machine_class, build
+            )
         ),
         tuned=MeasuredFacts(
-            **_measured(result.tuned, result.tuned_limit, result.model, found.machine_class, build)
+            **measured_values(result.tuned, result.tuned_limit, result.model, found.machine_class, build)
         ),
         changes=change_facts(result.changes),
         guarantee=result.guarantee,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tunesmith.domain.device_reading import DeviceReading
-from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.worker_events import ServerReached
 from tunesmith.presentation.device_text import reading_rows
 from tunesmith.presentation.machine_facts import DEVICE_COLUMNS, device_rows, machine_rows, server_text
 from tunesmith.presentation.memory_facts import COLUMNS, memory_rows, memory_sentences

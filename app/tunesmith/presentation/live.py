@@ -9,14 +9,27 @@ from statistics import median
 from typing import assert_never
 
 from tunesmith.domain.device_reading import DeviceReading
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import (
     CandidateStanding,
-    ChunkKept,
-    ChunkScored,
     ContenderStanding,
-    ContextReady,
     DevicesRead,
     Event,
+    Progress,
+    RoundDiscarded,
+    RunFinished,
+    RunStarted,
+    StageFinished,
+    StageStarted,
+    TrialFailed,
+    TrialMeasured,
+    TrialStarted,
+)
+from tunesmith.domain.measurement import Conditions, Sample
+from tunesmith.domain.worker_events import (
+    ChunkKept,
+    ChunkScored,
+    ContextReady,
     FileQuantized,
     Heartbeat,
     ImportanceRead,
@@ -24,30 +37,19 @@ from tunesmith.domain.events import (
     MemoryRead,
     MemoryTold,
     ModelLoaded,
-    Part,
-    Progress,
     PromptRead,
     RequestDone,
     RequestFailed,
-    RoundDiscarded,
-    RunFinished,
-    RunStarted,
     SampleTaken,
     ServerReached,
     SpeculationTaken,
-    StageFinished,
-    StageStarted,
     TensorQuantized,
     TextEnded,
     TextGenerated,
     TextSplit,
     TokensTimed,
-    TrialFailed,
-    TrialMeasured,
-    TrialStarted,
     WorkerReady,
 )
-from tunesmith.domain.measurement import Conditions, Sample
 from tunesmith.presentation.candidates import OUT, Candidates
 from tunesmith.presentation.machine_facts import server_text
 from tunesmith.presentation.numbers import duration_text, percent

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.digits import fixed
-from tunesmith.domain.events import ServerReached
 from tunesmith.domain.machine import Machine, MachineClass
+from tunesmith.domain.worker_events import ServerReached
 from tunesmith.presentation.limit_text import memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
 from tunesmith.presentation.numbers import DASH, bytes_text, figures

@@ -17,7 +17,7 @@ from tunesmith.wording import trn
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tunesmith.presentation.documents import AgainstProfile
+    from tunesmith.presentation.measure_documents import AgainstProfile
     from tunesmith.services.measure import MeasureResult
 
 REPEAT_NOTE = "In brackets: where 95% of repeated measurements are expected."

@@ -38,7 +38,7 @@ from tunesmith.wording import tr
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tunesmith.services.speculate import MeasuredPlan, SpeculateResult
+    from tunesmith.services.speculate_result import MeasuredPlan, SpeculateResult
     from tunesmith.tuning.speculation import Estimate
 
 

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated, WorkerEvent
 from tunesmith.domain.settings import ChangeCost, Settings
+from tunesmith.domain.worker_events import ModelLoaded, PromptRead, TextEnded, TextGenerated, WorkerEvent
 from tunesmith.errors import Interrupted, TunesmithError
 from tunesmith.services.chat_sides import Side
 from tunesmith.worker.handle import WorkerHandle

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.choice import Contender, pareto_labels
-from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted, TensorQuantized
+from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.profile import MeasuredQuality
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import TensorQuantized
 from tunesmith.errors import (
     Interrupted,
     ModelFileError,
@@ -29,8 +30,9 @@ from tunesmith.errors import (
 from tunesmith.services.choose_files import check_source, default_folder, line_up, source_header
 from tunesmith.services.choose_quality import QUALITY_SHARE, Judge
 from tunesmith.services.choose_result import ChooseRequest, ChooseResult, Outcome, choice_sentence
-from tunesmith.services.choose_speed import ModelRigs, Screening
+from tunesmith.services.choose_speed import Screening
 from tunesmith.services.context import Surroundings, check_devices, identify_model, read_model, survey_machine
+from tunesmith.services.file_rigs import ModelRigs
 from tunesmith.services.limits import DecodeLimits, with_bandwidth
 from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.metering import LedgerMeter, StoreRecorder

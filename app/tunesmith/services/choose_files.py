@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tunesmith.domain.choice import Contender
-from tunesmith.domain.events import FileQuantized, WorkerEvent
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.quantization import FURTHER, LADDER, QUANTIZATION_TYPES, quantized_from
+from tunesmith.domain.worker_events import FileQuantized, WorkerEvent
 from tunesmith.errors import ModelNotFound, UsageError
 from tunesmith.services.context import read_model
 from tunesmith.services.quality import base_bytes

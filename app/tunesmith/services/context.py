@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tunesmith import gguf
 from tunesmith.domain.device_reading import DeviceReading
-from tunesmith.domain.events import ServerReached, WorkerEvent
 from tunesmith.domain.machine import Build, Device, Machine, MachineClass, machine_class
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import ServerReached, WorkerEvent
 from tunesmith.errors import ModelRefused, RpcUnreachable, UsageError, WorkerError
 from tunesmith.machine.device_reader import read_devices
 from tunesmith.machine.device_watch import own_tree

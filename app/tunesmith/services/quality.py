@@ -9,14 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tunesmith import assets
-from tunesmith.domain.events import (
-    ChunkKept,
-    ChunkScored,
-    Progress,
-    StageStarted,
-    TextSplit,
-    WorkerEvent,
-)
+from tunesmith.domain.events import Progress, StageStarted
 from tunesmith.domain.machine import Build
 from tunesmith.domain.model import ModelHeader, ModelIdentity
 from tunesmith.domain.quality import (
@@ -28,6 +21,7 @@ from tunesmith.domain.quality import (
     summarize_quality,
 )
 from tunesmith.domain.settings import CacheType, Settings
+from tunesmith.domain.worker_events import ChunkKept, ChunkScored, TextSplit, WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, UsageError, WorkerCrashed
 from tunesmith.machine.probe import probe_machine

@@ -11,16 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tunesmith.domain.events import (
-    FileQuantized,
-    ImportanceRead,
-    Progress,
-    StageStarted,
-    TensorQuantized,
-    WorkerEvent,
-)
+from tunesmith.domain.events import Progress, StageStarted
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.quantization import QUANTIZATION_TYPES, quantized_from
+from tunesmith.domain.worker_events import FileQuantized, ImportanceRead, TensorQuantized, WorkerEvent
 from tunesmith.errors import Interrupted, StoreError, TunesmithError, UsageError, WorkerCrashed
 from tunesmith.services.context import identify_model, read_model
 from tunesmith.services.quality import DEFAULT_CHUNKS, DEFAULT_N_CTX, chunk_settings, read_text

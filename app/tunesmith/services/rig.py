@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tunesmith.domain.events import DevicesRead, WorkerEvent
+from tunesmith.domain.events import DevicesRead
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
+from tunesmith.domain.worker_events import WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import ModelNotFound, ModelRefused, WorkerError, WorkerOutOfMemory
 from tunesmith.machine.device_watch import DeviceWatch

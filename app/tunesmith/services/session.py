@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
-from tunesmith.domain.events import Event, Heartbeat
+from tunesmith.domain.events import Event
+from tunesmith.domain.worker_events import Heartbeat
 from tunesmith.errors import Interrupted
 from tunesmith.wording import tr
 

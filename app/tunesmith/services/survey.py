@@ -12,7 +12,8 @@ from statistics import median
 from typing import Protocol
 
 from tunesmith.domain.blocks import blocks_of
-from tunesmith.domain.events import Part, Progress, StageStarted, TrialFailed, TrialMeasured
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import Progress, StageStarted, TrialFailed, TrialMeasured
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.request import SearchRules

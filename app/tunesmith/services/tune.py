@@ -11,7 +11,6 @@ from tunesmith import gguf
 from tunesmith.domain.blocks import Blocks, blocks_of
 from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.measurement import Measurement, Quantity
-from tunesmith.domain.profile import Outcome
 from tunesmith.domain.request import KnownSettings, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.errors import (
@@ -43,18 +42,19 @@ from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_claim import claim
 from tunesmith.services.tune_guarantee import guarantee
+from tunesmith.services.tune_outcome import nothing_gained, too_noisy
 from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
 from tunesmith.services.tune_safety import fit_comparison, safety_of
 from tunesmith.services.tune_start import lowered_start, starting_points, with_fit
 from tunesmith.services.warm_start import known_settings
-from tunesmith.tuning.confirm import Confirmation, Confirmer, broken_constraints
+from tunesmith.tuning.confirm import Confirmation, Confirmer
 from tunesmith.tuning.headroom import MarginMeter
 from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.tuner import Tuner
-from tunesmith.wording import tr, trn
+from tunesmith.wording import tr
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
@@ -280,7 +280,7 @@ class _Tune:
         if result.settings == baseline:
             before = confirmer.baseline_alone(baseline)
             after, speedup, found_speedup = before, _SAME, None
-            outcome, sentence = self._nothing_gained(run_id, before, result)
+            outcome, sentence = nothing_gained(self._request, run_id, before, result)
         else:
             fit = self._request.fitted
             second = fit if fit is not None and fit not in (baseline, result.settings) else None
@@ -288,7 +288,7 @@ class _Tune:
             before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
             found_speedup = speedup
             if confirmed.verdict == "too_noisy":
-                raise _too_noisy(run_id, confirmed.why)
+                raise too_noisy(run_id, confirmed.why)
             if confirmed.verdict == "better":
                 outcome = "budget_spent" if result.budget_spent else "improved"
                 sentence = improvement_sentence(speedup, self._request)
@@ -305,7 +305,7 @@ class _Tune:
             else:
                 after, speedup, changes = before, _SAME, ()
                 result.budget_spent |= confirmed.verdict == "out_of_time"
-                outcome, sentence = self._nothing_gained(run_id, before, result)
+                outcome, sentence = nothing_gained(self._request, run_id, before, result)
                 if outcome == "infeasible" and confirmed.verdict == "breaks_constraints":
                     sentence = tr("Nothing satisfies the constraints: {why}", why=confirmed.why)
                 elif outcome == "defaults_are_best":
@@ -335,34 +335,6 @@ class _Tune:
         forget_if_beaten(self._store, found, limit, confirmed)
         return confirmed
 
-    def _nothing_gained(
-        self, run_id: str, baseline: Measurement, result: SearchResult
-    ) -> tuple[Outcome, str]:
-        """How a tune ends that keeps the defaults.
-
-        Raises:
-            NoisyMachineError: it cannot be told whether they are best.
-        """
-        broken = broken_constraints(baseline, self._request.constraints)
-        if broken:
-            return "infeasible", tr("Nothing satisfies the constraints: {why}", why="; ".join(broken))
-        if result.blind:
-            raise _too_noisy(run_id, tr("no answer for {questions}", questions=", ".join(result.blind)))
-        if result.budget_spent:
-            if self._request.baseline is not None:
-                return "budget_spent", tr(
-                    "The budget ran out before anything better than your settings was proven"
-                )
-            return "budget_spent", tr(
-                "The budget ran out before anything better than the defaults was proven"
-            )
-        return "defaults_are_best", trn(
-            "{baseline} are best here: the {count} candidate was not proven better",
-            "{baseline} are best here: none of {count} candidates was proven better",
-            result.candidates,
-            baseline=baseline_name(self._request.baseline),
-        )
-
     # ------------------------------------------------------------- the end
 
     def _finish(self, run_id: str, result: TuneResult) -> TuneResult:
@@ -380,14 +352,6 @@ class _Tune:
             **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
             profile=profile,
         )
-
-
-def _too_noisy(run_id: str, why: str) -> NoisyMachineError:
-    return NoisyMachineError(
-        tr("The machine was too noisy to tell: {why}.", why=why),
-        unharmed=tr("All samples are kept in run {run}.", run=run_id),
-        todo=tr("Close other programs and tune again."),
-    )
 
 
 def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.surface import part_settings

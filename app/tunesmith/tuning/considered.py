@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.settings import Settings
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.shares import WHOLE, Share

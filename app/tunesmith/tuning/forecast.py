@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tunesmith.domain.events import Event, Part, Progress
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import Event, Progress
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Budget, Workload
 from tunesmith.tuning.meter import Meter

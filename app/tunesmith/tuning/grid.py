@@ -11,7 +11,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import SearchRules

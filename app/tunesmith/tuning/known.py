@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.request import KnownSettings, SearchRules
 from tunesmith.domain.settings import Settings, setting_spec
 from tunesmith.tuning.options import Option

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 
 from tunesmith.domain.digits import percent
-from tunesmith.domain.events import CandidateStanding, Event, Part
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import CandidateStanding, Event
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.wording import tr, trn

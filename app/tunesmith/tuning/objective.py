@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tunesmith.domain.digits import figures, memory_scale
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.summary import itl_ms
 from tunesmith.domain.workload import Constraints, Objective, Workload

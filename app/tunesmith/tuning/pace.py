@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload

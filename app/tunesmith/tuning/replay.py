@@ -6,7 +6,7 @@ import random
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.surface import PartCell, Surface, part_settings

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from tunesmith.domain.events import Event, Part, RoundDiscarded
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import Event, RoundDiscarded
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.workload import Workload
 from tunesmith.tuning.forecast import Forecast

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules
 from tunesmith.domain.settings import SETTING_SPECS, ChangeCost, Settings, setting_spec

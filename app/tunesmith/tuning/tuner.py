@@ -10,7 +10,8 @@ from dataclasses import replace
 from pydantic import ValidationError
 
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Event, Part
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.events import Event
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.request import TuneRequest

@@ -6,10 +6,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from tunesmith.domain.events import ContextReady, ModelLoaded, SampleTaken, WorkerEvent
 from tunesmith.domain.machine import Device
 from tunesmith.domain.measurement import MemoryUse, Sample
 from tunesmith.domain.settings import ChangeCost
+from tunesmith.domain.worker_events import ContextReady, ModelLoaded, SampleTaken, WorkerEvent
 from tunesmith.engine import library, rpc
 from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.library import AbortFlag, LogBuffer

@@ -15,13 +15,15 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from tunesmith.domain.bandwidth import MemoryBandwidth
-from tunesmith.domain.events import (
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.reserve import Reserve
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
     Heartbeat,
     LogLine,
     MemoryRead,
     MemoryTold,
-    Part,
     RequestDone,
     RequestFailed,
     ServerReached,
@@ -29,8 +31,6 @@ from tunesmith.domain.events import (
     WorkerEvent,
     WorkerReady,
 )
-from tunesmith.domain.reserve import Reserve
-from tunesmith.domain.settings import Settings
 from tunesmith.engine import library, rpc
 from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated, WorkerEvent
+from tunesmith.domain.worker_events import PromptRead, TextEnded, TextGenerated, WorkerEvent
 from tunesmith.engine.context import Batch, InferenceContext
 from tunesmith.engine.text import Sampler, Vocabulary
 from tunesmith.worker.protocol import Generate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-from tunesmith.domain.events import RequestFailed
+from tunesmith.domain.worker_events import RequestFailed
 from tunesmith.errors import (
     DeviceLost,
     Interrupted,

@@ -13,7 +13,11 @@ from pydantic import ValidationError
 
 from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.endpoint import refuse_unnamed
-from tunesmith.domain.events import (
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.reserve import Reserve
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.speculation import SpeculationResult
+from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
     MemoryRead,
     MemoryTold,
@@ -24,10 +28,6 @@ from tunesmith.domain.events import (
     WorkerEvent,
     WorkerReady,
 )
-from tunesmith.domain.measurement import Sample
-from tunesmith.domain.reserve import Reserve
-from tunesmith.domain.settings import Settings
-from tunesmith.domain.speculation import SpeculationResult
 from tunesmith.errors import (
     Interrupted,
     WorkerCrashed,

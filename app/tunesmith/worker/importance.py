@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tunesmith.atomic import replace_file
-from tunesmith.domain.events import ImportanceRead, ModelLoaded, WorkerEvent
+from tunesmith.domain.worker_events import ImportanceRead, ModelLoaded, WorkerEvent
 from tunesmith.engine.context import InferenceContext
 from tunesmith.engine.errors import DiskFault, EngineError
 from tunesmith.engine.imatrix import ImportanceCollector, importance_file

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from tunesmith.domain.events import Heartbeat, WorkerEvent
+from tunesmith.domain.worker_events import Heartbeat, WorkerEvent
 from tunesmith.wording import tr
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tunesmith.domain.events import FileQuantized, TensorQuantized, WorkerEvent
+from tunesmith.domain.worker_events import FileQuantized, TensorQuantized, WorkerEvent
 from tunesmith.engine.errors import DiskFault
 from tunesmith.engine.imatrix import ImportanceFile, read_importance
 from tunesmith.engine.library import LogBuffer

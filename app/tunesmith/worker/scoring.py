@@ -11,8 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from tunesmith.domain.events import ChunkKept, ChunkScored, ModelLoaded, TextSplit, WorkerEvent
 from tunesmith.domain.quality import ChunkScore
+from tunesmith.domain.worker_events import ChunkKept, ChunkScored, ModelLoaded, TextSplit, WorkerEvent
 from tunesmith.engine.context import InferenceContext, IntArray
 from tunesmith.engine.divergence import (
     Comparison,

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar, assert_never
 
-from tunesmith.domain.events import ModelLoaded, SpeculationTaken, WorkerEvent
 from tunesmith.domain.measurement import Conditions
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import (
@@ -19,6 +18,7 @@ from tunesmith.domain.speculation import (
     PromptsRead,
     SpeculationResult,
 )
+from tunesmith.domain.worker_events import ModelLoaded, SpeculationTaken, WorkerEvent
 from tunesmith.engine.context import AffinityControl, InferenceContext
 from tunesmith.engine.errors import EngineError
 from tunesmith.engine.library import AbortFlag, LogBuffer

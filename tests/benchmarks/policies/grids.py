@@ -10,7 +10,7 @@ from statistics import fmean
 
 from tests.benchmarks.policies.base import Choice, OutOfTime, Trials
 from tests.benchmarks.worlds.base import ROUNDS, CountingMeter, World
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.surface import part_settings

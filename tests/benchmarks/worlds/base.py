@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import ChangeCost, Settings

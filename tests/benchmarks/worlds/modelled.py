@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tests.benchmarks.worlds.base import World, wanted
 from tests.benchmarks.worlds.weather import Sky, Weather
 from tunesmith.domain.blocks import Blocks
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.settings import ChangeCost, Settings

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.benchmarks.worlds.base import World, wanted
-from tunesmith.domain.events import Part
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.surface import Surface, part_settings
 from tunesmith.services.surface_files import read_surface

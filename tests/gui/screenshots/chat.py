@@ -6,7 +6,7 @@ from tests.gui.sample_profiles import samples
 from tests.gui.screenshots.profiles import with_profiles
 from tests.gui.screenshots.scene import Bring, Ready, at_once, scene, settle
 from tests.gui.screenshots.tune import MODEL
-from tunesmith.domain.events import PromptRead, TextEnded, TextGenerated
+from tunesmith.domain.worker_events import PromptRead, TextEnded, TextGenerated
 from tunesmith.gui.pages.chat import ChatPage
 from tunesmith.gui.window import MainWindow
 from tunesmith.services.chat import Answer, Chat, Update

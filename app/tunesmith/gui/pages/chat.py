@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from tunesmith.domain.events import TextEnded
+from tunesmith.domain.worker_events import TextEnded
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.chat_choices import ChatChoices
 from tunesmith.gui.chat_input import ChatInput

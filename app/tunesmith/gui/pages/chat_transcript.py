@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QProgressBar, QVBoxLayout
 
-from tunesmith.domain.events import ModelLoaded, PromptRead, TextEnded, TextGenerated
+from tunesmith.domain.worker_events import ModelLoaded, PromptRead, TextEnded, TextGenerated
 from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import BODY_PX, GRID, SECTION_PX, tabular
