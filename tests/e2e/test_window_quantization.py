@@ -88,7 +88,8 @@ def test_a_source_is_chosen_from_compared_and_what_was_made_is_discarded(
     qtbot.waitUntil(lambda: page.state in ("result", "setup"), timeout=_RUN_MS)
     if page.state == "setup":  # the machine was too busy to tell, which is an answer too
         assert "too noisy" in page.message._text.text()
-        pytest.skip("other programs use this machine")
+        assert sorted(path.name for path in folder.iterdir()) == [source.name], "nothing half-made is left"
+        return
     files = page.run.live.contenders
     assert list(files) == ["F16 (source)", "Q8_0"]
     made = files["Q8_0"]

@@ -38,6 +38,8 @@ MAX_OVERRIDES = 256
 """Of tensors' places; llama.cpp itself takes 4096."""
 MAX_PATTERN = 200
 """Characters of a pattern of tensors' names."""
+MAX_REPEATS = 4
+"""Of ``*``, ``+`` and ``{`` in a pattern."""
 
 
 _LATER = frozenset(
@@ -159,18 +161,7 @@ class Settings(Value):
             msg = f"override_tensor has at most {MAX_OVERRIDES} patterns"
             raise ValueError(msg)
         for override in self.override_tensor:
-            pattern, _, device = override.rpartition("=")
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                msg = f"override_tensor has {pattern}, which is no regular expression: {error}"
-                raise ValueError(msg) from None
-            if not 0 < len(pattern) <= MAX_PATTERN or not 0 < len(device) <= MAX_NAME or "," in override:
-                msg = f"override_tensor has {override} where pattern=device is meant, without a comma"
-                raise ValueError(msg)
-            if not override.isprintable():
-                msg = "override_tensor has what cannot be printed"
-                raise ValueError(msg)
+            _check_override(override)
 
     @property
     def digest(self) -> str:
@@ -189,6 +180,33 @@ class Settings(Value):
     def key(self, cost: ChangeCost) -> tuple[object, ...]:
         """The values of all settings whose change costs ``cost``; equal keys share what they need."""
         return tuple(getattr(self, spec.name) for spec in SETTING_SPECS if spec.cost is cost)
+
+
+def _check_override(override: str) -> None:
+    """Refuse what is no ``pattern=device``, and patterns that could be searched for without end.
+
+    A profile is somebody else's text, and a search may take a time that grows exponentially where what is
+    repeated is a group. llama.cpp's users repeat single characters.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    pattern, _, device = override.rpartition("=")
+    if not 0 < len(pattern) <= MAX_PATTERN or not 0 < len(device) <= MAX_NAME or "," in override:
+        msg = f"override_tensor has {override} where pattern=device is meant, without a comma"
+        raise ValueError(msg)
+    if not override.isprintable():
+        msg = "override_tensor has what cannot be printed"
+        raise ValueError(msg)
+    try:
+        re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        msg = f"override_tensor has {pattern}, which is no regular expression: {error}"
+        raise ValueError(msg) from None
+    bare = re.sub(r"\\.|\[\^?\]?[^]]*\]", "x", pattern)
+    if re.search(r"\)[*+{]", bare) or len(re.findall(r"[*+{]", bare)) > MAX_REPEATS:
+        msg = f"override_tensor has {pattern}, which repeats a group or repeats more than {MAX_REPEATS} times"
+        raise ValueError(msg)
 
 
 def are_device_names(names: tuple[str, ...]) -> bool:

@@ -44,8 +44,8 @@ def contained(job: Job, options: Options, target: str) -> Contained:
         UsageError: the model's path holds control characters, or is relative.
     """
     refuse_characters(job.model_path, r"[\x00-\x1f\x7f]", target, tr("control characters"))
-    windows = PureWindowsPath(job.model_path)
-    path = windows if windows.drive else PurePosixPath(job.model_path)
+    posix = PurePosixPath(job.model_path)
+    path = posix if posix.is_absolute() else PureWindowsPath(job.model_path)
     if not path.is_absolute():
         raise UsageError(
             tr("{target} needs the whole path of the model, not {path}.", target=target, path=job.model_path),

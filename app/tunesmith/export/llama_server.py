@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tunesmith.export import quoting
 from tunesmith.export.job import Exported, Job, Options, Shell, comments
-from tunesmith.export.server_args import server_arguments, server_losses, target_build
+from tunesmith.export.server_args import server_command, server_losses
 
 NAME = "llama-server"
 TITLE = "llama-server"
@@ -18,12 +18,8 @@ _FORBIDDEN_IN_REM = str.maketrans(dict.fromkeys('%&|<>^"!', "_"))
 def export(jobs: Sequence[Job], options: Options) -> Exported:
     """A script that starts the server; its own arguments are handed on."""
     (job,) = jobs
-    arguments = server_arguments(job.settings, target_build(options))
+    words, arguments = server_command(job, options)
     lost = server_losses(job, arguments)
-    words = [
-        options.executable, "--model", job.model_path, *arguments.words,
-        "--host", options.host, "--port", str(options.port),
-    ]  # fmt: skip
     said = comments(jobs, lost)
     return Exported(
         file_name=job.name + {"posix": ".sh", "powershell": ".ps1", "cmd": ".cmd"}[options.shell],

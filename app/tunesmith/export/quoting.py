@@ -13,6 +13,8 @@ from tunesmith.export.job import Shell, refuse_characters
 from tunesmith.wording import tr
 
 _PLAIN_WORD = re.compile(r"[A-Za-z0-9_/.,:=+@-]+")
+_PLAIN_CMD = re.compile(r"[A-Za-z0-9_/.:+@-]+")
+"""cmd splits the arguments of a batch file at ``,``, ``;`` and ``=`` too."""
 _PLAIN_POWERSHELL = re.compile(r"[A-Za-z0-9_/.:=+][A-Za-z0-9_/.:=+-]*")
 _POWERSHELL_QUOTES = re.compile("(['\u2018\u2019\u201a\u201b])")
 """PowerShell takes typographic quotes for plain ones (about_Quoting_Rules)."""
@@ -38,7 +40,7 @@ def cmd(word: str) -> str:
     """
     refuse_characters(word, r'["\r\n\x1a]', tr("A batch file"), tr("quotes and ends of line"))
     quoted = subprocess.list2cmdline([word])
-    if not _PLAIN_WORD.fullmatch(word) and not quoted.startswith('"'):
+    if not _PLAIN_CMD.fullmatch(word) and not quoted.startswith('"'):
         trailing = "\\" * (len(word) - len(word.rstrip("\\")))
         quoted = f'"{word}{trailing}"'
     return quoted.replace("%", "%%")

@@ -101,6 +101,16 @@ def target_build(options: Options) -> int | None:
     return build
 
 
+def server_command(job: Job, options: Options) -> tuple[list[str], Arguments]:
+    """The whole command that starts a server on a job's model, as words, and the settings that it says."""
+    arguments = server_arguments(job.settings, target_build(options))
+    words = [
+        options.executable, "--model", job.model_path, *arguments.words,
+        "--host", options.host, "--port", str(options.port),
+    ]  # fmt: skip
+    return words, arguments
+
+
 def server_arguments(settings: Settings, build: int | None = None) -> Arguments:
     """Every setting but those that say what is the default anyway.
 

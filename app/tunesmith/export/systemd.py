@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tunesmith.errors import UsageError
 from tunesmith.export import quoting
 from tunesmith.export.job import Exported, Job, Options, comments, one_line
-from tunesmith.export.server_args import server_arguments, server_losses, target_build
+from tunesmith.export.server_args import server_command, server_losses
 from tunesmith.wording import tr
 
 NAME = "systemd"
@@ -23,12 +23,8 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
             tr("systemd would not take {program} for a program's name.", program=repr(options.executable)),
             todo=tr("Give its whole path with --executable."),
         )
-    arguments = server_arguments(job.settings, target_build(options))
+    words, arguments = server_command(job, options)
     lost = server_losses(job, arguments)
-    words = [
-        options.executable, "--model", job.model_path, *arguments.words,
-        "--host", options.host, "--port", str(options.port),
-    ]  # fmt: skip
     lines = [
         *comments(jobs, lost),
         "[Unit]",
