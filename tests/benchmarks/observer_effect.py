@@ -1,17 +1,17 @@
-"""Own what watching costs: the same decoding with the window drawing beside it, and with the window stopped.
+"""Own what watching costs: the same decoding with the window showing it, and with the window stopped.
 
 ``python -m tests.benchmarks.observer_effect MODEL [PAIRS] [--append FILE]``: one worker decodes under
-llama.cpp's defaults. Beside it lives the window (offscreen unless a display is named), which draws a
-simulated run as it would a live one, its events as dense as those of a worker that decodes 60 tokens/s. For
-one sample of each pair, in random order, the window's process is stopped by a signal: that is headless. A
-pair's ratio is free of what makes the machine slower for longer. With ``--append`` the pairs are added to a
-file, and what is told is told of all in it; ``--report FILE`` only tells. Linux and macOS.
+llama.cpp's defaults. Beside it lives the window (offscreen unless a display is named), well into a run: it is
+told of each sample and its tokens as they come, as by its own run, and draws between two samples while that
+run would wait for it. For one sample of each pair, in random order, the window's process is stopped by a
+signal and told nothing: that is headless. A pair's ratio is free of what makes the machine slower for longer.
+With ``--append`` the pairs are added to a file, and what is told is told of all in it; ``--report FILE`` only
+tells. Linux and macOS.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import os
 import random
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ import psutil
 
 from tests.benchmarks.observer_pairs import Pair, add_pair, read_pairs, report
 from tests.gui.simulated_run import simulated
-from tunesmith.domain.events import Event, RunFinished, TrialMeasured, TrialStarted
+from tunesmith.domain.events import EVENTS, Event, TrialMeasured, TrialStarted
 from tunesmith.domain.machine import machine_class
-from tunesmith.domain.worker_events import TokensTimed
+from tunesmith.domain.worker_events import Heartbeat
 from tunesmith.domain.workload import Workload
 from tunesmith.machine.load import thread_times
 from tunesmith.machine.probe import probe_machine
@@ -40,42 +40,73 @@ from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.tuning.space import baseline_settings
 from tunesmith.worker.protocol import NoisePolicy
 
-WORKLOAD = Workload(prompt=0, generate=48, depth=256)
+WORKLOAD = Workload(prompt=0, generate=96, depth=256)
 SETTLE_SECONDS = 0.15
 """After the window was stopped or woken."""
-_SLICE_NS = 100_000_000
-"""So rarely does the feeder wake that it adds little to what the window takes."""
+EARLIER = 900
+"""Events of a simulated run that the window has shown before the first pair."""
+BETWEEN = "between"
+"""Told to the window between two samples; it answers when it has drawn."""
 
 
-def _events() -> Iterator[Event]:
-    """A run that never ends: a simulated one, then again and again what it measured, in time that goes on."""
-    events = [event for event in simulated().events if not isinstance(event, RunFinished)]
-    yield from events
-    measured = [event for event in events if isinstance(event, TrialStarted | TokensTimed | TrialMeasured)]
-    lasts_ns = events[-1].mono_ns - events[0].mono_ns
-    for turn in itertools.count(1):
-        for event in measured:
-            yield event.model_copy(update={"mono_ns": event.mono_ns + turn * lasts_ns})
+def _show(stream: Stream, controls: Controls) -> None:
+    """Emit what the measuring process tells, until it is gone."""
+    for line in sys.stdin:
+        if line.strip() == BETWEEN:
+            controls.wait_if_paused()
+            print("drawn", flush=True)
+        else:
+            stream.emit(EVENTS.validate_json(line))
 
 
-def _feed(stream: Stream, controls: Controls) -> None:
-    """Play a run at its own pace, in time that stands still while this process is stopped."""
-    now: int | None = None
-    for event in _events():
-        now = event.mono_ns if now is None else now
-        while event.mono_ns > now and not controls.cancelled:
-            step_ns = min(_SLICE_NS, event.mono_ns - now)
-            time.sleep(step_ns / 1e9)
-            now += step_ns
-        if controls.cancelled:
-            return
-        stream.emit(event)
+class Shown:
+    """The window's process: told of events while it runs, stopped at other times."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.observer_effect", "--window"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+        self.watched = psutil.Process(self._process.pid)
+        events = simulated().events[:EARLIER]
+        self._shift_ns = events[-1].mono_ns - time.monotonic_ns()
+        self._listens = True
+        for event in events:
+            self._write(event.model_dump_json())
+        self.draw()
+
+    def tell(self, event: Event) -> None:
+        """Tell of what happens now, in the time of the run that was shown before."""
+        if self._listens and not isinstance(event, Heartbeat):
+            now_ns = (event.mono_ns or time.monotonic_ns()) + self._shift_ns
+            self._write(event.model_copy(update={"mono_ns": now_ns}).model_dump_json())
+
+    def draw(self) -> None:
+        """Wait for it to draw what is new."""
+        self._write(BETWEEN)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline().strip() == "drawn"
+
+    def switch(self, *, on: bool) -> None:
+        """Let it run, or stop it."""
+        self._listens = on
+        os.kill(self._process.pid, signal.SIGCONT if on else signal.SIGSTOP)
+        time.sleep(SETTLE_SECONDS)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + "\n")
 
 
 def window() -> None:
-    """Draw until killed; says when the first points are there."""
+    """Draw what is told on standard input until killed."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import QSettings, QTimer
+    from PySide6.QtCore import QSettings
     from PySide6.QtWidgets import QApplication
 
     from tunesmith.gui.context import AppContext
@@ -91,7 +122,7 @@ def window() -> None:
         context = AppContext(ThemeManager(application, "light"), open_store=lambda: store)
 
         def start(*_arguments: object, **_more: object) -> Any:
-            return Session(_feed)
+            return Session(_show)
 
         def make(context: AppContext) -> TunePage:
             return TunePage(context, start=start)
@@ -104,15 +135,7 @@ def window() -> None:
         page = shown.page("tune")
         assert isinstance(page, TunePage)
         page.setup.set_model("/models/recorded.gguf")
-        told: list[bool] = []
-
-        def tell() -> None:
-            if not told and len(page.run.live.prefill):
-                told.append(True)
-                print("ready", flush=True)
-
-        page.run.moved.connect(tell)
-        QTimer.singleShot(500, page.begin)
+        page.begin()
         application.exec()
 
 
@@ -135,26 +158,24 @@ def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) 
     settings = baseline_settings(machine, WORKLOAD)
     order = random.Random(seed)
     began = datetime.now(tz=UTC).isoformat(timespec="seconds")
-    shown = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.observer_effect", "--window"], stdout=subprocess.PIPE
-    )
+    shown = Shown()
     try:
-        assert shown.stdout is not None
-        assert shown.stdout.readline().strip() == b"ready"
-        watched = psutil.Process(shown.pid)
-        with Rig(model, noise=NoisePolicy(max_retries=0)) as rig:
+        with Rig(model, noise=NoisePolicy(max_retries=0), on_event=shown.tell) as rig:
             rig.sample(settings, WORKLOAD)
-            for _ in range(pairs):
+            for number in range(pairs):
                 turns = order.sample((True, False), 2)
                 speeds: dict[bool, float] = {}
                 disturbed, cpu, wall = 0, 0.0, 0.0
                 for draws in turns:
-                    os.kill(shown.pid, signal.SIGCONT if draws else signal.SIGSTOP)
-                    time.sleep(SETTLE_SECONDS)
-                    before, begun = _cpu_s(watched), time.monotonic()
+                    shown.switch(on=draws)
+                    trial = {"stage": "confirm", "candidate": "defaults", "digest": settings.digest}
+                    shown.tell(TrialStarted(**trial, round=number))
+                    before, begun = _cpu_s(shown.watched), time.monotonic()
                     sample = rig.sample(settings, WORKLOAD)
                     if draws:
-                        cpu, wall = _taken_s(before, _cpu_s(watched)), time.monotonic() - begun
+                        cpu, wall = _taken_s(before, _cpu_s(shown.watched)), time.monotonic() - begun
+                        shown.tell(TrialMeasured(**trial, round=number, sample=sample))
+                        shown.draw()
                     disturbed += sample.noisy
                     speeds[draws] = sample.decode_tokens_per_s or math.nan
                 keep(
@@ -166,8 +187,7 @@ def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) 
                     )
                 )  # fmt: skip
     finally:
-        shown.kill()
-        shown.wait()
+        shown.close()
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.session_run import DRAIN_MS, TIMED_MS
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.presentation.live import LiveView
+from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.store import Store
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
@@ -117,16 +119,46 @@ def test_a_look_that_finds_nothing_paints_nothing(page: TunePage) -> None:
     assert paints.count == 0
 
 
-def test_while_a_sample_is_timed_the_plots_are_painted_at_every_second_look(page: TunePage) -> None:
+def test_while_a_sample_is_timed_the_plots_are_painted_at_every_fourth_look(page: TunePage) -> None:
     drain(page, TrialStarted(stage="s", candidate="c", digest="d", round=1), timed(0.2))
     paints = Paints(page.running.plots.decode)
     seen = []
-    for look in range(1, 7):
+    for look in range(1, 9):
         before = paints.count
         drain(page, timed(0.2 + look))
         seen.append(paints.count > before)
-    assert seen in ([True, False] * 3, [False, True] * 3)
-    assert len(page.run.live.decode) == 7, "nothing is lost"
+    assert sum(seen) == 2
+    assert seen[:4] == seen[4:]
+    assert len(page.run.live.decode) == 9, "nothing is lost"
+
+
+def test_between_two_samples_the_run_waits_until_the_window_has_drawn(page: TunePage, qtbot: QtBot) -> None:
+    of = {type(event): event for event in recorded()}
+    start = TrialStarted(stage="s", candidate="c", digest="d", round=1)
+    paints = Paints(page.running.plots.decode)
+    drain(page, start, timed(0.2))
+    seen: list[int] = []
+    go_on = threading.Event()
+
+    def run(stream: Stream, controls: Controls) -> None:
+        stream.emit(timed(0.4))
+        stream.emit(of[TrialMeasured])
+        go_on.wait(5)
+        seen.append(paints.count)
+        controls.wait_if_paused()
+        seen.extend((paints.count, page.run._timer.interval()))
+
+    def take(events: list[Event]) -> bool:
+        page.run.live.take_all(events)
+        return page.run.live.timing
+
+    page.run._session = None
+    page.run.launch(lambda: Session(run), take)
+    qtbot.waitUntil(lambda: page.run._session is not None)
+    go_on.set()
+    qtbot.waitUntil(lambda: len(seen) == 3)
+    assert seen[1] > seen[0], "drawn before the next sample began"
+    assert seen[2] == TIMED_MS, "the next look is not due before that sample was timed a while"
 
 
 def test_new_points_paint_no_table(page: TunePage) -> None:

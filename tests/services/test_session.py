@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
 from tunesmith.domain.events import Event, Progress
 from tunesmith.domain.worker_events import Heartbeat, LogLine
 from tunesmith.errors import Interrupted
-from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.session import TURN_EVERY_SECONDS, TURN_SECONDS, Controls, Session, Stream
 
 
 def progress(step: str) -> Progress:
@@ -142,6 +143,32 @@ def test_a_cancel_wakes_a_run_that_waits(wait: str) -> None:
     with pytest.raises(Interrupted):
         session.result(5)
     assert session.controls.cancelled
+
+
+def test_a_run_waits_between_two_samples_for_who_draws_it_but_not_long_and_not_often() -> None:
+    controls = Controls()
+    asked: list[float] = []
+
+    def draw() -> None:
+        asked.append(time.monotonic())
+        controls.drawn()
+
+    controls.draw_between(draw)
+    controls.wait_if_paused()
+    controls.wait_if_paused()
+    assert len(asked) == 1, "a turn so soon after another would hold short samples up"
+    time.sleep(TURN_EVERY_SECONDS)
+    controls.draw_between(lambda: None)  # a window that hangs
+    begun = time.monotonic()
+    controls.wait_if_paused()
+    assert TURN_SECONDS <= time.monotonic() - begun < 50 * TURN_SECONDS
+
+
+def test_a_cancel_does_not_wait_for_who_draws() -> None:
+    controls = Controls()
+    controls.draw_between(controls.cancel)
+    with pytest.raises(Interrupted):
+        controls.wait_if_paused()
 
 
 def test_a_paused_run_goes_on_when_told_to() -> None:

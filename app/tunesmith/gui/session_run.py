@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from tunesmith.domain.events import Event
 from tunesmith.errors import TunesmithError
@@ -26,7 +26,8 @@ DRAIN_MS = 200
 """Five times a second is enough for an eye."""
 TIMED_MS = 1000
 """While a sample is being timed, as far as is known: what the window takes of a busy core, a decode beside it
-loses: each of its threads waits for the one that was held up. Once a second still shows that it lives."""
+loses: each of its threads waits for the one that was held up. Once a second still shows that it lives.
+Between two samples the run waits for the window to draw (:meth:`Controls.draw_between`)."""
 END_SECONDS = 2.0
 """How long closing waits for a run to end."""
 
@@ -40,6 +41,8 @@ class SessionRun(QObject):
     """What the run came to."""
     failed = Signal(object)
     """The TunesmithError that ended the run."""
+    _between = Signal()
+    """Between two samples; sent from the run's thread, which waits until what is new is drawn."""
 
     def __init__(self, context: AppContext) -> None:
         super().__init__()
@@ -55,6 +58,7 @@ class SessionRun(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(DRAIN_MS)
         self._timer.timeout.connect(self._drain)
+        self._between.connect(self._draw_between, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
@@ -100,6 +104,7 @@ class SessionRun(QObject):
         if self._unwanted:  # Stop was pressed when the session was there, but not known here yet
             session.cancel()
         self._yielding.begin()
+        session.controls.draw_between(self._between.emit)
         self._timer.start(DRAIN_MS)
 
     def _not_started(self, error: TunesmithError) -> None:
@@ -143,6 +148,16 @@ class SessionRun(QObject):
         self._yielding.end()
 
     # ------------------------------------------------------------- the timer's work
+
+    def _draw_between(self) -> None:
+        """Draw what is new, then let the run go on; the next sample is timed from now on."""
+        session = self._session
+        if session is None:
+            return
+        self._drain()
+        if self._session is session and not self._unwanted:
+            self._timer.start(TIMED_MS)
+        QTimer.singleShot(0, self, session.controls.drawn)  # after the paint events that are waiting
 
     def _drain(self) -> None:
         session = self._session

@@ -239,5 +239,5 @@ def _judged(row: QuantityRow) -> str:
     if not row.change or row.better is None:
         return row.change
     if row.better:
-        return tr("{change} better", change=row.change)
-    return tr("{change} worse", change=row.change)
+        return tr("{change}, better", change=row.change)
+    return tr("{change}, worse", change=row.change)

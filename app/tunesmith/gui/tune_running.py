@@ -24,8 +24,9 @@ from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
 
 _PARTS = 1000
-PLOTS_HELD = 2
-"""While a sample is timed the plots, the dearest to draw, are drawn at every so manyth look at the run."""
+PLOTS_HELD = 4
+"""While a sample is timed the plots, the dearest to draw, are drawn at every so manyth look at the run: few
+samples take so long, and between two samples they are drawn anyway."""
 _HINT = tr("Dashed: the defaults. Marks at the foot: another candidate. Point at a plot to read it.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -59,6 +60,12 @@ class Stream:
         self._seq = max(self._seq, seq)
 
 
+TURN_SECONDS = 0.1
+"""So long a run waits at most for who draws it."""
+TURN_EVERY_SECONDS = 0.2
+"""Turns come no more often: short samples would wait more than they measure."""
+
+
 class Controls:
     """How a run is asked to stop or to wait; safe from any thread."""
 
@@ -66,11 +73,35 @@ class Controls:
         self._stop = threading.Event()
         self._go = threading.Event()
         self._go.set()
+        self._ask: Callable[[], None] | None = None
+        self._drawn = threading.Event()
+        self._last_turn = -math.inf
 
     def cancel(self) -> None:
         """Stop as soon as possible, keeping what was measured."""
         self._stop.set()
         self._go.set()
+        self._drawn.set()
+
+    def draw_between(self, ask: Callable[[], None]) -> None:
+        """Draw the run while nothing is measured.
+
+        Args:
+            ask: called in the run's thread between two samples; the run goes on after :meth:`drawn`, or soon.
+        """
+        self._ask = ask
+
+    def drawn(self) -> None:
+        """What was to be drawn between two samples is drawn."""
+        self._drawn.set()
+
+    def _give_turn(self) -> None:
+        if self._ask is None or time.monotonic() - self._last_turn < TURN_EVERY_SECONDS:
+            return
+        self._drawn.clear()
+        self._ask()
+        self._drawn.wait(TURN_SECONDS)
+        self._last_turn = time.monotonic()
 
     def pause(self) -> None:
         """Wait before the next sample."""
@@ -86,11 +117,12 @@ class Controls:
         return self._stop.is_set()
 
     def wait_if_paused(self) -> None:
-        """Return when the run may go on.
+        """Return when the run may go on; called before each sample.
 
         Raises:
             Interrupted: it was cancelled.
         """
+        self._give_turn()
         self._go.wait()
         if self._stop.is_set():
             raise Interrupted(tr("The run was interrupted; what was measured is kept."))
