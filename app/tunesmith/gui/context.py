@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from tunesmith.gui.servers import Servers
 from tunesmith.gui.theme import ThemeManager
 from tunesmith.settings import folders, store_location
 
@@ -38,6 +39,8 @@ class Bus(QObject):
     """Replay a stored run, by its id, on the tune page."""
     try_model = Signal(str, object)
     """Open the chat on a model file, with a TunedProfile or None."""
+    machine_known = Signal()
+    """The context's machine was learnt, or learnt anew."""
     busy_changed = Signal(bool)
     """A run started or ended."""
     message = Signal(str)
@@ -60,8 +63,8 @@ class AppContext:
         """A run is under way on some page; two would disturb each other."""
         self.bus.busy_changed.connect(self._set_busy)
         self.folders = folders()
-        self.machine: Machine | None = None
-        """As llama.cpp's devices are known of it, once some page has asked."""
+        self._machine: Machine | None = None
+        self.servers = Servers(self.folders.config)
         self._location = store_location_text
         self._open_store = open_store
         self._store: Store | None = None
@@ -69,6 +72,16 @@ class AppContext:
 
     def _set_busy(self, on: bool) -> None:  # noqa: FBT001 (a slot)
         self.busy = on
+
+    @property
+    def machine(self) -> Machine | None:
+        """As llama.cpp's devices are known of it, once some page has asked."""
+        return self._machine
+
+    @machine.setter
+    def machine(self, machine: Machine | None) -> None:
+        self._machine = machine
+        self.bus.machine_known.emit()
 
     @property
     def store(self) -> Store:
@@ -97,7 +110,8 @@ class AppContext:
         return store_location(self._location)
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and ask no server any more."""
+        self.servers.close()
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -17,11 +17,14 @@ from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, ObjectiveName, Preset, Workload
 from tunesmith.errors import UsageError
+from tunesmith.gui.context import AppContext
 from tunesmith.gui.fields import Section, limit
 from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.page import button, label
 from tunesmith.gui.plan_form import PlanForm
+from tunesmith.gui.server_choice import ServerChoice
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
+from tunesmith.gui.workload_memory import WorkloadMemory
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
 from tunesmith.wording import tr, translated
 
@@ -31,10 +34,18 @@ _CUSTOM = "custom"
 class TuneSetup(PlanForm):
     """Everything that decides how a tune goes; keeps its values whatever happens."""
 
-    def __init__(self, presets: dict[str, Preset], *, first: str) -> None:
+    def __init__(self, context: AppContext, presets: dict[str, Preset], *, first: str) -> None:
         super().__init__()
         self._presets = presets
-        self._lay_out((self._model_section(), self._use_section(), self._goal_section(), self._how_section()))
+        self.projected = WorkloadMemory(context)
+        self.servers = ServerChoice(context)
+        self.servers.changed.connect(self._edited)
+        self._lay_out(
+            (
+                self._model_section(), self._use_section(), self._goal_section(), self._how_section(),
+                self.servers,
+            )
+        )  # fmt: skip
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
         self._take_preset()
 
@@ -47,6 +58,7 @@ class TuneSetup(PlanForm):
         self.file.changed.connect(self._edited)
         section.add(tr("File"), self.file)
         section.add_under(self.file.facts)
+        section.add_under(self.projected)
         return section
 
     def _use_section(self) -> Section:
@@ -190,6 +202,7 @@ class TuneSetup(PlanForm):
             rules=SearchRules(vary=self.changes.vary(), cache_types=self.changes.cache_types()),
             preset=preset.name if preset is not None else None,
             seed=0,
+            rpc=self.servers.chosen(),
         )
 
     def _workload(self) -> Workload:
@@ -216,12 +229,15 @@ class TuneSetup(PlanForm):
             numbers = tr("no tokens")
         self.preset_text.setText(f"{said} {numbers[:1].upper()}{numbers[1:]}.")
         self.objective_text.setText(OBJECTIVES[self.objective.currentData()][1])
+        request, problem = None, ""
         try:
             request = self.request()
         except UsageError as error:
+            problem = error.what
             self.plan.setText(str(error))
         else:
             self.plan.setText("\n\n".join(plan_sentences(request, self.file.model_name)))
+        self.projected.follow(self.model.text().strip(), request, self.servers.chosen(), problem)
         self.changed.emit()
 
 

@@ -23,6 +23,7 @@ from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.icons import icon
 from tunesmith.gui.page import Page, button, label
+from tunesmith.gui.server_list import ServerList
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
 from tunesmith.gui.waiting import Waiting
 from tunesmith.presentation.device_text import reading_rows
@@ -52,7 +53,7 @@ _NAMES = {
 
 
 class MachinePage(Page):
-    """Facts, devices, checks; all of it can be copied."""
+    """Facts, devices, checks, which can be copied; and the other machines that lend their devices."""
 
     name = "machine"
     title = tr("Machine")
@@ -87,10 +88,12 @@ class MachinePage(Page):
         self.checks = QGridLayout()
         self.facts = Facts()
         self.devices = QGridLayout()
+        self.servers = ServerList(self.context)
         for title, content in (
             (self.checks_title, self.checks),
             (label(tr("This machine"), "section"), self.facts),
             (label(tr("Devices llama.cpp can use"), "section"), self.devices),
+            (label(tr("Other machines"), "section"), self.servers),
         ):
             column.addWidget(title)
             column.addWidget(_surface(content))

@@ -63,7 +63,7 @@ class TunePage(RunPage):
         self._result_view: TuneResultView | None = None
         self._why: WhyPanel | None = None
         self._add_actions()
-        self.setup = TuneSetup(self._load_presets(), first=DEFAULT_PRESET)
+        self.setup = TuneSetup(context, self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
         self.run = TuneRun(context, start=start)
         self.run.moved.connect(self._refresh)
@@ -162,6 +162,7 @@ class TunePage(RunPage):
         self._refresh()
         if self.state == "setup":
             self.setup.model.setFocus()
+            self.setup.projected.look()
             self._stopped.look()
 
     def _refresh(self) -> None:
@@ -195,8 +196,21 @@ class TunePage(RunPage):
         self.pause_button.setFocus()
 
     def _resume(self) -> None:
-        if self.run.request is not None and self._stopped_run is not None:
-            self._run(self.run.request, resume=self._stopped_run)
+        request = self.run.request
+        if request is None or self._stopped_run is None:
+            return
+        named = self.setup.servers.chosen()
+        unnamed = [endpoint for endpoint in request.rpc if endpoint not in named]
+        if unnamed:
+            self.message.show_note(
+                tr(
+                    "This run used RPC servers that are not ticked now: {servers}. No connection was made. "
+                    "If you trust them, name them on the page Machine, tick them here, and resume again.",
+                    servers=", ".join(unnamed),
+                )
+            )
+            return
+        self._run(request, resume=self._stopped_run)
 
     def _offer_stopped(self, request: TuneRequest, run_id: str, sentence: str) -> None:
         """Offer to go on with a run of an earlier window."""
@@ -321,4 +335,5 @@ class TunePage(RunPage):
 
     def closing(self) -> None:
         """Stop the run and wait a while for it to end."""
+        self.setup.projected.hold()
         self.run.close()
