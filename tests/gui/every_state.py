@@ -36,14 +36,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tests.gui import sample_choices
+from tests.gui import sample_choices, sample_fleet
 from tests.gui.sample_profiles import samples
-from tests.gui.screenshots import chat, machine, models, profiles, quantization, tune
+from tests.gui.screenshots import chat, fleet, machine, models, profiles, quantization, tune
 from tests.gui.screenshots.scene import SCENES, Ready, Scene, at_once, settle, wait
 from tests.gui.simulated_run import model
 from tests.tuning.machines import LAPTOP
+from tunesmith import gguf
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.model import ModelHeader
+from tunesmith.domain.shape import ModelShape
 from tunesmith.gui.app import make_window
 from tunesmith.gui.language import speak_qt
 from tunesmith.gui.pages.tune import TunePage
@@ -52,7 +54,7 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services import context
 
-MODULES = (chat, machine, models, profiles, quantization, tune)
+MODULES = (chat, fleet, machine, models, profiles, quantization, tune)
 """Whose scenes are in SCENES once this module is imported."""
 MADE_UP = (
     "Meta Llama 3.1 8B Instruct", "Qwen2.5 7B Instruct", "Qwen2.5 32B Instruct", "Qwen2 VL 7B Instruct",
@@ -70,6 +72,7 @@ def known_data() -> tuple[str, ...]:
     here = probe_machine()
     words = {text for one in samples() for text in (one.name, one.notes, one.model.header.name or "")}
     words |= {text for one in samples() for text in _strings(one.build.model_dump())}
+    words |= {*sample_fleet.known_words(), *machine.SERVERS}
     words |= {*MADE_UP, *_strings(here.model_dump()), *_strings(machine.MACHINE.model_dump())}
     classes = [one.machine for one in samples()] + [
         machine_class(one) for one in (here, LAPTOP, machine.MACHINE)
@@ -157,6 +160,11 @@ def _living_in(home: Path) -> Iterator[None]:
             return sample_choices.header()
         return model(path).header if path == tune.MODEL else read(path)
 
+    shape = gguf.read_shape
+
+    def read_shape(path: Path) -> ModelShape:
+        return tune.shape() if path == Path(tune.MODEL) else shape(path)
+
     def survey_machine(_controls: object = None) -> context.Surroundings:
         return machine.SURROUNDINGS
 
@@ -164,6 +172,7 @@ def _living_in(home: Path) -> Iterator[None]:
         stack.enter_context(mock.patch.dict(os.environ, {name: str(path) for name, path in places.items()}))
         stack.enter_context(mock.patch("tunesmith.services.context.read_model", read_model))
         stack.enter_context(mock.patch("tunesmith.services.context.survey_machine", survey_machine))
+        stack.enter_context(mock.patch("tunesmith.gguf.read_shape", read_shape))
         yield
 
 

@@ -145,4 +145,4 @@ def test_the_machine_can_be_read_by_keyboard(make: MakePage) -> None:
     page.show()
     page._ready()
     page.again.setFocus()
-    assert walk(page) == ["Copy report", "What was found", "Check again"]
+    assert walk(page) == ["Copy report", "What was found", "Address of an RPC server", "Check again"]

@@ -431,6 +431,25 @@ def test_a_run_cut_short_before_this_window_can_be_resumed(
     assert starter.asked == [(gain.result.request, run_id)]
 
 
+def test_a_stopped_run_that_used_servers_is_resumed_only_with_them_ticked(
+    page: TunePage, starter: Starter, context: AppContext, gain: Simulated, qtbot: QtBot
+) -> None:
+    server = "192.168.1.20:50052"
+    request = gain.result.request.model_copy(update={"rpc": (server,)})
+    page._offer_stopped(request, "20261126-120000-abcd", "A tune was cut short.")
+    page.resume_button.click()
+    assert starter.asked == []
+    assert f"not ticked now: {server}. No connection was made." in message(page)
+    context.servers.add(server)
+    page.resume_button.click()
+    assert starter.asked == [], "what is written down is not ticked"
+    page.setup.servers.choose(server)
+    starter.sessions.append(FakeSession(gain.events, gain.result))
+    page.resume_button.click()
+    qtbot.waitUntil(lambda: page.state == "result")
+    assert starter.asked == [(request, "20261126-120000-abcd")]
+
+
 def test_an_unknown_run_is_told(page: TunePage, context: AppContext, qtbot: QtBot) -> None:
     context.bus.show_run.emit("20010101-000000-none")
     qtbot.waitUntil(lambda: not page.message.isHidden())

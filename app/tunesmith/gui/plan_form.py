@@ -43,7 +43,7 @@ class PlanForm(QWidget):
         for section in sections:
             self._column.addWidget(section)
         self._column.addStretch()
-        area = QScrollArea()
+        area = self.area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -1,14 +1,22 @@
-"""Own the scene of the machine page, and the machine that all pictures were taken on."""
+"""Own the scenes of the machine page, and the machine that all pictures were taken on."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QScrollArea
 
 from tests.gui.screenshots.scene import Ready, scene
 from tests.tuning.machines import BUILD, cores, machine
 from tunesmith.domain.machine import Device, machine_class
+from tunesmith.domain.worker_events import ServerReached
 from tunesmith.gui.pages.machine import MachinePage
 from tunesmith.gui.window import MainWindow
 from tunesmith.services.context import Surroundings
 from tunesmith.services.doctor import Check
+from tunesmith.services.servers import Answer, keep_servers
+from tunesmith.services.session import Controls
+from tunesmith.wording import tr
 
 _GIB = 2**30
 FREE_BYTES = 22 * _GIB + 620 * 2**20
@@ -16,7 +24,12 @@ _CPU = Device(
     name="CPU", description="Intel Core Ultra 7 155H", type="cpu", free_bytes=FREE_BYTES,
     total_bytes=32 * _GIB, backend="CPU",
 )  # fmt: skip
-_BUILD = BUILD.model_copy(update={"cpu_features": ("sse3", "ssse3", "avx", "avx2", "f16c", "fma", "bmi2")})
+_BUILD = BUILD.model_copy(
+    update={
+        "cpu_features": ("sse3", "ssse3", "avx", "avx2", "f16c", "fma", "bmi2"), "supports_rpc": True,
+        "backends": ("CPU", "RPC"),
+    }
+)  # fmt: skip
 _PLAIN = machine(
     cores(6, 2, kind="performance") + cores(10, kind="efficiency", first=12),
     devices=(_CPU,), build=_BUILD, default_threads=16,
@@ -53,3 +66,64 @@ def _machine(window: MainWindow) -> Ready:
     page = window.page("machine")
     assert isinstance(page, MachinePage)
     return page.again.isEnabled
+
+
+SERVERS = ("192.168.1.20:50052", "192.168.1.21:50052", "workbench.lan:50052", "attic.lan:50052")
+_REMOTE = Device(
+    name="RPC0", description="192.168.1.20:50052", type="gpu", free_bytes=11 * _GIB + 300 * 2**20,
+    total_bytes=12 * _GIB, backend="RPC",
+)  # fmt: skip
+_ANSWERS = {
+    SERVERS[0]: ServerReached(endpoint=SERVERS[0], devices=(_REMOTE,), latency_ns=412_000),
+    SERVERS[1]: tr("No RPC server answers at {endpoint}.", endpoint=SERVERS[1]),
+    SERVERS[2]: tr(
+        "The RPC server speaks version {version} of the protocol, which this llama.cpp does not.",
+        version="2.0.0",
+    ),
+}
+
+
+def ask_nobody(endpoint: str, _controls: Controls) -> Answer:
+    """What the servers of the pictures answer."""
+    told = _ANSWERS[endpoint]
+    if isinstance(told, ServerReached):
+        return Answer(endpoint, told)
+    return Answer(endpoint, None, told, tr("Start the server again, with the same llama.cpp on both sides."))
+
+
+def with_servers(home: Path) -> None:
+    """Four servers that were written down."""
+    keep_servers(home / "config", SERVERS)
+
+
+@scene("machine-servers", furnish=with_servers, kept=True)
+def _servers(window: MainWindow) -> Ready:
+    """One answers, two do not, one was not tested."""
+    ready = _machine(window)
+    page = window.page("machine")
+    assert isinstance(page, MachinePage)
+    servers = window.context.servers
+    servers.ask = ask_nobody
+    for endpoint in _ANSWERS:
+        servers.test(endpoint)
+
+    def there() -> bool:
+        if not ready() or any(servers.under_test(one) for one in SERVERS):
+            return False
+        assert isinstance(page.full, QScrollArea)
+        bar = page.full.verticalScrollBar()
+        bar.setValue(bar.maximum())
+        return bar.value() > 0
+
+    return there
+
+
+@scene("machine-server-removed", furnish=with_servers)
+def _removed(window: MainWindow) -> Ready:
+    ready = _servers(window)
+    page = window.page("machine")
+    assert isinstance(page, MachinePage)
+    page.servers.rows[-1].remove.click()
+    page.servers.field.setText("box")
+    page.servers.field.returnPressed.emit()
+    return ready

@@ -15,9 +15,10 @@ from PySide6.QtGui import QFontInfo, QImage
 from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 
 from tests.gui import sample_choices
-from tests.gui.screenshots import chat, machine, models, profiles, quantization, tune
+from tests.gui.screenshots import chat, fleet, machine, models, profiles, quantization, tune
 from tests.gui.screenshots.scene import SCENES, Scene, settle, wait
 from tests.gui.simulated_run import model
+from tunesmith import gguf
 from tunesmith.domain.model import ModelHeader
 from tunesmith.gui.app import make_window
 from tunesmith.gui.window import MainWindow
@@ -28,7 +29,7 @@ from tunesmith.settings import Preferences, Theme, save_preferences
 FONT = "DejaVu Sans"
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SIZES = ((1280, 800), (900, 600))
-MODULES = (chat, machine, models, profiles, quantization, tune)
+MODULES = (chat, fleet, machine, models, profiles, quantization, tune)
 """Whose scenes are in SCENES once this module is imported."""
 _ADA = "/home/ada"
 
@@ -83,8 +84,11 @@ def _ada(home: Path) -> Iterator[Path]:
             return sample_choices.header()
         return model(path).header if path == tune.MODEL else read(path)
 
+    shape = gguf.read_shape
+
     patches: dict[str, Callable[..., Any]] = {
         "tunesmith.services.context.read_model": read_model,
+        "tunesmith.gguf.read_shape": lambda path: tune.shape() if path == Path(tune.MODEL) else shape(path),
         "tunesmith.services.context.survey_machine": lambda _controls=None: machine.SURROUNDINGS,
         "tunesmith.services.doctor.examine": lambda _store: machine.CHECKS,
         "tunesmith.services.vitals.free_memory_bytes": lambda: machine.FREE_BYTES,

@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from tests.gui.screenshots.machine import SERVERS, ask_nobody, with_servers
 from tests.gui.screenshots.scene import Ready, at_once, scene, settle
 from tests.gui.simulated_run import FakeSession, flat_truth, laptop_truth, simulated
+from tunesmith.domain.model import TensorInfo
+from tunesmith.domain.shape import LayerShape, ModelShape
 from tunesmith.errors import NoisyMachineError
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.window import MainWindow
 from tunesmith.services.tune_result import TuneResult
 
 MODEL = "/home/ada/models/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def _tensor(name: str, *dims: int) -> TensorInfo:
+    """Weights of a matrix in Q4_1, which takes 20 bytes for 32 of them, or of a vector in F32."""
+    elements = math.prod(dims)
+    if len(dims) == 1:
+        return TensorInfo(name=name, type="F32", dims=dims, size_bytes=elements * 4)
+    return TensorInfo(name=name, type="Q4_1", dims=dims, size_bytes=elements // 32 * 20)
+
+
+def shape() -> ModelShape:
+    """What the header of MODEL says of its layers."""
+    width, hidden, kv, vocabulary = 576, 1536, 192, 49152
+    matrices = (
+        ("attn_q", width, width), ("attn_k", width, kv), ("attn_v", width, kv), ("attn_output", width, width),
+        ("ffn_gate", width, hidden), ("ffn_up", width, hidden), ("ffn_down", hidden, width),
+        ("attn_norm", width), ("ffn_norm", width),
+    )  # fmt: skip
+    layers = [_tensor(f"blk.{n}.{name}.weight", *dims) for n in range(30) for name, *dims in matrices]
+    layer = LayerShape(heads=9, kv_heads=3, key_length=64, value_length=64, feed_forward_length=hidden)
+    return ModelShape(
+        architecture="llama", layers=(layer,) * 30,
+        tensors=(
+            _tensor("token_embd.weight", width, vocabulary), *layers, _tensor("output_norm.weight", width)
+        ),
+        embedding_length=width, vocabulary_size=vocabulary, window=None, experts=0, experts_used=0,
+        feed_forward_expert_length=0, inner_size=0, state_size=0, group_count=0, understood=True,
+    )  # fmt: skip
 
 
 def session_of(state: str) -> FakeSession[TuneResult]:
@@ -55,7 +87,24 @@ def _empty(window: MainWindow) -> Ready:
 @scene("tune-form", kept=True)
 def _form(window: MainWindow) -> Ready:
     page = _page(window)
-    return lambda: bool(page.setup.file.model_name)
+    return lambda: bool(page.setup.file.model_name and page.setup.projected.bars.texts)
+
+
+@scene("tune-servers", furnish=with_servers, kept=True)
+def _with_servers(window: MainWindow) -> Ready:
+    """A server that answered is ticked, and its memory counts."""
+    page = _page(window)
+    servers = window.context.servers
+    servers.ask = ask_nobody
+    for endpoint in SERVERS[:2]:
+        servers.test(endpoint)
+    page.setup.servers.choose(SERVERS[0])
+
+    def there() -> bool:
+        page.setup.area.ensureWidgetVisible(page.setup.servers.note)
+        return len(page.setup.projected.bars.texts) == 2
+
+    return there
 
 
 @scene("tune-workload")
