@@ -60,5 +60,5 @@ def known_words() -> set[str]:
     """What the made-up devices say of themselves."""
     return {
         word for name, label, build, _kind, _when in DEVICES
-        for word in (name, BUILDS[build], *label.split(" · "), *label.split())
+        for word in (name, BUILDS[build], *label.split(" · "))
     } | {PROFILE}  # fmt: skip

@@ -41,7 +41,7 @@ def dialog(
     parent = QWidget()
     qtbot.addWidget(parent)
     made = ExportDialog(
-        parent, PROFILE, save=lambda exported, path: saved.append((exported, path)), say=lambda _text: None
+        parent, [PROFILE], save=lambda exported, path: saved.append((exported, path)), say=lambda _text: None
     )
     made.show()
     yield made
@@ -116,3 +116,32 @@ def test_return_saves_and_the_profile_itself_is_offered_first(dialog: ExportDial
     assert asked is not None
     assert asked.windowTitle() == "Export profile"
     asked.close()
+
+
+# ------------------------------------------------------------- several
+
+
+def test_several_profiles_go_to_one_file_in_the_formats_that_hold_several(
+    qtbot: QtBot, saved: list[tuple[Exported, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_dialog, "_last_format", [export_dialog.FIRST])
+    profiles = [PROFILE, sample(2, "Qwen2.5 7B · chat", model="Qwen2.5 7B", threads=4)]
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    made = ExportDialog(
+        parent, profiles, save=lambda exported, path: saved.append((exported, path)), say=lambda _text: None
+    )
+    made.show()
+    offered = [str(made.format.itemData(index)) for index in range(made.format.count())]
+    assert offered == [name for name, target in TARGETS.items() if target.SEVERAL]
+    assert not made.model.isEnabled(), "each model lies where it lies"
+    for name in offered:
+        choose(made, name)
+        assert made.exported is not None, made.note.text()
+        for profile in profiles:
+            assert Path(profile.model.header.path).name in made.preview.toPlainText()
+    choose(made, "llama-swap")
+    assert made.exported is not None
+    made._saved(made.exported, "/tmp/several.yaml")
+    assert saved[0][0].text.count("--threads ") == 2
+    parent.close()

@@ -91,8 +91,23 @@ def test_it_is_narrowed_by_answer_and_words(page: FleetPage, folder: Path, qtbot
     assert sorted(column(page, "Device")) == ["b/three", "b/two"]
     page.search.setText("THREE ryzen")
     assert column(page, "Device") == ["b/three"]
-    page.search.clear()
-    page.answer.setCurrentIndex(0)
+    page.search.setText("nothing of the kind")
+    assert page.nothing.isVisible()
+    assert not page.table.isVisible()
+    page.nothing.findChildren(QPushButton)[0].click()
+    assert page.proxy.rowCount() == 4
+    assert page.table.isVisible()
+    assert not page.nothing.isVisible()
+
+
+def test_builds_are_told_without_the_name_that_all_begin_with(
+    page: FleetPage, folder: Path, qtbot: QtBot
+) -> None:
+    read(page, folder, qtbot)
+    index = page.proxy.index(0, COLUMNS.index("Build"))
+    whole = str(index.data(Qt.ItemDataRole.ToolTipRole))
+    assert whole == f"llama-cpp-python {index.data()}"
+    page.search.setText("llama-cpp-python")
     assert page.proxy.rowCount() == 4
 
 

@@ -254,6 +254,22 @@ def test_an_exported_profile_reads_back(qtbot: QtBot, page: ProfilesPage, tmp_pa
     assert profile_file(read_profile(tmp_path / "out.json")) == profile_file(shown)
 
 
+def test_several_chosen_profiles_are_exported_to_one_file(
+    qtbot: QtBot, page: ProfilesPage, tmp_path: Path
+) -> None:
+    assert not page.details.export_button.isVisible(), "one is exported from its menu"
+    page.table.choose(lambda line: line.id in {"p-0001", "p-0004"})
+    assert page.details.export_button.isVisible()
+    page.details.export_button.click()
+    qtbot.waitUntil(lambda: page.findChild(ExportDialog) is not None)
+    dialog = page.findChild(ExportDialog)
+    assert dialog is not None
+    assert dialog.exported is not None
+    page.deeds.export.write(dialog.exported, str(tmp_path / "out.ini"))
+    qtbot.waitUntil((tmp_path / "out.ini").exists)
+    assert (tmp_path / "out.ini").read_text().count("model = ") == 2
+
+
 def test_the_list_follows_what_others_save(qtbot: QtBot, page: ProfilesPage, tmp_path: Path) -> None:
     with Store.open(tmp_path / "store.sqlite3") as other:
         other.save_profile(sample(7, "Saved elsewhere"))

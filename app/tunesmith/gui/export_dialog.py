@@ -1,8 +1,8 @@
-"""Own the dialog that exports a profile: format, preview, what gets lost, copy and save."""
+"""Own the dialog that exports profiles: format, preview, what gets lost, copy and save."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QVBoxLayout,
@@ -26,7 +27,7 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.presentation.export_text import loss_lines
 from tunesmith.services.export import export
-from tunesmith.wording import tr
+from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
@@ -45,18 +46,23 @@ class ExportDialog(QDialog):
     """Shows an export before it is saved or copied; Escape closes it."""
 
     def __init__(
-        self, parent: QWidget, profile: TunedProfile, *, save: Save, say: Callable[[str], None]
+        self,
+        parent: QWidget,
+        profiles: Sequence[TunedProfile],
+        *,
+        save: Save,
+        say: Callable[[str], None],
     ) -> None:
-        """The dialog over one profile.
+        """The dialog over one profile, or over several for the formats that hold several.
 
         Args:
             parent: the window or page it belongs to.
-            profile: what is exported.
+            profiles: what is exported, at least one.
             save: writes an export to a path.
             say: tells what was done.
         """
         super().__init__(parent)
-        self._profile = profile
+        self._profiles = profiles
         self._save = save
         self._say = say
         self.exported: Exported | None = None
@@ -66,7 +72,7 @@ class ExportDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(GRID * 2, GRID * 2, GRID * 2, GRID * 2)
         column.setSpacing(GRID)
-        column.addWidget(label(profile.name, "section", wrap=True))
+        column.addWidget(self._heading())
         column.addWidget(self._choices())
         self.preview = QPlainTextEdit()
         self.preview.setReadOnly(True)
@@ -80,17 +86,34 @@ class ExportDialog(QDialog):
         column.addLayout(self._buttons())
         self._show()
 
+    @property
+    def _several(self) -> bool:
+        return len(self._profiles) > 1
+
+    def _heading(self) -> QLabel:
+        if not self._several:
+            return label(self._profiles[0].name, "section", wrap=True)
+        count = len(self._profiles)
+        made = label(
+            trn("{count} profile in one file", "{count} profiles in one file", count), "section", wrap=True
+        )
+        made.setToolTip("\n".join(one.name for one in self._profiles))
+        return made
+
     def _choices(self) -> Section:
         section = Section("")
         self.format = QComboBox()
         for name, target in TARGETS.items():
-            self.format.addItem(target.TITLE, name)
-        self.format.setCurrentIndex(self.format.findData(_last_format[0]))
+            if target.SEVERAL or not self._several:
+                self.format.addItem(target.TITLE, name)
+        self.format.setCurrentIndex(max(0, self.format.findData(_last_format[0])))
         self.shell = QComboBox()
         for shell, title in _SHELLS.items():
             self.shell.addItem(title, shell)
-        self.model = QLineEdit(self._profile.model.header.path)
+        self.model = QLineEdit("" if self._several else self._profiles[0].model.header.path)
         self.model.setClearButtonEnabled(False)
+        if self._several:
+            self.model.setPlaceholderText(tr("Each where it lies here"))
         section.add(tr("Format"), self.format)
         section.add(tr("Shell"), self.shell, tip=tr("Whose rules the command is quoted by."))
         section.add(
@@ -123,12 +146,12 @@ class ExportDialog(QDialog):
         """Make the export anew; what cannot be written is said in its place."""
         name = str(self.format.currentData())
         self.shell.setEnabled(name in _FOR_SHELLS)
-        self.model.setEnabled(name != "json")
+        self.model.setEnabled(name != "json" and not self._several)
         options = Options(shell=self.shell.currentData())
         self.exported = None
         try:
             self.exported = export(
-                [self._profile], TARGETS[name], options, model_path=self.model.text() or None
+                self._profiles, TARGETS[name], options, model_path=self.model.text() or None
             )
         except TunesmithError as error:
             self.preview.setPlainText("")
@@ -151,7 +174,7 @@ class ExportDialog(QDialog):
         if self.exported is None:
             return
         exported = self.exported
-        dialog = QFileDialog(self, tr("Export profile"))
+        dialog = QFileDialog(self, tr("Export profiles") if self._several else tr("Export profile"))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilters([tr("All files") + " (*)"])
         dialog.selectFile(exported.file_name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.fields import Section
@@ -13,6 +13,9 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.presentation.server_text import OPEN_CONNECTION, reached_text
 from tunesmith.wording import tr
+
+_INDENT = GRID * 3
+"""What stands under a check box begins where its words do."""
 
 
 class ServerChoice(Section):
@@ -32,7 +35,7 @@ class ServerChoice(Section):
         holder = QWidget()
         self._column = QVBoxLayout(holder)
         self._column.setContentsMargins(0, 4, 0, 0)
-        self._column.setSpacing(4)
+        self._column.setSpacing(GRID // 2)
         self.add(
             tr("RPC servers"), holder,
             tip=tr("Machines whose devices take part of the model; they are named on the page Machine."),
@@ -116,11 +119,17 @@ class ServerChoice(Section):
         test.clicked.connect(partial(self._servers.test, endpoint))
         state = label("", "small", wrap=True)
         self.boxes[endpoint], self.states[endpoint], self.tests[endpoint] = box, state, test
+        kept = test.sizePolicy()
+        kept.setRetainSizeWhenHidden(True)  # rows stay as high as they are
+        test.setSizePolicy(kept)
+        state.setContentsMargins(_INDENT, 0, 0, 0)
         holder = self._holders[endpoint] = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(GRID)
-        row.addWidget(box)
-        row.addWidget(state, 1)
-        row.addWidget(test)
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(GRID)
+        grid.setVerticalSpacing(0)
+        grid.setColumnStretch(0, 1)
+        grid.addWidget(box, 0, 0)
+        grid.addWidget(state, 1, 0)
+        grid.addWidget(test, 0, 1, 2, 1, Qt.AlignmentFlag.AlignVCenter)
         return holder

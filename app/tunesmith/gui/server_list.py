@@ -112,7 +112,7 @@ class ServerList(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GRID)
         self._list = QVBoxLayout()
-        self._list.setSpacing(GRID // 2)
+        self._list.setSpacing(GRID)
         adding = QHBoxLayout()
         adding.setSpacing(GRID)
         self.field.setMaximumWidth(_NAME_WIDTH * 2)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     tr("Device"), tr("Answer"), tr("Speed"), tr("Machine class"), tr("Build"), tr("Profile"), tr("Measured"),
 )  # fmt: skip
-SPEED_COLUMN = 2
+SPEED_COLUMN, BUILD_COLUMN = 2, 4
 _ORDER: dict[Answer, int] = {"drifted": 0, "cannot_tell": 1, "holds": 2}
 
 
@@ -30,6 +30,7 @@ class FleetLine:
     keys: tuple[float | str, ...]
     """What each column is ordered by."""
     tip: str
+    build: str
     haystack: str
 
 
@@ -43,14 +44,21 @@ def _line(result: Result) -> FleetLine:
     device = result.source.removesuffix(".json")
     cells = (
         device, answer_text(found.answer), DASH if ratio is None else percent_text(ratio),
-        found.machine_label, found.build, found.profile.name, found.finished_utc[:16].replace("T", " "),
+        found.machine_label, _short_build(found.build), found.profile.name,
+        found.finished_utc[:16].replace("T", " "),
     )  # fmt: skip
     keys = (
         device.casefold(), _ORDER[found.answer], math.inf if ratio is None else ratio,
         found.machine_label.casefold(), found.build.casefold(), found.profile.name.casefold(),
         found.finished_utc,
     )  # fmt: skip
-    return FleetLine(found.answer, cells, keys, found.sentence, " ".join(cells).casefold())
+    words = " ".join((*cells, found.build)).casefold()
+    return FleetLine(found.answer, cells, keys, found.sentence, found.build, words)
+
+
+def _short_build(build: str) -> str:
+    """A build without the name that all builds begin with."""
+    return build.removeprefix("llama-cpp-python ")
 
 
 def matches(line: FleetLine, search: str, answer: Answer | None) -> bool:

@@ -73,7 +73,7 @@ _REMOTE = Device(
     name="RPC0", description="192.168.1.20:50052", type="gpu", free_bytes=11 * _GIB + 300 * 2**20,
     total_bytes=12 * _GIB, backend="RPC",
 )  # fmt: skip
-_ANSWERS = {
+_ANSWERS: dict[str, ServerReached | str] = {
     SERVERS[0]: ServerReached(endpoint=SERVERS[0], devices=(_REMOTE,), latency_ns=412_000),
     SERVERS[1]: tr("No RPC server answers at {endpoint}.", endpoint=SERVERS[1]),
     SERVERS[2]: tr(
@@ -124,6 +124,6 @@ def _removed(window: MainWindow) -> Ready:
     page = window.page("machine")
     assert isinstance(page, MachinePage)
     page.servers.rows[-1].remove.click()
-    page.servers.field.setText("box")
+    page.servers.field.setText(SERVERS[0])
     page.servers.field.returnPressed.emit()
     return ready

@@ -70,6 +70,13 @@ class FleetPage(Page):
         column.addLayout(row)
         column.addWidget(self.note)
         column.addWidget(self.table, 1)
+        every = button(tr("Show all results"))
+        every.clicked.connect(self._show_every)
+        self.nothing = EmptyState(
+            tr("No result matches"), tr("None of the results has these words and this answer."), every
+        )
+        column.addWidget(self.nothing, 1)
+        self.nothing.hide()
         self.full = self.add_state(full)
         first = button(tr("Choose a folder…"), "primary")
         first.clicked.connect(self._ask)
@@ -116,6 +123,7 @@ class FleetPage(Page):
         self.waiting.end()
         self.choose_button.setEnabled(True)
         self.model.replace(fleet_lines(report))
+        self._show_nothing()
         self.sum.setText(sum_sentence(report))
         skipped = len(report.skipped)
         words = trn("{count} file was no result.", "{count} files were no results.", skipped)
@@ -140,6 +148,18 @@ class FleetPage(Page):
 
     def _narrow(self) -> None:
         self.proxy.narrow(self.search.text(), self.answer.currentData())
+        self._show_nothing()
+
+    def _show_every(self) -> None:
+        self.answer.setCurrentIndex(0)
+        self.search.clear()
+        self.search.setFocus()
+
+    def _show_nothing(self) -> None:
+        """Say so where none of the results is to be shown."""
+        nothing = self.proxy.rowCount() == 0
+        self.table.setVisible(not nothing)
+        self.nothing.setVisible(nothing)
 
     def _show_full(self) -> None:
         self._offer(results=True)

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QAbstractItemView, QTableView
 
 from tunesmith.domain.verification import Answer
 from tunesmith.gui.lines_table import LinesModel, LinesProxy, lay_out
-from tunesmith.presentation.fleet_lines import COLUMNS, SPEED_COLUMN, FleetLine, matches
+from tunesmith.presentation.fleet_lines import BUILD_COLUMN, COLUMNS, SPEED_COLUMN, FleetLine, matches
 from tunesmith.wording import tr
 
-_WIDTHS = (160, 96, 80, 220, 180, 170, 120)
+_WIDTHS = (160, 96, 80, 220, 190, 160, 120)
 
 
 class FleetModel(LinesModel):
@@ -24,7 +24,9 @@ class FleetModel(LinesModel):
         super().__init__(COLUMNS, figures=(SPEED_COLUMN, len(COLUMNS) - 1))
 
     def tip(self, line: FleetLine, column: int) -> str:
-        """The whole sentence on answer and speed."""
+        """The whole sentence on answer and speed; a build in full."""
+        if column == BUILD_COLUMN:
+            return line.build
         return line.tip if column in (1, SPEED_COLUMN) else super().tip(line, column)
 
 

@@ -26,6 +26,7 @@ class ProfileActions(QObject):
         rename: Callable[[], object],
         compare: Callable[[], object],
         delete: Callable[[], object],
+        export: Callable[[], object],
         find: Callable[[], object],
         explain: Callable[[], object],
     ) -> None:
@@ -44,7 +45,7 @@ class ProfileActions(QObject):
             tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), page
         )
         self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, page)
-        self.export = _action(tr("Export…"), "Ctrl+E", of_one(deeds.export.show), page)
+        self.export = _action(tr("Export…"), "Ctrl+E", export, page)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         self.import_files = _action(tr("Import…"), "Ctrl+I", deeds.ask_what, page)
@@ -52,19 +53,20 @@ class ProfileActions(QObject):
 
     @property
     def _of_one(self) -> Sequence[QAction]:
-        return (self.explain, self.rename, self.duplicate, self.copy_command, self.export)
+        return (self.explain, self.rename, self.duplicate, self.copy_command)
 
     def enable(self, chosen: int) -> None:
         """Offer what can be done with this many profiles."""
         for action in self._of_one:
             action.setEnabled(chosen == 1)
+        self.export.setEnabled(chosen > 0)
         self.delete.setEnabled(chosen > 0)
         self.compare.setEnabled(comparable(chosen))
 
     def menu(self, parent: QWidget) -> QMenu:
         """What can be done with one profile beside what has a button."""
         made = QMenu(parent)
-        made.addActions(self._of_one)
+        made.addActions((*self._of_one, self.export))
         made.addSeparator()
         made.addAction(self.delete)
         return made

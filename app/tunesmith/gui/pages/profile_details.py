@@ -39,6 +39,8 @@ class ProfileDetails(QFrame):
     tune_asked = Signal()
     history_asked = Signal()
     why_asked = Signal()
+    export_asked = Signal()
+    """Of several profiles; one is exported from its menu."""
 
     def __init__(self, more: QMenu) -> None:
         """``more`` holds what else can be done with the profile."""
@@ -59,7 +61,18 @@ class ProfileDetails(QFrame):
         self.hint = label("", "secondary", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.hint.setContentsMargins(GRID * 3, 0, GRID * 3, 0)
-        outer.addWidget(self.hint, 1)
+        self.export_button = button(
+            tr("Export…"), tip=tr("Write the chosen profiles to one file, where the format holds several")
+        )
+        self.export_button.clicked.connect(self.export_asked)
+        self._instead = QWidget()
+        instead = QVBoxLayout(self._instead)
+        instead.setSpacing(GRID * 2)
+        instead.addStretch()
+        instead.addWidget(self.hint)
+        instead.addWidget(self.export_button, alignment=Qt.AlignmentFlag.AlignHCenter)
+        instead.addStretch()
+        outer.addWidget(self._instead, 1)
         self._build(more)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -144,14 +157,15 @@ class ProfileDetails(QFrame):
         """The profile that is shown."""
         return self._profile
 
-    def show_hint(self, text: str) -> None:
-        """Show no profile, but what to do to see one."""
+    def show_hint(self, text: str, *, several: bool = False) -> None:
+        """Show no profile, but what to do to see one, or what can be done with several."""
         self._late.stop()
         self.save_notes()
         self._profile = None
         self._scroll.hide()
         self.hint.setText(text)
-        self.hint.show()
+        self.export_button.setVisible(several)
+        self._instead.show()
 
     def expect(self, profile_id: str) -> None:
         """A profile is being read; what is shown stays for LOADING_MS, then gives way to saying so."""
@@ -204,7 +218,7 @@ class ProfileDetails(QFrame):
         )
         if not same or not (self.notes.hasFocus() or self._timer.isActive()):
             self._show_notes(profile)
-        self.hint.hide()
+        self._instead.hide()
         self._scroll.show()
         if not same:
             self._scroll.verticalScrollBar().setValue(0)

@@ -1,7 +1,8 @@
-"""Own exporting a profile from a page: the dialog, and what came of it."""
+"""Own exporting profiles from a page: the dialog, and what came of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,16 @@ class ProfileExport(QObject):
 
     def show(self, profile: TunedProfile) -> None:
         """Open the dialog over a profile."""
+        self._open([profile])
+
+    def show_several(self, ids: Sequence[str]) -> None:
+        """Open the dialog over several stored profiles, for the formats that hold several."""
+        self._asker.ask(lambda: [self._context.store.profile(one) for one in ids], self._open)
+
+    def _open(self, profiles: Sequence[TunedProfile]) -> None:
         from tunesmith.gui.export_dialog import ExportDialog
 
-        dialog = ExportDialog(self._page, profile, save=self.write, say=self._context.bus.message.emit)
+        dialog = ExportDialog(self._page, profiles, save=self.write, say=self._context.bus.message.emit)
         dialog.open()
 
     def write(self, exported: Exported, path: str) -> None:

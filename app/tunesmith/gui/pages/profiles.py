@@ -58,6 +58,7 @@ class ProfilesPage(Page):
             delete=self._delete,
             find=self.search.setFocus,
             explain=self.explain,
+            export=self._export,
         )
         self.details = ProfileDetails(self.acts.menu(self))
         self.waiting = Waiting(self, tr("Reading the profiles"))
@@ -130,6 +131,7 @@ class ProfilesPage(Page):
         self.details.tune_asked.connect(self._of_one(self.deeds.tune_again))
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
         self.details.why_asked.connect(self.explain)
+        self.details.export_asked.connect(self._export)
         self.why.left.connect(self._leave_why)
         self.why.failed.connect(self._failed)
         self.deeds.changed.connect(self.refresh)
@@ -198,7 +200,7 @@ class ProfilesPage(Page):
             self.details.expect(wanted)
             self._asker.ask(lambda: self.context.store.profile(wanted), self._show_details)
         else:
-            self.details.show_hint(_hint(len(chosen), self.list.shown))
+            self.details.show_hint(_hint(len(chosen), self.list.shown), several=len(chosen) > 1)
 
     def _offer_comparison(self, count: int) -> None:
         possible = comparable(count)
@@ -261,6 +263,13 @@ class ProfilesPage(Page):
         if comparable(len(ids)):
             self.context.bus.show_page.emit("compare")  # makes the page, which then hears the rest
             self.context.bus.compare_profiles.emit(ids)
+
+    def _export(self) -> None:
+        chosen = [line.id for line in self.list.chosen()]
+        if len(chosen) > 1:
+            self.deeds.export.show_several(chosen)
+        elif self.details.profile is not None:
+            self.deeds.export.show(self.details.profile)
 
     def _take_files(self, paths: list[str]) -> None:
         found = [path for path in paths if path.lower().endswith(".json")]
