@@ -103,12 +103,8 @@ def plan_sentences(request: TuneRequest, model_name: str) -> list[str]:
         tr("What wins is confirmed in fresh processes before it is called a result."),
     ]  # fmt: skip
     if request.rpc:
-        found.append(
-            tr(
-                "Layers may also lie on {servers}; the connection to them is not encrypted.",
-                servers=", ".join(request.rpc),
-            )
-        )
+        count = len(request.rpc)
+        found.append(trn("{count} RPC server takes part.", "{count} RPC servers take part.", count))
     limits = limits_text(request)
     if limits:
         found.append(tr("Only settings that keep {limits} count.", limits=limits))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QScrollArea
 
-from tests.gui.screenshots.scene import Ready, scene
+from tests.gui.screenshots.scene import Ready, keep_at_end, scene
 from tests.tuning.machines import BUILD, cores, machine
 from tunesmith.domain.machine import Device, machine_class
 from tunesmith.domain.worker_events import ServerReached
@@ -107,15 +107,9 @@ def _servers(window: MainWindow) -> Ready:
     for endpoint in _ANSWERS:
         servers.test(endpoint)
 
-    def there() -> bool:
-        if not ready() or any(servers.under_test(one) for one in SERVERS):
-            return False
-        assert isinstance(page.full, QScrollArea)
-        bar = page.full.verticalScrollBar()
-        bar.setValue(bar.maximum())
-        return bar.value() > 0
-
-    return there
+    assert isinstance(page.full, QScrollArea)
+    keep_at_end(page.full)
+    return lambda: ready() and not any(servers.under_test(one) for one in SERVERS)
 
 
 @scene("machine-server-removed", furnish=with_servers)

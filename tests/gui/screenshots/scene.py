@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QScrollArea
 
 from tunesmith.gui.window import MainWindow
 
@@ -70,3 +70,14 @@ def settle(seconds: float = 0.5) -> None:
     while time.monotonic() < end:
         QApplication.processEvents()
         time.sleep(0.005)
+
+
+def keep_at_end(area: QScrollArea) -> None:
+    """Scroll to the end, and stay there whatever the size."""
+    bar = area.verticalScrollBar()
+
+    def to_end() -> None:
+        bar.setValue(bar.maximum())
+
+    bar.rangeChanged.connect(to_end)
+    to_end()

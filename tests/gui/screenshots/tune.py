@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from tests.gui.screenshots.machine import SERVERS, ask_nobody, with_servers
-from tests.gui.screenshots.scene import Ready, at_once, scene, settle
+from tests.gui.screenshots.scene import Ready, at_once, keep_at_end, scene, settle
 from tests.gui.simulated_run import FakeSession, flat_truth, laptop_truth, simulated
 from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.shape import LayerShape, ModelShape
@@ -100,11 +100,8 @@ def _with_servers(window: MainWindow) -> Ready:
         servers.test(endpoint)
     page.setup.servers.choose(SERVERS[0])
 
-    def there() -> bool:
-        page.setup.area.ensureWidgetVisible(page.setup.servers.note)
-        return len(page.setup.projected.bars.texts) == 2
-
-    return there
+    keep_at_end(page.setup.area)
+    return lambda: len(page.setup.projected.bars.texts) == 2
 
 
 @scene("tune-workload")
