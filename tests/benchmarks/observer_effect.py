@@ -168,13 +168,20 @@ def measure(model: str, pairs: int, keep: Callable[[Pair], None], *, seed: int) 
                 disturbed, cpu, wall = 0, 0.0, 0.0
                 for draws in turns:
                     shown.switch(on=draws)
-                    trial = {"stage": "confirm", "candidate": "defaults", "digest": settings.digest}
-                    shown.tell(TrialStarted(**trial, round=number))
+                    trial = TrialStarted(
+                        stage="confirm", candidate="defaults", digest=settings.digest, round=number
+                    )
+                    shown.tell(trial)
                     before, begun = _cpu_s(shown.watched), time.monotonic()
                     sample = rig.sample(settings, WORKLOAD)
                     if draws:
                         cpu, wall = _taken_s(before, _cpu_s(shown.watched)), time.monotonic() - begun
-                        shown.tell(TrialMeasured(**trial, round=number, sample=sample))
+                        shown.tell(
+                            TrialMeasured(
+                                stage=trial.stage, candidate=trial.candidate, digest=trial.digest,
+                                round=number, sample=sample,
+                            )
+                        )  # fmt: skip
                         shown.draw()
                     disturbed += sample.noisy
                     speeds[draws] = sample.decode_tokens_per_s or math.nan
