@@ -18,6 +18,7 @@ from tests.support.cli import CommandLine, Finished
 from tunesmith import assets
 from tunesmith.domain.machine import MachineClass, machine_class
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.workload import Workload
 from tunesmith.services.context import Surroundings, identify_model, survey_machine
 from tunesmith.services.profile_files import write_profile
 
@@ -195,6 +196,41 @@ def test_none_that_fits_fails_with_2_and_says_what_to_do(
     assert document["fit"] == "compatible"
     assert document["distance"] > 3
     assert {each["fact"] for each in document["reasons"]} == {"usable_cpus", "usable_cores"}
+
+
+@pytest.mark.model
+def test_a_device_that_no_profile_fits_tunes_and_exports_what_it_found(
+    maker: CommandLine, smollm2_path: Path, found: Surroundings
+) -> None:
+    workload = Workload(prompt=64, generate=16, depth=64)
+    other = made_for(found, smollm2_path, 1, cpus=64).model_copy(update={"workload": workload})
+    target = maker.folder / "run.sh"
+    done = maker(
+        "--headless", "--bundle", bundled(maker, [other]), smollm2_path, "--otherwise", "tune",
+        "--budget", 10, "--to", "llama-server", "--output", target, "--json",
+    )  # fmt: skip
+    assert "Tuning here." in done.err
+    if done.code == 5:  # a machine too busy to tell is an answer too
+        assert not target.exists()
+        return
+    document = checked(done, "pick")
+    assert document["fit"] == "tuned"
+    (listed,) = maker("profiles", "list", "--json").document["profiles"]
+    assert document["profile_id"] == listed["id"]
+    shown = maker("profiles", "show", listed["id"], "--json").document["profile"]
+    assert Workload.model_validate(shown["workload"]) == workload, "that of the bundle"
+    assert str(smollm2_path) in target.read_text("utf-8")
+
+
+def test_a_workload_that_is_not_in_the_bundle_is_told_with_what_is(
+    maker: CommandLine, smollm2_path: Path, found: Surroundings
+) -> None:
+    bundle = bundled(maker, [made_for(found, smollm2_path, 1)])
+    done = pick(maker, bundle, smollm2_path, "--workload", "prompt=9,generate=9,depth=0")
+    assert done.code == 2
+    assert "no profile for this workload" in done.document["what"]
+    assert "--otherwise tune" in done.document["todo"]
+    assert "response" in done.document["todo"]
 
 
 def test_another_model_is_refused_with_7(maker: CommandLine, smollm2_path: Path) -> None:

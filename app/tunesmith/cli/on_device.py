@@ -12,12 +12,13 @@ from tunesmith.cli.values import parse_workload
 from tunesmith.domain.class_match import MAX_DISTANCE
 from tunesmith.errors import UsageError
 from tunesmith.presentation.pick_text import pick_document, pick_report
-from tunesmith.services.on_device import PickRequest, no_profile, pick
+from tunesmith.services.on_device import Picked, PickRequest, no_profile, pick
 from tunesmith.services.presets import load_preset
 from tunesmith.settings import folders
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
+    from tunesmith.domain.request import TuneRequest
     from tunesmith.export.job import Target
 
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         if options.otherwise != "tune":
             raise error
         output.say(f"tunesmith: {error.what} Tuning here.")
-        profile = _tuned_here(options, output)
+        profile = _tuned_here(options, picked, output)
     losses: tuple[str, ...] = ()
     if target is not None:
         from tunesmith.export.job import Options
@@ -79,20 +80,31 @@ def _request(options: argparse.Namespace) -> PickRequest:
     )  # fmt: skip
 
 
-def _tuned_here(options: argparse.Namespace, output: Output) -> TunedProfile:
-    """Tune as without a bundle, and take the profile.
+def _tune_request(options: argparse.Namespace, picked: Picked) -> TuneRequest:
+    """As without a bundle, but for the workload of the profiles that do not fit, where none is named."""
+    from tunesmith.cli.tune import make_request
+
+    request, like = make_request(options), picked.unfit
+    if options.preset or options.workload or like is None:
+        return request
+    objective = request.objective if options.objective else like.objective
+    return request.model_copy(update={"workload": like.workload, "objective": objective, "preset": None})
+
+
+def _tuned_here(options: argparse.Namespace, picked: Picked, output: Output) -> TunedProfile:
+    """Tune, and take the profile.
 
     Raises:
         TunesmithError: as a tune ends.
     """
     from tunesmith.cli.progress import follow
-    from tunesmith.cli.tune import interruptible, make_request
+    from tunesmith.cli.tune import interruptible
     from tunesmith.services.tune import start_tune
     from tunesmith.settings import store_location
     from tunesmith.store import Store
 
     with Store.open(store_location(options.store)) as store:
-        session = start_tune(make_request(options), store, resume=options.resume)
+        session = start_tune(_tune_request(options, picked), store, resume=options.resume)
         with interruptible(session):
             follow(session.events(), output)
         profile = session.result().profile

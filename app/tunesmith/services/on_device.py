@@ -47,6 +47,11 @@ class Picked:
         profile, build = self.choice.profile, self.surroundings.machine.build
         return profile is not None and build is not None and profile.build.label == build.label
 
+    @property
+    def unfit(self) -> TunedProfile | None:
+        """A profile for what is wanted, of another machine; it says what to tune for."""
+        return self.choice.rejected[0].profile if self.choice.rejected else None
+
 
 def pick(
     request: PickRequest, config: Path, now: datetime, *, surroundings: Surroundings | None = None
@@ -56,7 +61,6 @@ def pick(
     Raises:
         UsageError: the bundle cannot be read.
         VerificationError: the bundle cannot be trusted, or is for another model.
-        NotFoundError: it has nothing for what is wanted.
         ModelFileError: the model is missing or no model.
     """
     opened = use_bundle(request.bundle_path, config, now, allow_unsigned=request.allow_unsigned)
@@ -79,11 +83,7 @@ def pick(
 
 
 def _wanted(profiles: Sequence[TunedProfile], request: PickRequest) -> list[TunedProfile]:
-    """The profiles for what the user does with the model.
-
-    Raises:
-        NotFoundError: there are none.
-    """
+    """The profiles for what the user does with the model."""
     chosen = list(profiles)
     workload = request.workload
     if workload is None and len({profile.workload for profile in chosen}) > 1:
@@ -95,18 +95,21 @@ def _wanted(profiles: Sequence[TunedProfile], request: PickRequest) -> list[Tune
         objective = "response"
     if objective is not None:
         chosen = [profile for profile in chosen if profile.objective.name == objective]
-    if not chosen:
-        there = sorted({f"{each.workload.label} ({each.objective.name})" for each in profiles})
-        raise NotFoundError(
-            tr("The bundle has no profile for this workload and objective."),
-            unharmed=tr("Nothing was written."),
-            todo=tr("It has: {workloads}.", workloads="; ".join(there)),
-        )
     return chosen
 
 
 def no_profile(picked: Picked) -> NotFoundError:
-    """That no profile fits this machine, and why not one by one."""
+    """That no profile is for what is wanted, or that none fits this machine, and why not one by one."""
+    if picked.unfit is None:
+        there = sorted(
+            {f"{each.workload.label} ({each.objective.name})" for each in picked.opened.bundle.tuned()}
+        )
+        return NotFoundError(
+            tr("The bundle has no profile for this workload and objective."),
+            unharmed=tr("Nothing was written."),
+            todo=tr("Tune here with --otherwise tune, or ask for what it has: {workloads}.",
+                    workloads="; ".join(there)),
+        )  # fmt: skip
     why = "; ".join(
         f"{each.profile.machine.label}: {each.why}" for each in picked.choice.rejected[:5]
     )  # fmt: skip

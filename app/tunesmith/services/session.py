@@ -96,7 +96,9 @@ class Controls:
         self._drawn.set()
 
     def _give_turn(self) -> None:
-        if self._ask is None or time.monotonic() - self._last_turn < TURN_EVERY_SECONDS:
+        if self._ask is None or self._stop.is_set():
+            return
+        if time.monotonic() - self._last_turn < TURN_EVERY_SECONDS:
             return
         self._drawn.clear()
         self._ask()
