@@ -196,6 +196,27 @@ def test_nothing_is_tested_while_a_run_is_under_way(shown: ServerList, app_conte
     assert shown.rows[0].test.isEnabled()
 
 
+def test_a_run_that_begins_ends_the_tests_since_a_server_serves_one_at_a_time(
+    shown: ServerList, app_context: AppContext, qtbot: QtBot
+) -> None:
+    asked: list[str] = []
+
+    def ask(endpoint: str, controls: Controls) -> Answer:
+        asked.append(endpoint)
+        controls.sleep(30)
+        return Answer(endpoint, None, "too late")
+
+    app_context.servers.ask = ask
+    add(shown, A, B)
+    for row in shown.rows:
+        row.test.click()
+    qtbot.waitUntil(lambda: asked == [A])
+    app_context.bus.busy_changed.emit(True)
+    qtbot.waitUntil(lambda: set(states(shown).values()) == {"Not tested"})
+    assert asked == [A]
+    assert not shown.problem.isVisible(), "nothing went wrong"
+
+
 def test_a_test_that_cannot_be_made_is_told_and_can_be_tried_again(
     shown: ServerList, app_context: AppContext, qtbot: QtBot
 ) -> None:
@@ -265,6 +286,6 @@ def test_a_real_server_answers_and_one_that_is_gone_does_not(
         assert answer is not None
         assert answer.reached is not None
         assert answer.reached.devices
-    gone = ask_server(server.endpoint, Controls())
+    gone = ask_server(server.endpoint, Controls())  # as the window does, in a process that it ends
     assert gone.reached is None
     assert "No RPC server answers" in gone.reason

@@ -61,10 +61,10 @@ class AppContext:
         self.bus = Bus()
         self.busy = False
         """A run is under way on some page; two would disturb each other."""
-        self.bus.busy_changed.connect(self._set_busy)
         self.folders = folders()
         self._machine: Machine | None = None
         self.servers = Servers(self.folders.config)
+        self.bus.busy_changed.connect(self._set_busy)
         self._location = store_location_text
         self._open_store = open_store
         self._store: Store | None = None
@@ -72,6 +72,8 @@ class AppContext:
 
     def _set_busy(self, on: bool) -> None:  # noqa: FBT001 (a slot)
         self.busy = on
+        if on:
+            self.servers.stop()  # a server serves one at a time
 
     @property
     def machine(self) -> Machine | None:
@@ -111,7 +113,7 @@ class AppContext:
 
     def close(self) -> None:
         """Close the store, and ask no server any more."""
-        self.servers.close()
+        self.servers.stop()
         if self._store is not None:
             self._store.close()
             self._store = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from tunesmith.errors import TunesmithError
+from tunesmith.errors import Interrupted, TunesmithError
 from tunesmith.gui.background import Tasks
 
 if TYPE_CHECKING:
@@ -144,7 +144,8 @@ class Servers(QObject):
 
     def _not_asked(self, error: TunesmithError) -> None:
         self._waiting.clear()  # it would be the same with the others
-        self.failed.emit(error)
+        if not isinstance(error, Interrupted):
+            self.failed.emit(error)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -152,8 +153,8 @@ class Servers(QObject):
         self._ask_next()
         self.changed.emit()
 
-    def close(self) -> None:
-        """Stop asking."""
+    def stop(self) -> None:
+        """Ask no server any more: a run needs them, or the window closes."""
         self._waiting.clear()
         if self._controls is not None:
             self._controls.cancel()
