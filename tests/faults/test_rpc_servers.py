@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ from tunesmith.services.chat import Chat
 from tunesmith.services.chat_sides import Side
 from tunesmith.services.profile_files import write_profile
 from tunesmith.services.rig import Rig
+from tunesmith.services.servers import ask_server
+from tunesmith.services.session import Controls
 from tunesmith.services.tune import start_tune
 from tunesmith.services.worker_process import MachineProbe
 from tunesmith.store import Store
@@ -123,6 +126,31 @@ def test_what_is_no_rpc_server_is_given_up_in_time(monkeypatch: pytest.MonkeyPat
     with listener(answer) as endpoint, pytest.raises(RpcUnreachable, match=endpoint) as caught:
         context.survey_machine(rpc=(endpoint,))
     assert "one at a time" in caught.value.todo
+
+
+@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9])
+def test_the_window_is_told_why_a_server_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(context, "REACH_SECONDS", 1.0)
+    with listener(answer) as endpoint:
+        found = ask_server(endpoint, Controls())
+    assert found.reached is None
+    assert found.reason.endswith(".")
+    assert "one at a time" in found.todo
+    assert bool(answer) or "gives no answer" in found.reason
+
+
+def test_a_test_that_is_not_wanted_any_more_ends_soon() -> None:
+    controls = Controls()
+    with listener() as endpoint:
+        later = threading.Timer(0.5, controls.cancel)
+        later.start()
+        begun = time.monotonic()
+        with pytest.raises(Interrupted):
+            ask_server(endpoint, controls)
+        assert time.monotonic() - begun < context.REACH_SECONDS - 1
+        later.join()
 
 
 def test_devices_that_are_not_there_are_told_before_a_model_is_loaded(
