@@ -29,7 +29,7 @@ class Facts(QWidget):
             name.setContentsMargins(0, 1, 0, 0)  # its smaller letters on the line of the value's
             for widget in (name, value):
                 widget.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+            value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             number = len(self._labels)
             self._grid.addWidget(name, number, 0)
             self._grid.addWidget(value, number, 1)

@@ -90,6 +90,7 @@ def _ada(home: Path) -> Iterator[Path]:
         "tunesmith.services.context.read_model": read_model,
         "tunesmith.gguf.read_shape": lambda path: tune.shape() if path == Path(tune.MODEL) else shape(path),
         "tunesmith.services.context.survey_machine": lambda _controls=None: machine.SURROUNDINGS,
+        "tunesmith.machine.probe.probe_machine": lambda **known: machine.MACHINE.model_copy(update=known),
         "tunesmith.services.doctor.examine": lambda _store: machine.CHECKS,
         "tunesmith.services.vitals.free_memory_bytes": lambda: machine.FREE_BYTES,
     }

@@ -12,7 +12,7 @@ from tunesmith.gui.lines_table import LinesModel, LinesProxy, lay_out
 from tunesmith.presentation.fleet_lines import BUILD_COLUMN, COLUMNS, SPEED_COLUMN, FleetLine, matches
 from tunesmith.wording import tr
 
-_WIDTHS = (150, 96, 80, 220, 200, 175, 120)
+_WIDTHS = (150, 96, 80, 220, 200, 160, 120)
 
 
 class FleetModel(LinesModel):
