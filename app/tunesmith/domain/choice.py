@@ -59,6 +59,12 @@ class Contender(Value):
         """Whether its speed was measured side by side with the others'."""
         return self.measured is not None
 
+    @property
+    def untimed(self) -> bool:
+        """Whether it keeps the quality limit and the time ran out before its speed was measured."""
+        open_ = self.state in ("waiting", "within", "tied") and not self.in_race
+        return open_ and self.verdict in ("within", "undecided")
+
 
 def pareto_labels(contenders: Sequence[Contender], not_slower: Callable[[str, str], bool]) -> frozenset[str]:
     """Labels of those that no other makes superfluous.

@@ -128,6 +128,11 @@ def choice_sentence(
             return tr(
                 "{source} stays: no file within the quality limit was proven faster", source=source.label
             )
+        if any(one.untimed for one in others):
+            return tr(
+                "{source} stays: the time ran out before the speed of another file was measured",
+                source=source.label,
+            )
         return tr("{source} stays: no other file is within the quality limit", source=source.label)
     told = tr("{label} is picked", label=pick.label)
     if speedup is not None and speedup.low is not None and speedup.high is not None:
