@@ -13,7 +13,7 @@ from tunesmith.cli.values import parse_servers
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import StoreError, WorkerCrashed
 from tunesmith.presentation import documents
-from tunesmith.presentation.fact_documents import build_facts
+from tunesmith.presentation.fact_documents import MemoryFacts, build_facts
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
 from tunesmith.presentation.memory_facts import memory_facts
 from tunesmith.services.context import (
@@ -58,7 +58,7 @@ def _inspect(options: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _memory(path: str, options: argparse.Namespace) -> documents.MemoryFacts | None:
+def _memory(path: str, options: argparse.Namespace) -> MemoryFacts | None:
     """The projection, if it is asked for; compute buffers as llama.cpp tells them where it does."""
     given = given_settings(options)
     servers, devices = parse_servers(options.rpc), tuple(options.device)

@@ -11,7 +11,7 @@ from tunesmith.gui.background import Task
 from tunesmith.gui.context import AppContext
 from tunesmith.presentation.live import LiveView
 
-SNAPSHOTS = 64
+SNAPSHOTS = 32
 """States kept of a run; each is small, while all events of a long run are not."""
 
 

@@ -15,7 +15,6 @@ from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
-from tunesmith.domain.settings import Settings
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.worker_events import ServerReached
 from tunesmith.domain.workload import Constraints, Objective, Workload
@@ -27,6 +26,7 @@ from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.export_text import ExportDocument
 from tunesmith.presentation.fact_documents import (
     BuildFacts,
+    MemoryFacts,
     ModelFacts,
     model_facts,
 )
@@ -123,45 +123,6 @@ class ChooseDocument(_Document):
     tune: TuneDocument | None
     """The pick's; null where it could not be tuned."""
     seconds: float
-
-
-class DeviceMemoryFacts(_Document):
-    """What a device would take, bytes."""
-
-    name: str
-    """``CPU`` is main memory."""
-    free_bytes: int | None
-    margin_bytes: int
-    """What is kept free."""
-    weights_bytes: int
-    repacked_bytes: int
-    """Copies of weights in another layout, beside the mapped file."""
-    kv_bytes: int
-    recurrent_bytes: int
-    compute_bytes: int
-    output_bytes: int
-    upper_bytes: int
-    """The most that is allocated or mapped."""
-    expected_bytes: int
-    """What will be resident."""
-    fits: bool
-    """Whether what must be free is, with the margin; pages of a mapped file need not be."""
-
-
-class MemoryFacts(_Document):
-    """What a model would take of each device under some settings: a projection from its header."""
-
-    settings: Settings
-    devices: tuple[DeviceMemoryFacts, ...]
-    """Main memory first."""
-    upper_bytes: int
-    expected_bytes: int
-    fits: bool
-    mapped: bool
-    understood: bool
-    """False where the architecture's cache is of a kind that is not known: bounds are guesses then."""
-    calibrated: bool
-    """Whether llama.cpp itself told the compute buffers."""
 
 
 class InspectDocument(_Document):

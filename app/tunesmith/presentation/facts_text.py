@@ -20,7 +20,7 @@ from tunesmith.presentation.tables import facts, grid
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tunesmith.presentation.documents import MemoryFacts
+    from tunesmith.presentation.fact_documents import MemoryFacts
     from tunesmith.services.doctor import Check
 
 _STATUS_STYLE = {"ok": "green", "warning": "yellow", "failed": "red"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunesmith.presentation.documents import DeviceMemoryFacts, MemoryFacts
+from tunesmith.presentation.fact_documents import DeviceMemoryFacts, MemoryFacts
 from tunesmith.presentation.numbers import DASH, bytes_text
 from tunesmith.wording import tr
 

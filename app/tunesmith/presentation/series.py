@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 
-MOST_POINTS = 3000
+MOST_POINTS = 2000
 """What a plot can draw several times a second without being noticed."""
 
 
