@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from tests.services.simulated_source import SimulatedSource
 from tests.store.values import BUILD, MACHINE, MACHINE_CLASS, identity, profile
 from tests.tuning.simulation import CHAT, SimulatedMachine
 from tunesmith.domain.machine import Machine, machine_class
+from tunesmith.domain.measurement import Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.verification import Verification
-from tunesmith.domain.workload import Constraints, Objective
-from tunesmith.errors import ModelNotFound, UsageError
+from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.errors import Interrupted, ModelNotFound, UsageError
 from tunesmith.services.context import Surroundings
 from tunesmith.services.verify import VerifyRequest, find_model, start_verify
 
@@ -49,7 +51,9 @@ def verify(
     source = source or SimulatedSource(machine)
     request = VerifyRequest(profile=wanted, model_path="/models/s.gguf", budget_seconds=budget)
 
-    def make(_request: VerifyRequest, _stream: object, controls: object) -> SimulatedSource:
+    def make(
+        _request: VerifyRequest, _stream: object, controls: object, _interrupted: object
+    ) -> SimulatedSource:
         def sleep(seconds: float) -> None:
             machine.now += seconds
 
@@ -107,6 +111,34 @@ def test_a_machine_that_is_slower_by_more_than_the_margin_seldom_holds() -> None
 
 
 # ------------------------------------------------------------- how it measures
+
+
+@pytest.mark.parametrize("done", [0, 4])
+def test_a_sample_that_takes_longer_than_there_is_time_is_stopped(done: int) -> None:
+    """As beside a process that burns a core, where a sample takes a hundred times as long."""
+    idle = machine(1)
+    wanted, here = tuned(idle), machine(2)
+    told: list[Callable[[], bool]] = []
+
+    class Stuck(SimulatedSource):
+        def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
+            if len(self.calls) < done:
+                return super().sample(settings, workload, group=group)
+            here.now += 1000
+            assert told[0]()
+            raise Interrupted("stopped")
+
+    def make(
+        _request: VerifyRequest, _stream: object, _controls: object, interrupted: Callable[[], bool]
+    ) -> SimulatedSource:
+        told.append(interrupted)
+        return Stuck(here)
+
+    request = VerifyRequest(profile=wanted, model_path="/models/s.gguf", budget_seconds=60)
+    session = start_verify(request, make_source=make, found=FOUND, model=identity(), clock=lambda: here.now)
+    found = session.result(30)
+    assert (found.answer, found.starts) == ("cannot_tell", done)
+    assert ("Not one sample was done within 60 s" in found.sentence) is (done == 0)
 
 
 def test_each_sample_has_a_process_of_its_own_and_holding_is_found_at_the_first_look() -> None:

@@ -28,7 +28,7 @@ from tunesmith.domain.verification import (
     speeds,
     undisturbed,
 )
-from tunesmith.errors import ModelNotFound
+from tunesmith.errors import Interrupted, ModelNotFound
 from tunesmith.services.context import Surroundings, check_devices, identify_model, survey_machine
 from tunesmith.services.metering import SampleSource
 from tunesmith.services.rig import Rig
@@ -43,7 +43,8 @@ HOPELESS = 3
 """So many disturbed samples in a row, and a machine is in use."""
 REST_SECONDS = 2.0
 
-SourceFactory = Callable[["VerifyRequest", Stream, Controls], SampleSource]
+SourceFactory = Callable[["VerifyRequest", Stream, Controls, Callable[[], bool]], SampleSource]
+"""The last one tells whether a sample under way is to be stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,9 @@ def start_verify(
     )
 
 
-def _rig(request: VerifyRequest, stream: Stream, controls: Controls) -> Rig:
+def _rig(request: VerifyRequest, stream: Stream, _controls: Controls, interrupted: Callable[[], bool]) -> Rig:
     return Rig(
-        request.model_path, live=1, on_event=stream.emit, interrupted=lambda: controls.cancelled,
+        request.model_path, live=1, on_event=stream.emit, interrupted=interrupted,
         rpc=request.profile.settings.rpc, noise=NoisePolicy(max_retries=1),
     )  # fmt: skip
 
@@ -142,7 +143,9 @@ class _Verify:
 
     def _measure(self) -> Ruling:
         self._sampling = self._clock()
-        source = self._make_source(self._request, self._stream, self._controls)
+        source = self._make_source(
+            self._request, self._stream, self._controls, lambda: self._controls.cancelled or self._left <= 0
+        )
         try:
             return self._looks(source)
         finally:
@@ -157,7 +160,12 @@ class _Verify:
         that each look errs on either side with at most half of what the interval leaves.
         """
         while True:
-            self._sample(source)
+            try:
+                self._sample(source)
+            except Interrupted:
+                if self._controls.cancelled:
+                    raise
+                return self._out_of_time(undisturbed(self._samples))
             quiet = undisturbed(self._samples)
             if all(sample.noisy for sample in self._samples[-HOPELESS:]) and len(self._samples) >= HOPELESS:
                 return self._loaded()
@@ -208,6 +216,15 @@ class _Verify:
         return rule(profile, stated, measured, new, margin=self._request.margin)
 
     def _out_of_time(self, quiet: list[Sample]) -> Ruling:
+        if not self._samples:
+            return Ruling(
+                answer="cannot_tell", cause="budget",
+                sentence=tr(
+                    "Not one sample was done within {seconds} s: others use the machine, or it takes longer; "
+                    "give more with --budget.",
+                    seconds=round(self._request.budget_seconds),
+                ),
+            )  # fmt: skip
         if 2 * len(quiet) < len(self._samples):
             return self._loaded()
         if len(quiet) >= FEWEST:
