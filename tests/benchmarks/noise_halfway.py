@@ -93,7 +93,9 @@ def main() -> int:
     if code or not found.get("tuned"):
         print(json.dumps(found)[:2000])
         return 1
-    chosen, defaults = (Settings.model_validate(found[which]["settings"]) for which in ("tuned", "baseline"))
+    chosen, defaults = (
+        Settings.model_validate_json(json.dumps(found[which]["settings"])) for which in ("tuned", "baseline")
+    )
     print(f"changes: {[(one['setting'], one['from'], one['to']) for one in found['changes']]}")
     if chosen == defaults:
         print("the defaults stay: no slower than themselves")
