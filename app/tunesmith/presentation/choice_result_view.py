@@ -48,14 +48,15 @@ def headline(result: ChooseResult) -> ChoiceHeadline:
     if result.outcome == "infeasible":
         return ChoiceHeadline(tr("Nothing keeps your limits: {why}", why=pick.why), "", note)
     if result.outcome == "source_is_best":
-        told = tr("{source} is already the best here within your limit", source=source.quantization)
         others = result.contenders[1:]
-        if any(one.untimed for one in others) and not any(one.in_race for one in others):
+        if any(one.in_race for one in others):
+            told = tr("{source} is already the best here within your limit", source=source.quantization)
+        elif any(one.untimed for one in others):
             told = tr(
                 "{source} stays: the time ran out before another file's speed was measured",
                 source=source.quantization,
             )
-        elif not any(one.in_race for one in others):
+        else:
             told = tr("{source} stays: nothing else keeps your limit", source=source.quantization)
         return ChoiceHeadline(told, "", note)
     parts = []
