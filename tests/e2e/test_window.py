@@ -77,20 +77,22 @@ class User:
             self._process.wait(10)
 
     def front(self) -> None:
-        self.screen.do("windowactivate", "--sync", self.window)
+        self.screen.activate(self.window)
 
     def drag_in(self, path: Path, *, shows: str) -> None:
         """Drag a file out of another program's window, drop it in the middle of ours, wait for words."""
         left, top = 20, x11.HEIGHT - drag_source.SIZE[1] - 10
         command = [sys.executable, drag_source.__file__, str(path), str(left), str(top)]
         errors = self.tunesmith.folder / "drag.err"
+        title = f"^{drag_source.TITLE}$"
         with self.screen.start(command, {}, errors) as source:
-            self.screen.window(f"^{drag_source.TITLE}$")
+            self.screen.window(title)
             self.screen.drag((left + 30, top + 20), (x11.WIDTH // 2, 400))
             try:
                 self.reader.wait_for(shows)
             finally:
                 source.kill()
+        self.screen.wait_until_gone(title)
         self.front()
 
     def go_to(self, name: str, *, role: str = "") -> Node:

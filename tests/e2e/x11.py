@@ -36,7 +36,8 @@ class Screen:
         """Start both; ``folder`` is the home of the window manager."""
         out, into = os.pipe()
         self._server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(into), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(into), "-screen", "0", f"{WIDTH}x{HEIGHT}x24", "-nolisten", "tcp",
+             "-noreset"],  # else it starts anew, and ends its clients, when the only one so far leaves
             pass_fds=(into,), stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(into)
@@ -50,6 +51,8 @@ class Screen:
             ["openbox", "--sm-disable"], env=self.environment,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        managed = until(lambda: self.do("get_num_desktops") not in ("", "0"), 20)
+        assert managed, f"the window manager is not there, it ended with {self._manager.poll()}"
 
     def close(self) -> None:
         """End both."""
@@ -82,8 +85,29 @@ class Screen:
         found = until(lambda: self.do("search", "--onlyvisible", "--name", title), seconds)
         assert found, f"no window has the title {title}"
         number = int(found.split()[0])
-        self.do("windowactivate", "--sync", number)
+        self.activate(number)
         return number
+
+    def activate(self, window: int) -> None:
+        """Bring a window to the front until the keyboard is really its own.
+
+        The window manager may still be busy giving the keyboard on from a window that has just gone, and
+        then takes it away again.
+
+        Raises:
+            AssertionError: the keyboard stays elsewhere.
+        """
+
+        def has_it() -> bool:
+            self.do("windowactivate", "--sync", window)
+            time.sleep(0.1)
+            return self.do("getwindowfocus", "-f") == str(window)
+
+        assert until(has_it, 20), f"the keyboard stays with {self.do('getwindowfocus', '-f')}, not {window}"
+
+    def wait_until_gone(self, title: str) -> None:
+        """Wait until no window has a title, a regular expression."""
+        assert until(lambda: not self.do("search", "--onlyvisible", "--name", title), 20), title
 
     def place(self, window: int, x: int, y: int, width: int, height: int) -> None:
         """Move and size a window."""
