@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.verify_alarms MODEL --out FOLDER [--seconds 300] [--runs 50]
 
-makes a profile first, if FOLDER has none, and adds verifications until the time is over; run it again to go
-on. In every tenth run the profile claims 1.3 times its speed, in another tenth a process beside it burns a
-core. On an idle machine the others must hold.
+makes a profile first, if FOLDER has none (flash attention off against llama.cpp's defaults, in turn), and
+adds verifications until the time is over; run it again to go on. In every tenth run the profile claims 1.3
+times its speed, in another tenth a process beside it burns a core. On an idle machine the others must hold.
+On one whose speed changes, *drifted* is a false alarm where its cause is not the machine.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.real_profile import claiming, real_profile
+from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.workload import Workload
 from tunesmith.services.profile_files import read_profile, write_profile
 from tunesmith.services.verify import VerifyRequest, start_verify
 
-WORKLOAD = Workload(prompt=64, generate=32)
+WORKLOAD = Workload(prompt=128, generate=32, depth=256)
+CHANGES = {"flash_attn": "off"}
 STARTS = 12
 BURN = "while True: pass"
 
@@ -42,7 +45,8 @@ def main() -> None:
     profile_path = options.out / "profile.json"
     if not profile_path.exists():
         write_profile(
-            real_profile(options.model, starts=STARTS, workload=WORKLOAD, threads=None), profile_path
+            real_profile(options.model, starts=STARTS, workload=WORKLOAD, threads=None, changes=CHANGES),
+            profile_path,
         )
     kept = options.out / "verifications.jsonl"
     took = 0.0
@@ -72,15 +76,20 @@ def verify(model: Path, profile_path: Path, kind: str, budget: float) -> dict[st
         if burner is not None:
             burner.kill()
             burner.wait()
-    ratio = found.speed_ratio
     response = found.measured.response_ms if found.measured else None
     return {
         "kind": kind, "answer": found.answer, "cause": found.cause, "starts": found.starts,
         "disturbed": found.disturbed, "foreign_cores": found.foreign_cores, "seconds": found.seconds,
         "finished_utc": found.finished_utc,
-        "ratio": None if ratio is None else [ratio.median, ratio.low, ratio.high],
+        "ratio": interval(found.speed_ratio), "baseline": interval(found.baseline_ratio),
+        "speedup": interval(found.speedup_ratio),
         "response_ms": list(response.samples) if response else [],
     }  # fmt: skip
+
+
+def interval(ratio: Quantity | None) -> list[float | None] | None:
+    """A ratio and its interval."""
+    return None if ratio is None else [ratio.median, ratio.low, ratio.high]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -94,13 +103,18 @@ def summary(rows: list[dict[str, Any]]) -> None:
     """Print the counts by kind, and the spread of the plain ratios."""
     for kind in ("plain", "claims 1.3", "burning core"):
         found = [row for row in rows if row["kind"] == kind]
-        answers = Counter(row["answer"] for row in found)
+        answers = Counter(
+            f"{row['answer']} ({row['cause']})" if row["cause"] else row["answer"] for row in found
+        )
         told = ", ".join(f"{count} {answer}" for answer, count in sorted(answers.items()))
         print(f"{kind:>12}: {len(found)} runs: {told or 'none yet'}")
-    ratios = sorted(row["ratio"][0] for row in rows if row["kind"] == "plain" and row["ratio"])
-    if ratios:
-        middle = ratios[len(ratios) // 2]
-        print(f"speed measured over stated, plain: {ratios[0]:.3f} to {ratios[-1]:.3f}, median {middle:.3f}")
+    for what in ("ratio", "baseline", "speedup"):
+        found = sorted(row[what][0] for row in rows if row["kind"] == "plain" and row[what])
+        if found:
+            middle = found[len(found) // 2]
+            print(
+                f"{what} measured over stated, plain: {found[0]:.3f} to {found[-1]:.3f}, median {middle:.3f}"
+            )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import pytest
 from tests.store.values import BUILD, MACHINE_CLASS, measurement, profile, quantity
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import TunedProfile
-from tunesmith.domain.verification import Ruling, differences, mean_ratio, rule, speeds
+from tunesmith.domain.ruling import Ruling, in_turn, mean_ratio, rule
+from tunesmith.domain.verification import differences, speeds
 from tunesmith.domain.workload import Constraints, Objective
 
 MIB = 2**20
@@ -147,6 +148,67 @@ def test_where_memory_was_the_objective_more_memory_is_a_drift() -> None:
 def with_memory(wanted: TunedProfile, samples: tuple[float, ...]) -> TunedProfile:
     peak = quantity(1.0).model_copy(update={"samples": samples})
     return wanted.model_copy(update={"tuned": wanted.tuned.model_copy(update={"peak_memory_bytes": peak})})
+
+
+# ------------------------------------------------------------- against the baseline, measured in turn
+
+
+def against(rng: random.Random, *, stated: float, now: float, slower: float, spread: float = 0.01) -> Ruling:
+    """A profile with one speedup, found to have another on a machine that has become so much slower."""
+    shared = [rng.gauss(0, spread) for _ in range(8)]
+    quick = [10 * now / slower * math.exp(each + rng.gauss(0, 0.005)) for each in shared]
+    slow = [10 / slower * math.exp(each + rng.gauss(0, 0.005)) for each in shared]
+    before = drawn(rng, 12, deviation=spread)
+    speedup = quantity(stated).model_copy(
+        update={"samples": tuple(stated * math.exp(rng.gauss(0, 0.005)) for _ in range(12)), "low": stated}
+    )
+    wanted = profile().model_copy(
+        update={"constraints": Constraints(), "speedup": speedup, "baseline": measured(before)}
+    )
+    states = [stated * speed for speed in drawn(rng, 12, deviation=spread)]
+    found = in_turn(wanted, list(zip(slow, quick, strict=True)))
+    assert found is not None
+    return rule(wanted, states, measured(quick), quick, margin=0.05, compared=found)
+
+
+def test_a_machine_that_became_slower_is_told_from_settings_that_did() -> None:
+    rng = random.Random(1)
+    found = against(rng, stated=1.5, now=1.5, slower=1.3)
+    assert (found.answer, found.cause) == ("drifted", "machine")
+    assert "not the settings" in found.sentence
+    assert "1.50 stated" in found.sentence
+    found = against(rng, stated=1.5, now=1.2, slower=1.0)
+    assert (found.answer, found.cause) == ("drifted", "speed")
+    found = against(rng, stated=1.5, now=1.2, slower=1.3)
+    assert (found.answer, found.cause) == ("drifted", "speed")
+
+
+def test_a_restless_machine_holds_where_the_speedup_does() -> None:
+    rng = random.Random(1)
+    found = against(rng, stated=1.5, now=1.5, slower=1.0, spread=0.15)
+    assert (found.answer, found.cause) == ("holds", None)
+    assert "against its baseline" in found.sentence
+    found = against(rng, stated=1.5, now=1.2, slower=0.9, spread=0.2)
+    assert (found.answer, found.cause) == ("drifted", "speed")
+    assert "against its baseline" in found.sentence
+
+
+def test_a_baseline_as_fast_as_stated_blames_the_machine_for_nothing() -> None:
+    """A profile whose speed was doctored and whose speedup was not."""
+    rng = random.Random(1)
+    wanted = profile().model_copy(update={"constraints": Constraints()})
+    speedup = quantity(1.5).model_copy(update={"samples": (1.49, 1.5, 1.51, 1.5)})
+    slow, quick = drawn(rng, 8, deviation=0.005), [1.5 * each for each in drawn(rng, 8, deviation=0.005)]
+    wanted = wanted.model_copy(update={"speedup": speedup, "baseline": measured(drawn(rng, 8))})
+    found = rule(
+        wanted, [1.3 * each for each in quick], measured(quick), quick, margin=0.05,
+        compared=in_turn(wanted, list(zip(slow, quick, strict=True))),
+    )  # fmt: skip
+    assert (found.answer, found.cause) == ("drifted", "speed")
+
+
+def test_two_pairs_are_too_few_to_compare() -> None:
+    assert in_turn(profile(), [(10.0, 15.0)] * 2) is None
 
 
 # ------------------------------------------------------------- what is compared

@@ -356,6 +356,18 @@ def test_other_pages_fill_the_form(
     assert page.setup.preset.currentText() == "My own numbers"
 
 
+def test_a_form_without_a_model_begins_with_the_one_that_was_opened(
+    page: TunePage, context: AppContext
+) -> None:
+    page.setup.set_model("")
+    context.opened_model = MODEL
+    page.shown()
+    assert page.setup.model.text() == MODEL
+    context.opened_model = "/models/later.gguf"
+    page.shown()
+    assert page.setup.model.text() == MODEL
+
+
 def test_nothing_is_drawn_while_nobody_looks(
     page: TunePage, starter: Starter, gain: Simulated, qtbot: QtBot
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_drop_anywhere_reaches_the_page_that_takes_it(
     assert list(window._pages) == ["models"]
     drop(tmp_path / "profile.json")
     assert list(window._pages) == ["models", "profiles"]
+    assert window.context.opened_model == str(tmp_path / "a model.gguf")
 
 
 def test_the_focus_does_not_stay_on_another_pages_button(window: MainWindow) -> None:

@@ -11,12 +11,13 @@ import pytest
 
 from tests.services.simulated_source import SimulatedSource
 from tests.store.values import BUILD, MACHINE, MACHINE_CLASS, identity, profile
-from tests.tuning.simulation import CHAT, SimulatedMachine
+from tests.tuning.simulation import CHAT, SimulatedMachine, Speeds
 from tunesmith.domain.machine import Machine, machine_class
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.statistics import quantity
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.workload import Constraints, Objective, Workload
@@ -29,7 +30,7 @@ FOUND = Surroundings(machine=MACHINE, machine_class=MACHINE_CLASS)
 
 
 def tuned(machine: SimulatedMachine, *, starts: int = 12, claim: float = 1.0) -> TunedProfile:
-    """A profile confirmed on a machine, claiming so many times the speed that was measured."""
+    """A profile that is its own baseline, claiming so many times the speed that was measured."""
     samples = [machine.measure(SETTINGS, CHAT, f"confirm-{number}") for number in range(starts)]
     measured = summarize(samples, SETTINGS, CHAT)
     response = measured.response_ms
@@ -38,7 +39,7 @@ def tuned(machine: SimulatedMachine, *, starts: int = 12, claim: float = 1.0) ->
     return profile().model_copy(
         update={
             "settings": SETTINGS, "workload": CHAT, "constraints": Constraints(), "objective": Objective(),
-            "tuned": measured.model_copy(update={"response_ms": claimed}),
+            "tuned": measured.model_copy(update={"response_ms": claimed}), "baseline": measured,
         }
     )  # fmt: skip
 
@@ -163,6 +164,97 @@ def test_too_small_a_budget_says_what_would_do() -> None:
     found = verify(tuned(machine(6)), machine(7), budget=2)
     assert (found.answer, found.cause) == ("cannot_tell", "budget")
     assert "--budget" in found.sentence
+
+
+# ------------------------------------------------------------- beside its baseline
+
+
+def fast_with_four(settings: Settings) -> Speeds:
+    """Settings with other threads than the profile's are slower."""
+    return Speeds() if settings == SETTINGS else Speeds().times(prefill=0.7, decode=0.7)
+
+
+BASELINE = SETTINGS.replace(threads=4)
+
+
+def beside(machine: SimulatedMachine, *, starts: int = 12, claim: float = 1.0) -> TunedProfile:
+    """A profile confirmed in pairs with its baseline, claiming so many times the speedup measured."""
+    wanted = tuned(machine, starts=2)
+    first, second = [], []
+    for number in range(starts):
+        first.append(machine.measure(BASELINE, CHAT, f"confirm-{number}/b"))
+        second.append(machine.measure(SETTINGS, CHAT, f"confirm-{number}/t"))
+    before, after = summarize(first, BASELINE, CHAT), summarize(second, SETTINGS, CHAT)
+    assert before.response_ms is not None
+    assert after.response_ms is not None
+    claimed = tuple(ms / claim for ms in after.response_ms.samples)
+    pairs = zip(before.response_ms.samples, claimed, strict=True)
+    return wanted.model_copy(
+        update={
+            "baseline": before,
+            "tuned": after.model_copy(
+                update={"response_ms": after.response_ms.model_copy(update={"samples": claimed})}
+            ),
+            "speedup": quantity([slow / fast for slow, fast in pairs], interval="mean"),
+        }
+    )
+
+
+def restless(seed: int, *, slower: float = 1.0) -> SimulatedMachine:
+    """A machine whose speed swings by a fifth within minutes, and both sides of a pair with it."""
+    phase = random.Random(seed).random() * 7
+    return machine(
+        seed, start=0.01, truth=fast_with_four,
+        drift=lambda now: slower * (1 + 0.1 * math.sin(now / 40 + phase)),
+    )  # fmt: skip
+
+
+def test_beside_its_baseline_a_restless_machine_gives_no_false_alarm_and_most_hold() -> None:
+    found = [verify(beside(restless(seed)), restless(seed + 5000)) for seed in range(150)]
+    assert sum(each.answer == "drifted" and each.cause != "machine" for each in found) == 0
+    assert sum(each.answer == "holds" for each in found) >= 100
+
+
+def test_a_slower_machine_is_blamed_and_not_the_settings() -> None:
+    found = [verify(beside(restless(seed)), restless(seed + 5000, slower=1.5)) for seed in range(100)]
+    assert sum(each.cause == "machine" for each in found) >= 80
+    assert sum(each.cause == "speed" for each in found) == 0
+    assert all(each.baseline_ratio is not None for each in found)
+
+
+def test_a_speedup_that_is_claimed_and_not_there_is_found_out_beside_its_baseline() -> None:
+    found = [verify(beside(restless(seed), claim=1.3), restless(seed + 5000)) for seed in range(100)]
+    assert {each.answer for each in found} == {"drifted"}
+    assert sum(each.cause == "speed" for each in found) >= 95
+
+
+def test_the_baseline_is_measured_in_turn_each_in_a_process_of_its_own() -> None:
+    here = restless(7)
+    source = SimulatedSource(here)
+    found = verify(beside(restless(6)), here, source=source)
+    settings = [each for each, _, _ in source.calls]
+    assert settings[:8] == [SETTINGS, BASELINE, BASELINE, SETTINGS] * 2
+    assert len({group for _, _, group in source.calls}) == len(source.calls) == 2 * found.starts
+    assert found.speedup_ratio is not None
+
+
+def test_where_there_is_no_time_for_both_only_the_profile_is_measured() -> None:
+    here = restless(7)
+    source = SimulatedSource(here)
+    found = verify(beside(restless(6)), here, source=source, budget=30)
+    assert found.starts >= 8
+    assert sum(settings == BASELINE for settings, _, _ in source.calls) <= 1
+    assert (found.baseline_ratio, found.speedup_ratio) == (None, None)
+
+
+def test_a_baseline_that_does_not_run_here_is_left_out() -> None:
+    here = restless(7)
+    here.refuses = lambda settings: "worker_out_of_memory" if settings == BASELINE else None
+    source = SimulatedSource(here)
+    found = verify(beside(restless(6)), here, source=source)
+    assert found.starts >= 8
+    assert sum(settings == BASELINE for settings, _, _ in source.calls) == 1
+    assert found.speedup_ratio is None
 
 
 # ------------------------------------------------------------- others on the machine

@@ -61,6 +61,8 @@ class AppContext:
         self.bus = Bus()
         self.busy = False
         """A run is under way on some page; two would disturb each other."""
+        self.opened_model = ""
+        """The model file that was opened last from outside; a form that holds none begins with it."""
         self.folders = folders()
         self._machine: Machine | None = None
         self.servers = Servers(self.folders.config)

@@ -209,6 +209,9 @@ class MainWindow(QMainWindow):
         takers = {"profiles" if path.lower().endswith(".json") else "models" for path in paths}
         for name in sorted(takers & self._factories.keys()):
             self.page(name)  # it listens only once it is made
+        models = [path for path in paths if path.lower().endswith(".gguf")]
+        if models:
+            self.context.opened_model = models[-1]
         if paths:
             self.context.bus.files_dropped.emit(paths)
 

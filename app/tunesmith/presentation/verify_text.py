@@ -55,6 +55,11 @@ def verify_report(found: Verification) -> list[RenderableType]:
         (tr("Decode"), ratio_text(found.decode_ratio)),
         (tr("Peak memory"), ratio_text(found.memory_ratio)),
     ]
+    if found.speedup_ratio is not None:
+        rows[5:5] = [
+            (tr("Baseline"), ratio_text(found.baseline_ratio)),
+            (tr("Speedup"), ratio_text(found.speedup_ratio)),
+        ]
     if measured is not None:
         rows.append((tr("Decode now"), quantity_text(measured.decode_tokens_per_s, "tok/s")))
     told = trn("{count} fresh process", "{count} fresh processes", found.starts)
@@ -116,6 +121,12 @@ def prometheus_text(found: Verification) -> str:
         "tunesmith_verify_speed_ratio_high", "Upper end of its 95% interval.",
         [({}, ratio.high if ratio else None)],
     )  # fmt: skip
+    for what, text, part in (
+        ("baseline", "Speed of the baseline measured over stated; absent where it was not measured.",
+         found.baseline_ratio),
+        ("speedup", "Speedup over the baseline, measured over stated.", found.speedup_ratio),
+    ):  # fmt: skip
+        gauge(f"tunesmith_verify_{what}_ratio", text, [({}, part.median if part else None)])
     gauge("tunesmith_verify_margin", "How much slower counts as the same.", [({}, found.margin)])
     gauge("tunesmith_verify_samples", "Undisturbed samples.", [({}, float(found.starts - found.disturbed))])
     gauge("tunesmith_verify_disturbed", "Samples that others disturbed.", [({}, float(found.disturbed))])

@@ -169,5 +169,8 @@ def _groups(results: Iterable[Result]) -> tuple[Group, ...]:
 def _worst(results: Iterable[Result]) -> tuple[Result, ...]:
     drifted = [result for result in results if result.found.answer == "drifted"]
     return tuple(
-        sorted(drifted, key=lambda each: (each.found.cause == "speed", each.ratio or 0.0, each.source))
+        sorted(
+            drifted,
+            key=lambda each: (each.found.cause in ("speed", "machine"), each.ratio or 0.0, each.source),
+        )
     )

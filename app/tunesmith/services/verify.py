@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -15,16 +16,13 @@ from tunesmith.domain.events import Progress, RunFinished, RunStarted, TrialMeas
 from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.ruling import FEWEST, InTurn, Ruling, in_turn, mean_ratio, rule
 from tunesmith.domain.summary import summarize
 from tunesmith.domain.verification import (
-    FEWEST,
     MARGIN,
-    Ruling,
     Verification,
     VerifiedProfile,
     differences,
-    mean_ratio,
-    rule,
     speeds,
     undisturbed,
 )
@@ -33,12 +31,13 @@ from tunesmith.services.context import Surroundings, check_devices, identify_mod
 from tunesmith.services.metering import SampleSource
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.verify_rounds import FIRST_LOOK, Role, Rounds, has_baseline
 from tunesmith.wording import tr
 from tunesmith.worker.protocol import NoisePolicy
 
 BUDGET_SECONDS = 60.0
-FIRST_LOOK, MOST_STARTS = 8, 16
-"""Fresh processes after which a profile may be found to hold, and after which no more are made."""
+MOST_STARTS = 16
+"""Fresh processes of the profile after which no more are made."""
 HOPELESS = 3
 """So many disturbed samples in a row, and a machine is in use."""
 REST_SECONDS = 2.0
@@ -117,7 +116,7 @@ class _Verify:
         self._make_source = make_source or _rig
         self._clock = clock
         self._began = self._sampling = clock()
-        self._samples: list[Sample] = []
+        self._rounds = Rounds()
 
     def run(self, found: Surroundings | None, model: ModelIdentity | None) -> Verification:
         request, profile = self._request, self._request.profile
@@ -133,6 +132,7 @@ class _Verify:
             )  # fmt: skip
             return self._result(found, model, Ruling(answer="drifted", cause="model", sentence=words))
         check_devices(profile.settings, found.machine)
+        self._rounds.alone = not has_baseline(profile, request.rpc, found.machine)
         name = model.header.name or Path(request.model_path).name
         self._stream.emit(RunStarted(kind="measure", model_name=name, baseline=profile.settings))
         ruling = self._measure()
@@ -161,7 +161,7 @@ class _Verify:
         """
         while True:
             try:
-                self._sample(source)
+                self._rounds.take(partial(self._sample, source), self._bears)
             except Interrupted:
                 if self._controls.cancelled:
                     raise
@@ -173,7 +173,7 @@ class _Verify:
                 ruling = self._rule(quiet)
                 if ruling.answer == "holds" or len(quiet) == MOST_STARTS:
                     return ruling
-            if self._left < self._start_seconds:
+            if self._left < self._round_seconds:
                 return self._out_of_time(quiet)
             if self._samples[-1].noisy:
                 self._controls.sleep(REST_SECONDS)
@@ -183,24 +183,36 @@ class _Verify:
         return self._request.budget_seconds - (self._clock() - self._sampling)
 
     @property
-    def _start_seconds(self) -> float:
-        """What one more sample in a fresh process takes, on the average."""
+    def _round_seconds(self) -> float:
+        """What one more round takes, on the average."""
         return (self._clock() - self._sampling) / len(self._samples)
 
-    def _sample(self, source: SampleSource) -> None:
-        number, profile = len(self._samples), self._request.profile
+    @property
+    def _samples(self) -> list[Sample]:
+        return self._rounds.samples
+
+    def _bears(self, rounds: int) -> bool:
+        """Whether so many rounds like those so far fit into the time."""
+        return rounds * self._round_seconds <= self._request.budget_seconds
+
+    def _sample(self, source: SampleSource, role: Role, number: int) -> Sample:
+        """Take a sample in a fresh process and tell it."""
         self._controls.wait_if_paused()
+        profile = self._request.profile
         done = min(1.0, (self._clock() - self._sampling) / self._request.budget_seconds)
         step = tr("measuring in fresh process {number}", number=number + 1)
         self._stream.emit(Progress(step=step, fraction=done, eta_seconds=max(0.0, self._left)))
-        sample = source.sample(profile.settings, profile.workload, group=f"verify-{number}")
-        self._samples.append(sample)
+        if role == "profile":
+            settings, candidate = profile.settings, tr("the profile")
+        else:
+            settings, candidate = profile.baseline.settings, tr("the baseline")
+        sample = source.sample(settings, profile.workload, group=f"verify-{number}/{role}")
         self._stream.emit(
             TrialMeasured(
-                stage="verify", candidate=tr("the profile"), digest=profile.settings.digest, round=number,
-                sample=sample,
+                stage="verify", candidate=candidate, digest=settings.digest, round=number, sample=sample
             )
-        )  # fmt: skip
+        )
+        return sample
 
     # ------------------------------------------------------------- judging
 
@@ -213,7 +225,19 @@ class _Verify:
         measured = self._summary(quiet)
         new = speeds(measured, profile.objective) if measured else ()
         stated = speeds(profile.tuned, profile.objective)
-        return rule(profile, stated, measured, new, margin=self._request.margin)
+        return rule(
+            profile, stated, measured, new, margin=self._request.margin, compared=self._compared()
+        )  # fmt: skip
+
+    def _compared(self) -> InTurn | None:
+        """The profile against its baseline, over the pairs that others left alone."""
+        pairs = [(self._speed(before), self._speed(after)) for before, after in self._rounds.pairs()]
+        return in_turn(self._request.profile, pairs)
+
+    def _speed(self, sample: Sample) -> float:
+        profile = self._request.profile
+        (found,) = speeds(summarize([sample], profile.settings, profile.workload), profile.objective)
+        return found
 
     def _out_of_time(self, quiet: list[Sample]) -> Ruling:
         if not self._samples:
@@ -229,7 +253,7 @@ class _Verify:
             return self._loaded()
         if len(quiet) >= FEWEST:
             return self._rule(quiet)
-        needed = FIRST_LOOK * self._start_seconds
+        needed = FIRST_LOOK * self._round_seconds
         return Ruling(
             answer="cannot_tell", cause="budget",
             sentence=tr(
@@ -263,13 +287,15 @@ class _Verify:
         profile = self._request.profile
         here = found.machine.build.label if found.machine.build else tr("unknown")
         measured = self._summary(undisturbed(self._samples))
-        stated = speeds(profile.tuned, profile.objective)
+        stated, compared = speeds(profile.tuned, profile.objective), self._compared()
         return Verification(
             tunesmith_version=__version__,
             answer=ruling.answer, cause=ruling.cause, sentence=ruling.sentence,
             speed_ratio=mean_ratio(stated, speeds(measured, profile.objective)) if measured else None,
             prefill_ratio=_ratio(profile.tuned, measured, "prefill_tokens_per_s"),
             decode_ratio=_ratio(profile.tuned, measured, "decode_tokens_per_s"),
+            baseline_ratio=compared.baseline_ratio if compared else None,
+            speedup_ratio=compared.speedup_ratio if compared else None,
             memory_ratio=_ratio(profile.tuned, measured, "peak_memory_bytes"),
             margin=self._request.margin,
             starts=len(self._samples), disturbed=sum(sample.noisy for sample in self._samples),

@@ -158,9 +158,11 @@ class TunePage(RunPage):
         self.back_button.setVisible(self.state == "replay")
 
     def shown(self) -> None:
-        """Draw what came in while the page was not seen."""
+        """Draw what came in while the page was not seen; begin with the model that was opened."""
         self._refresh()
         if self.state == "setup":
+            if not self.setup.model.text():
+                self.setup.set_model(self.context.opened_model)
             self.setup.model.setFocus()
             self.setup.projected.look()
             self._stopped.look()
