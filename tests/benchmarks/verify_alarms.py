@@ -25,7 +25,7 @@ from tunesmith.domain.workload import Workload
 from tunesmith.services.profile_files import read_profile, write_profile
 from tunesmith.services.verify import VerifyRequest, start_verify
 
-WORKLOAD = Workload(prompt=128, generate=32, depth=256)
+WORKLOAD = Workload(prompt=64, generate=32)
 CHANGES = {"flash_attn": "off"}
 STARTS = 12
 BURN = "while True: pass"
