@@ -35,6 +35,7 @@ from tunesmith.errors import (
 )
 from tunesmith.services import tune as service
 from tunesmith.services.context import Surroundings
+from tunesmith.services.overtime import Overtime
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult
 from tunesmith.store import Store
@@ -382,6 +383,33 @@ def test_a_user_who_cancels_is_obeyed_at_the_next_sample(bench: Bench) -> None:
     list(session.events())
     with pytest.raises(Interrupted):
         session.result()
+    assert len(now.calls) == 10
+
+
+def test_a_sample_that_takes_far_longer_than_before_is_not_waited_for_beyond_the_budget(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(service, "Overtime", lambda seconds: Overtime(seconds, clock=lambda: clock[0]))
+    now = source(gain)
+    session = bench.start(now)
+
+    def stall(count: int) -> None:
+        assert not session.controls.interrupted
+        if count == 10:
+            clock[0] += 200  # within the budget each may take its time
+            assert not session.controls.interrupted
+            clock[0] += 200
+            assert session.controls.interrupted
+            raise Interrupted("stopped")
+
+    now.on_call = stall
+    events = list(session.events())
+    with pytest.raises(NoisyMachineError, match="far longer than before") as caught:
+        session.result()
+    assert caught.value.exit_code == 5
+    assert finished(events).outcome == "failed"
+    assert not session.controls.interrupted
     assert len(now.calls) == 10
 
 

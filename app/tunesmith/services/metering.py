@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -18,6 +19,7 @@ from tunesmith.errors import (
     WorkerError,
     WorkerOutOfMemory,
 )
+from tunesmith.services.overtime import Overtime
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -96,6 +98,7 @@ class LedgerMeter:
         recorder: StoreRecorder,
         ledger: dict[str, LedgerEntry],
         gate: Gate | None = None,
+        overtime: Overtime | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
@@ -104,6 +107,7 @@ class LedgerMeter:
         self._recorder = recorder
         self._ledger = ledger
         self._gate = gate or OpenGate()
+        self._overtime = overtime or Overtime(math.inf)
         self._clock = clock
         self.resumes = bool(ledger)
         """Whether something was measured in an earlier session of the run."""
@@ -141,10 +145,12 @@ class LedgerMeter:
                 )
             )
             begun = self._clock()
+            self._overtime.begin(self.spent_seconds)
             try:
                 sample = self._source.sample(job.settings, job.workload, group=job.group)
             except (WorkerError, ModelRefused) as caught:
                 error = caught
+                self._overtime.end()
                 self._lost_seconds += self._clock() - begun
                 self._fail(job, key, caught)
                 if isinstance(caught, ModelRefused):
@@ -153,6 +159,7 @@ class LedgerMeter:
             cost_ns = round((self._clock() - begun + self._lost_seconds) * 1e9)
             self._lost_seconds = 0.0
             sample = sample.model_copy(update={"cost_ns": max(cost_ns, sample.cost_ns)})
+            self._overtime.end(sample)
             return self._accept(job, sample, key=key)
         if error is None:
             raise Interrupted(tr("The run was interrupted; what was measured is kept."))

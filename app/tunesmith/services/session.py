@@ -76,6 +76,8 @@ class Controls:
         self._ask: Callable[[], None] | None = None
         self._drawn = threading.Event()
         self._last_turn = -math.inf
+        self.hopeless: Callable[[], bool] = lambda: False
+        """Whether the sample under way is not worth waiting for; the run says what that is."""
 
     def cancel(self) -> None:
         """Stop as soon as possible, keeping what was measured."""
@@ -117,6 +119,11 @@ class Controls:
     def cancelled(self) -> bool:
         """Whether a stop was asked for."""
         return self._stop.is_set()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a sample under way is to be stopped; asked often."""
+        return self.cancelled or self.hopeless()
 
     def wait_if_paused(self) -> None:
         """Return when the run may go on; called before each sample.

@@ -38,6 +38,7 @@ from tunesmith.services.limits import (
 )
 from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
+from tunesmith.services.overtime import Overtime
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_claim import claim
@@ -136,6 +137,8 @@ class _Tune:
         gate = MemoryGate(
             self._request.model_path, surroundings.machine, self._request.constraints.max_memory_bytes
         )
+        overtime = Overtime(self._request.budget.seconds)
+        self._controls.hopeless = overtime.hopeless
         meter = LedgerMeter(
             source,
             stream=self._stream,
@@ -143,6 +146,7 @@ class _Tune:
             recorder=recorder,
             ledger=self._store.ledger(run_id),
             gate=gate,
+            overtime=overtime,
         )
         try:
             result = self._finish(run_id, self._tune(run_id, model, surroundings, meter, gate))
@@ -154,6 +158,10 @@ class _Tune:
                 tr("The defaults could not be measured: {reason}.", reason=failure.message)
             ) from failure
         except Interrupted:
+            if overtime.given_up and not self._controls.cancelled:
+                noisy = too_noisy(run_id, tr("the time was over, and a sample took far longer than before"))
+                self._close_run(run_id, "failed", str(noisy))
+                raise noisy from None
             self._close_run(run_id, "interrupted", tr("interrupted; what was measured is kept"))
             raise
         except StoreError as error:  # nothing is wrong with the run: it can go on once the store can be used
@@ -163,6 +171,7 @@ class _Tune:
             self._close_run(run_id, "failed", str(error))
             raise
         finally:
+            self._controls.hopeless = lambda: False
             self._store.leave_run(run_id)
             close = getattr(source, "close", None)
             if close is not None:
@@ -361,6 +370,6 @@ def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Co
         live=live_workers(header, found.machine),
         noise=NoisePolicy(),
         on_event=stream.emit,
-        interrupted=lambda: controls.cancelled,
+        interrupted=lambda: controls.interrupted,
         rpc=request.rpc,
     )
