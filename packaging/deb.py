@@ -51,6 +51,13 @@ License: Apache-2.0
 Comment: What others made and this package brings along is listed, with all
  licences, in /usr/lib/tunesmith/licences/THIRD-PARTY.txt.
 """
+OVERRIDES: Final = """\
+# The program is frozen: it brings Python, Qt and NumPy as their makers built them, and Python's own libraries.
+tunesmith: unstripped-binary-or-object
+tunesmith: custom-library-search-path
+tunesmith: embedded-library
+tunesmith: library-not-linked-against-libc
+"""
 POSTRM: Final = """\
 #!/bin/sh
 set -e
@@ -104,6 +111,9 @@ def build(frozen: Path, output: Path, now: datetime) -> Path:
         documents.mkdir(parents=True)
         (documents / "copyright").write_text(COPYRIGHT, "utf-8")
         (documents / "changelog.gz").write_bytes(packed((ROOT / "CHANGELOG.md").read_text("utf-8")))
+        overrides = root / "usr" / "share" / "lintian" / "overrides"
+        overrides.mkdir(parents=True)
+        (overrides / "tunesmith").write_text(OVERRIDES, "utf-8")
         _set_modes(root)
         files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
         sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files]  # noqa: S324
