@@ -266,13 +266,13 @@ def prepare(*, install: bool, tests: bool) -> None:
         say(f"Note: a window would need {', '.join(libraries)}:\n  {_install_line(libraries)}")
 
 
-def sync(*options: str) -> None:
-    """Make ``.venv`` as the lock file says."""
-    os.environ["UV_PROJECT_ENVIRONMENT"] = str(VENV)
+def sync(*options: str, venv: Path = VENV) -> None:
+    """Make ``.venv``, or another environment, as the lock file says."""
+    os.environ["UV_PROJECT_ENVIRONMENT"] = str(venv)
     # A virtual environment's own Python is no base for another one.
     python = sys.executable if sys.prefix == sys.base_prefix else "{}.{}".format(*sys.version_info)
     build = build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
-    if not is_built_so(VENV, build):
+    if not is_built_so(venv, build):
         say("llama.cpp is compiled for this machine now, once. That takes minutes.")
     run([get_uv(), "sync", "--frozen", "--python", python, *options, *build], must=True)
 
@@ -309,11 +309,12 @@ def test(arguments: list[str]) -> int:
     sync()
     if os.environ.get("CI"):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    scripts = " ".join(f"packaging/{path.name}" for path in sorted((ROOT / "packaging").glob("*.py")))
     checks = (
         "ruff check",
         "ruff format --check",
         "mypy",
-        "mypy packaging/bootstrap.py packaging/translations.py",
+        f"mypy {scripts}",
         "lint-imports",
     )
     codes = {check: run([_program(VENV, check.split()[0]), *check.split()[1:]]) for check in checks}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 
+NO_QT = 6
+"""Exit code where something is not installed, as of the window without its libraries."""
 NO_WINDOW = """\
 tunesmith: {why}.
 {todo}To tune without a window:   tunesmith --headless {model}
@@ -12,19 +15,49 @@ To see all commands:        tunesmith --help
 
 
 def main() -> int:
-    """Run Tunesmith and return the exit code."""
-    arguments = sys.argv[1:]
-    if len(arguments) == 2 and arguments[0] == "--worker":  # started by the app itself, never by a user
-        from tunesmith.wording import speak_as_told
+    """Run Tunesmith and return the exit code.
 
-        speak_as_told()
-        from tunesmith.services.worker_process import main as serve
+    Frozen or not, everything is this one program: it starts itself anew for the parts that want a process of
+    their own. What is heavy is imported only by the part that was asked for.
+    """
+    match sys.argv[1:]:
+        case ["--worker", handle]:
+            return _worker(handle)
+        case ["--first-frame"]:
+            return _first_frame()
+        case arguments:
+            from tunesmith.cli.main import run, wants_window
 
-        serve(arguments[1])
-        return 0
-    from tunesmith.cli.main import run, wants_window
+            return _window(arguments) if wants_window(arguments) else run(arguments)
 
-    return _window(arguments) if wants_window(arguments) else run(arguments)
+
+def _worker(handle: str) -> int:
+    """Serve as a worker; started by the app itself, never by a user."""
+    from tunesmith.wording import speak_as_told
+
+    speak_as_told()
+    from tunesmith.services.worker_process import main as serve
+
+    serve(handle)
+    return 0
+
+
+def _first_frame() -> int:
+    """Show the window once and end; started by the self-test, never by a user."""
+    if importlib.util.find_spec("PySide6") is None:
+        sys.stderr.write("Qt is not installed\n")
+        return NO_QT
+    from tunesmith.gui.requirements import obstacle
+
+    if found := obstacle():
+        sys.stderr.write(f"{found.what}\n")
+        return found.exit_code
+    from tunesmith.gui.language import choose_language
+
+    choose_language()
+    from tunesmith.gui.first_frame import run as show_once
+
+    return show_once()
 
 
 def _window(paths: list[str]) -> int:

@@ -17,6 +17,7 @@ import pytest
 from tests.support.cli import CommandLine
 from tests.support.gguf_writer import GgufWriter, tiny_llama, write_shards
 from tunesmith import assets
+from tunesmith.cli.parser import COMPLETIONS
 
 ERROR_SCHEMA = json.loads((assets.profiles_dir() / "schema/cli/error.schema.json").read_text("utf-8"))
 
@@ -178,7 +179,7 @@ def test_a_store_that_is_no_store_is_told_and_left_alone(tunesmith: CommandLine)
 
 
 def test_completions_are_printed_for_each_shell(tunesmith: CommandLine) -> None:
-    for shell in ("bash", "zsh", "tcsh"):
+    for shell in COMPLETIONS:
         done = tunesmith.inline("completion", shell)
         assert done.code == 0
         assert "headless" in done.out

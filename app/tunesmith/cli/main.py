@@ -19,11 +19,11 @@ def run(arguments: list[str]) -> int:
     """Carry out one command line and return the exit code."""
     headless = "--headless" in arguments
     rest = [argument for argument in arguments if argument != "--headless"] if headless else arguments
-    if headless and "--help" not in rest[:1] and not (rest and rest[0] in COMMANDS):
+    if headless and rest[:1] not in (["--help"], ["--self-test"]) and not (rest and rest[0] in COMMANDS):
         rest = ["tune", *rest]
     parser = build_parser()
     options = parser.parse_args(rest)
-    if options.command is None:
+    if options.command is None and options.self_test is None:
         parser.print_help(sys.stderr)
         return 2
     return _guarded(options)
@@ -63,6 +63,8 @@ def _guarded(options: argparse.Namespace) -> int:
 
 def _dispatch(options: argparse.Namespace, output: Output) -> int:
     match options.command:
+        case None:
+            from tunesmith.cli.self_test import run as command
         case "tune":
             from tunesmith.cli.tune import run as command
         case "measure":

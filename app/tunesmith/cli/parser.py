@@ -25,6 +25,7 @@ EXPORTS: Final = (
     "llama-server", "preset-ini", "docker-run", "compose", "systemd", "quadlet", "kubernetes", "llama-swap",
     "ollama", "lm-studio", "koboldcpp", "python", "env", "json",
 )  # fmt: skip
+COMPLETIONS: Final = ("bash", "zsh", "fish", "tcsh", "powershell")
 SHELLS: Final = ("posix", "powershell", "cmd")
 LOAD_MODES: Final = ("auto", "none", "mmap", "mlock", "mmap+mlock", "dio")
 
@@ -58,7 +59,8 @@ SETTING_FLAGS: Final[tuple[tuple[str, tuple[str, ...], str, str], ...]] = (
 USAGE: Final = """\
 tunesmith [MODEL]
        tunesmith --headless MODEL [options]
-       tunesmith COMMAND [options]"""
+       tunesmith COMMAND [options]
+       tunesmith --self-test [MODEL]"""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -79,6 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tunesmith {__version__}")
     parser.add_argument("--headless", action="store_true", help="no window: tune MODEL, or run a command")
+    parser.add_argument(
+        "--self-test", nargs="?", const="", metavar="MODEL",
+        help="try this installation on a model; the demo model if left out",
+    )  # fmt: skip
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="tunesmith")
     _add_tune(commands, everywhere)
     _add_measure(commands, everywhere)
@@ -95,7 +101,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_export(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
-    completion.add_argument("shell", choices=("bash", "zsh", "tcsh"))
+    completion.add_argument("shell", choices=COMPLETIONS)
     return parser
 
 

@@ -70,6 +70,11 @@ class Obstacle:
     exit_code: int
 
 
+def debian_package(library: str) -> str:
+    """The package of Debian's that a shared library is in."""
+    return _DEBIAN[library]
+
+
 def has_screen(environ: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
     """Whether a window could be shown at all; Qt's own offscreen platform counts."""
     if platform in ("win32", "darwin"):

@@ -24,12 +24,17 @@ _REAP_SECONDS = 30.0
 """After SIGKILL: a process that holds tens of GiB takes seconds to be taken apart."""
 
 
-def default_command() -> list[str]:
-    """How a worker is started: this program, frozen or not, with the worker's flag."""
+def program() -> list[str]:
+    """How this program is started once more, frozen or not; arguments follow."""
     if getattr(sys, "frozen", False):
-        return [sys.executable, "--worker"]
+        return [sys.executable]
     # -P: a random.py where the user happens to stand is none of ours
-    return [sys.executable, "-P", "-m", "tunesmith", "--worker"]
+    return [sys.executable, "-P", "-m", "tunesmith"]
+
+
+def default_command() -> list[str]:
+    """How a worker is started: this program with the worker's flag."""
+    return [*program(), "--worker"]
 
 
 class WorkerProcess:
