@@ -52,7 +52,7 @@ Comment: What others made and this package brings along is listed, with all
  licences, in /usr/lib/tunesmith/licences/THIRD-PARTY.txt.
 """
 OVERRIDES: Final = """\
-# The program is frozen: it brings Python, Qt and NumPy as their makers built them, and Python's own libraries.
+# The program is frozen: it brings Python with its libraries, Qt and NumPy as their makers built them.
 tunesmith: unstripped-binary-or-object
 tunesmith: custom-library-search-path
 tunesmith: embedded-library
