@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.skipif(bool(_REASON), reason=_REASON or "-"),
     pytest.mark.timeout(600),
 ]
-_TUNE_SECONDS = 300
+_TUNE_SECONDS = 420
 _MOST_TABS = 60
 
 
