@@ -96,5 +96,6 @@ def tunesmith(tmp_path: Path) -> CommandLine:
 def _package_folder(name: str) -> Path:
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
+        assert not os.environ.get("CI"), f"the lock file names {name}, and it is not installed"
         pytest.skip(f"the package {name}, which holds a model, is not installed")
     return Path(spec.origin).parent

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 
-NO_QT = 6
-"""Exit code where something is not installed, as of the window without its libraries."""
 NO_WINDOW = """\
 tunesmith: {why}.
 {todo}To tune without a window:   tunesmith --headless {model}
@@ -44,11 +42,11 @@ def _worker(handle: str) -> int:
 
 def _first_frame() -> int:
     """Show the window once and end; started by the self-test, never by a user."""
+    from tunesmith.gui.requirements import NOT_INSTALLED, obstacle
+
     if importlib.util.find_spec("PySide6") is None:
         sys.stderr.write("Qt is not installed\n")
-        return NO_QT
-    from tunesmith.gui.requirements import obstacle
-
+        return NOT_INSTALLED
     if found := obstacle():
         sys.stderr.write(f"{found.what}\n")
         return found.exit_code

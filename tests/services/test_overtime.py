@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.store.values import sample
 from tunesmith.domain.measurement import Sample
 from tunesmith.services.overtime import Overtime
@@ -31,31 +33,24 @@ def test_within_the_budget_a_sample_may_take_its_time() -> None:
     assert watch.hopeless()
 
 
-def test_beyond_the_budget_one_that_takes_as_long_as_others_is_waited_for() -> None:
+@pytest.mark.parametrize(
+    ("before", "longest_seconds"),
+    [(took(10), 80), (took(1, noisy=True), 180)],
+    ids=["as long as others", "a large model, of which nothing undisturbed is known"],
+)
+def test_beyond_the_budget_what_may_end_is_waited_for(before: Sample, longest_seconds: float) -> None:
     clock = Clock()
     watch = Overtime(60, clock=clock)
     watch.begin(0)
-    watch.end(took(10))
+    watch.end(before)
     watch.begin(70)
-    clock.now = 79
+    clock.now = longest_seconds - 1
     assert not watch.hopeless()
-    clock.now = 81
+    clock.now = longest_seconds + 1
     assert watch.hopeless()
     watch.end()
     watch.begin(80)
     assert not watch.given_up
-
-
-def test_where_nothing_undisturbed_is_known_a_large_model_is_waited_for() -> None:
-    clock = Clock()
-    watch = Overtime(60, clock=clock)
-    watch.begin(0)
-    watch.end(took(1, noisy=True))
-    watch.begin(100)
-    clock.now = 179
-    assert not watch.hopeless()
-    clock.now = 181
-    assert watch.hopeless()
 
 
 def test_between_samples_nothing_is_hopeless() -> None:

@@ -34,6 +34,7 @@ BUDGET_SECONDS: Final = 3.0
 _WORKLOAD: Final = Workload(prompt=16, generate=4)
 _WINDOW_SECONDS: Final = 120.0
 _NOT_INSTALLED: Final = 6
+"""The window's exit code where its libraries are missing; the command line imports nothing of the window."""
 _PLACES: Final = {
     "TUNESMITH_STORE": "store.sqlite3",
     "TUNESMITH_CONFIG_DIR": "config",

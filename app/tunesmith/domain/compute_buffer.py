@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from tunesmith.domain.graph_memory import BufferSize, Graph, Node
 from tunesmith.domain.model import TensorInfo
-from tunesmith.domain.shape import LayerShape, ModelShape
+from tunesmith.domain.recurrent_graph import Recurrent
+from tunesmith.domain.shape import LayerShape, ModelShape, Parts
 
-Parts = Mapping[str, TensorInfo]
-"""The tensors of a layer by what follows ``blk.N.``."""
 _MANY = 6
 """Layers that are alike and follow one another are reckoned once for so many: the pattern repeats."""
 
@@ -91,7 +90,8 @@ class _Builder:
         if self.shape.architecture.startswith(("gemma", "granite", "minicpm")):
             current = graph.op((self.width, tokens), current, inplace=True)
         self.positions = graph.input(4 * tokens)
-        self.copies = graph.input(4 * self.to.n_seqs)
+        states = graph.input(4 * self.to.n_seqs)
+        self.recurrent = Recurrent(graph, self.shape, states, tokens=tokens, n_seqs=self.to.n_seqs)
         self.inputs = {windowed: self._attention_inputs(windowed=windowed) for windowed in (False, True)}
         self.out_ids = graph.input(4 * self.to.n_outputs)
         shown = self._shown()
@@ -99,7 +99,7 @@ class _Builder:
             graph.place = self.places[index]
             current = self._layer(index, current, last=index == shown[-1])
         graph.place = self.places[-1]
-        normed = self._norm(current, (self.width, self.to.n_outputs))
+        normed = self.graph.norm(current, (self.width, self.to.n_outputs))
         normed.kept = True
         logits = graph.weigh((self.shape.vocabulary_size, self.to.n_outputs), normed)
         logits.kept = True
@@ -147,30 +147,27 @@ class _Builder:
             side *= 2
         return self.graph.input(4 * side * side)
 
-    def _norm(self, source: Node, dims: tuple[int, ...]) -> Node:
-        return self.graph.weigh(dims, self.graph.op(dims, source, inplace=True), inplace=True)
-
     def _layer(self, index: int, source: Node, *, last: bool) -> Node:
         graph, parts, layer, tokens = self.graph, self.parts[index], self.shape.layers[index], self.tokens
         dims = (self.width, tokens)
         residual = source
-        normed = self._norm(source, dims) if "attn_norm.weight" in parts else source
+        normed = self.graph.norm(source, dims) if "attn_norm.weight" in parts else source
         if self.shape.architecture == "falcon-h1":
             attended = self._attention(layer, parts, normed)
-            again = self._norm(source, dims)
-            mixed = self._mamba2(parts, again)
+            again = self.graph.norm(source, dims)
+            mixed = self.recurrent.mamba2(parts, again)
             residual = graph.op(dims, graph.op(dims, attended, mixed, inplace=True), source, inplace=True)
             if last:
                 residual = graph.op((self.width, self.to.n_outputs), residual, self.out_ids)
                 dims = (self.width, self.to.n_outputs)
-            hidden = self._feed_forward(parts, self._norm(residual, dims), dims[1])
+            hidden = self._feed_forward(parts, self.graph.norm(residual, dims), dims[1])
             return graph.op(dims, hidden, residual, inplace=True)
         if "shortconv.conv.weight" in parts:
-            current = self._short_convolution(parts, normed)
+            current = self.recurrent.short_convolution(parts, normed)
         elif "ssm_x.weight" in parts:
-            current = self._mamba(parts, normed)
+            current = self.recurrent.mamba(parts, normed)
         elif "ssm_in.weight" in parts:
-            current = self._mamba2(parts, normed)
+            current = self.recurrent.mamba2(parts, normed)
         elif layer.heads and _has_attention(parts):
             current = self._attention(layer, parts, normed)
         else:
@@ -180,15 +177,17 @@ class _Builder:
             current = graph.op(dims, current, self.out_ids)
             residual = graph.op(dims, residual, self.out_ids)
         if "post_attention_norm.weight" in parts:
-            current = self._norm(current, dims)
+            current = self.graph.norm(current, dims)
         if not any(name.startswith("ffn_") for name in parts):
             return graph.op(dims, current, residual, inplace=True)
         parallel = "ffn_norm.weight" not in parts and "post_attention_norm.weight" not in parts
         added = residual if parallel else self._sum(dims, current, residual)
-        before = self._norm(added, dims) if "ffn_norm.weight" in parts else (normed if parallel else added)
+        before = (
+            self.graph.norm(added, dims) if "ffn_norm.weight" in parts else (normed if parallel else added)
+        )
         hidden = self._feed_forward(parts, before, dims[1])
         if "post_ffw_norm.weight" in parts:
-            hidden = self._norm(hidden, dims)
+            hidden = self.graph.norm(hidden, dims)
         if parallel:
             hidden = graph.op(dims, hidden, current, inplace=True)
         return self._sum(dims, hidden, added)
@@ -264,14 +263,14 @@ class _Builder:
                     node = graph.weigh(flat, node, inplace=True)
                 weight = parts.get(f"attn_{name}_norm.weight")
                 if weight is not None and weight.dims[0] == flat[0] != size[0]:
-                    node = self._norm(node, flat)
+                    node = self.graph.norm(node, flat)
                 found.append(graph.view(node, *size, tokens))
         turned = []
         for name, size, node in zip("qk", sizes, found, strict=False):
             weight = parts.get(f"attn_{name}_norm.weight")
             current = node
             if weight is not None and weight.dims[0] == size[0]:
-                current = self._norm(current, (*size, tokens))
+                current = self.graph.norm(current, (*size, tokens))
             turned.append(graph.op((*size, tokens), current, self.positions, inplace=True))
         return turned[0], turned[1], found[2]
 
@@ -368,97 +367,6 @@ class _Builder:
         """What comes of the experts that were chosen for each token, with their bias."""
         node = self._matrix(parts[f"{name}.weight"], dims, source, chosen)
         return self.graph.weigh(dims, node, chosen, inplace=True) if f"{name}.bias" in parts else node
-
-    def _state(self, elements: int) -> Node:
-        """A state as it was before, for each sequence."""
-        self.graph.expand(self.graph.stored())  # the one that new sequences begin with is cleared
-        state = self.graph.op((elements, self.to.n_seqs), self.graph.view(self.copies, self.to.n_seqs))
-        self.graph.expand(state)
-        self.graph.expand(self.graph.stored(self.copies))
-        return state
-
-    def _mamba(self, parts: Parts, source: Node) -> Node:
-        graph, tokens, seqs = self.graph, self.tokens, self.to.n_seqs
-        inner, state = self.shape.inner_size, self.shape.state_size
-        kernel = parts["ssm_conv1d.weight"].dims[0]
-        rank = parts["ssm_x.weight"].dims[1] - 2 * state
-        before = graph.view(self._state((kernel - 1) * inner), kernel - 1, inner, seqs)
-        both = graph.weigh((2 * inner, tokens), graph.view(source, self.width, tokens // seqs, seqs))
-        x, z = (graph.view(both, inner, tokens // seqs, seqs, part=True) for _ in range(2))
-        joined = graph.op(
-            (kernel - 1 + tokens // seqs, inner, seqs), before, graph.view(x, tokens // seqs, part=True)
-        )
-        graph.expand(graph.stored(graph.view(joined, kernel - 1, inner, seqs, part=True)))
-        dims = (inner, tokens)
-        x = graph.weigh(dims, graph.weigh(dims, joined), inplace=True)  # with the bias
-        x = graph.op(dims, x, inplace=True)
-        mixed = graph.weigh((rank + 2 * state, tokens), x)
-        dt, b, c = (graph.view(mixed, part, tokens, part=True) for part in (rank, state, state))
-        dt = graph.op((rank, tokens), dt)
-        if "ssm_b_norm.weight" in parts:
-            b, c = (graph.op((state, tokens), node) for node in (b, c))
-        dt = graph.weigh(dims, graph.weigh(dims, dt), inplace=True)
-        scanned = graph.weigh(
-            (inner * tokens + state * inner * seqs,), graph.view(x, 1, *dims), dt, b, c, self.copies
-        )
-        graph.expand(scanned)
-        graph.expand(graph.stored(graph.view(scanned, state * inner * seqs, part=True)))
-        y = graph.view(scanned, *dims, part=True)
-        y = graph.op(dims, y, graph.weigh(dims, x, inplace=True), inplace=True)
-        y = graph.op(dims, graph.op(dims, z), y)
-        return graph.view(graph.weigh((self.width, tokens), y), self.width, tokens)
-
-    def _mamba2(self, parts: Parts, source: Node) -> Node:
-        graph, tokens, seqs = self.graph, self.tokens, self.to.n_seqs
-        inner, state, groups = self.shape.inner_size, self.shape.state_size, self.shape.group_count
-        kernel = parts["ssm_conv1d.weight"].dims[0]
-        mixed_rows = inner + 2 * groups * state
-        rows = parts["ssm_in.weight"].dims[1]
-        heads = rows - inner - mixed_rows
-        per_seq = tokens // seqs
-        before = graph.view(self._state((kernel - 1) * mixed_rows), kernel - 1, mixed_rows, seqs)
-        all_rows = graph.view(graph.weigh((rows, tokens), source), rows, per_seq, seqs)
-        z = graph.view(all_rows, inner, per_seq, seqs, part=True)
-        mixed = graph.view(all_rows, mixed_rows, per_seq, seqs, part=True)
-        dt = graph.view(all_rows, heads, per_seq, seqs, part=True)
-        joined = graph.op(
-            (kernel - 1 + per_seq, mixed_rows, seqs), before, graph.view(mixed, per_seq, part=True)
-        )
-        graph.expand(graph.stored(graph.view(joined, kernel - 1, mixed_rows, seqs, part=True)))
-        dims = (mixed_rows, tokens)
-        mixed = graph.weigh(dims, graph.weigh(dims, joined), inplace=True)
-        mixed = graph.op(dims, mixed, inplace=True)
-        x, b, c = (
-            graph.view(mixed, part, tokens, part=True) for part in (inner, groups * state, groups * state)
-        )
-        dt = graph.weigh((heads, tokens), graph.op((heads, tokens), dt), inplace=True)
-        scanned = graph.weigh((inner * tokens + state * inner * seqs,), x, dt, b, c, self.copies)
-        graph.expand(scanned)
-        graph.expand(graph.stored(graph.view(scanned, state * inner * seqs, part=True)))
-        y = graph.view(scanned, inner, tokens, part=True)
-        y = graph.op((inner, tokens), y, graph.weigh((inner, tokens), x))
-        y = graph.op((inner, tokens), graph.op((inner, tokens), z), y)
-        if "ssm_norm.weight" in parts:
-            grouped = (inner // groups, groups, tokens)
-            y = self._norm(graph.view(y, *grouped), grouped)
-        return graph.weigh((self.width, tokens), graph.view(y, inner, tokens))
-
-    def _short_convolution(self, parts: Parts, source: Node) -> Node:
-        graph, tokens, seqs = self.graph, self.tokens, self.to.n_seqs
-        kernel = parts["shortconv.conv.weight"].dims[0]
-        width = self.width
-        per_seq = tokens // seqs
-        all_rows = graph.weigh((3 * width, tokens), graph.view(source, width, per_seq, seqs))
-        b, c, x = (graph.view(all_rows, width, tokens, part=True) for _ in range(3))
-        bx = graph.op((width, tokens), b, x)
-        before = graph.view(self._state((kernel - 1) * width), kernel - 1, width, seqs)
-        joined = graph.op(
-            (kernel - 1 + per_seq, width, seqs), before, graph.view(bx, per_seq, width, part=True)
-        )
-        graph.expand(graph.stored(graph.view(joined, kernel - 1, width, seqs, part=True)))
-        convolved = graph.weigh((width, tokens), joined)
-        y = graph.op((width, tokens), c, convolved, inplace=True)
-        return graph.view(graph.op((width, tokens), y), width, tokens)
 
 
 @dataclass(frozen=True, slots=True)

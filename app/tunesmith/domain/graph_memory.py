@@ -88,6 +88,10 @@ class Graph:
         """F32 numbers that an operation with weights gives, where those lie; else as :meth:`op`."""
         return Node(math.prod(dims) * F32_BYTES, (F32_BYTES, *dims), sources, self.place, inplace=inplace)
 
+    def norm(self, source: Node, dims: tuple[int, ...]) -> Node:
+        """A norm with its weight, in place where nothing else reads the source."""
+        return self.weigh(dims, self.op(dims, source, inplace=True), inplace=True)
+
     def view(self, source: Node, *dims: int, part: bool = False) -> Node:
         """A view of a result; ``part`` where it is not all of it, so that nothing can take its place."""
         root = source.root if source.root is not None else source

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tunesmith.domain.model import TensorInfo
+
+Parts = Mapping[str, TensorInfo]
+"""The tensors of a layer by what follows ``blk.N.``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ _FEDORA = {
     "libxcb-xkb.so.1": "libxcb",
     "libwayland-client.so.0": "libwayland-client", "libwayland-cursor.so.0": "libwayland-cursor",
 }  # fmt: skip
-_NO_SCREEN, _NOT_INSTALLED = 2, 6
+_NO_SCREEN, NOT_INSTALLED = 2, 6
+"""Exit codes: there is nothing to show a window on, or its libraries are missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ def obstacle(
     if missing := missing_libraries(environ, platform, loads):
         what = f"the window needs system libraries that are not installed ({', '.join(missing)})"
         todo = f"To install them:            {install_line(missing)}\n"
-        return Obstacle(what, todo, _NOT_INSTALLED)
+        return Obstacle(what, todo, NOT_INSTALLED)
     if platform.startswith("linux") and screen_kinds(environ) == ("xcb",) and not answers():
         named = environ.get("DISPLAY", "")
         return Obstacle(
