@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from PySide6.QtCore import QRegularExpression, QSettings, Signal
 from PySide6.QtGui import QRegularExpressionValidator
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
 
 from tunesmith.domain.cost import Prices
 from tunesmith.gui.fields import NUMBER_WIDTH, Section, limit
@@ -39,7 +39,7 @@ class _Field:
 
 _FIELDS: Mapping[str, tuple[_Field, ...]] = {
     tr("What you pay"): (
-        _Field("electricity", tr("Electricity"), tr("Price of a kilowatt-hour"), tr("a kWh"), 1e6, 0.01, 4),
+        _Field("electricity", tr("Electricity"), tr("Price of a kilowatt-hour"), tr("a kWh"), 1e6, 0.01, 3),
         _Field("hardware", tr("Hardware"), tr("The machine, or what is added for this"), "", 1e9, 100, 2),
         _Field("years", tr("Used for"), tr("Until it is worth nothing"), tr("years"), 100, 1, 1, 4),
     ),
@@ -53,8 +53,8 @@ _FIELDS: Mapping[str, tuple[_Field, ...]] = {
         _Field("idle_watts", tr("Draws waiting"), tr("From the wall, on but waiting"), "W", 1e6, 5, 1),
     ),
     tr("An API, for comparison"): (
-        _Field("api_input", tr("Input"), tr("Price of input tokens there"), tr("a million"), 1e6, 0.05, 4),
-        _Field("api_output", tr("Output"), tr("Price of output tokens there"), tr("a million"), 1e6, 0.05, 4),
+        _Field("api_input", tr("Input"), tr("Price of input tokens there"), tr("a million"), 1e6, 0.05, 3),
+        _Field("api_output", tr("Output"), tr("Price of output tokens there"), tr("a million"), 1e6, 0.05, 3),
     ),
 }  # fmt: skip
 
@@ -88,6 +88,7 @@ class PriceForm(QWidget):
         made.addItems(CURRENCIES)
         made.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         made.setFixedWidth(NUMBER_WIDTH)
+        made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         made.setValidator(QRegularExpressionValidator(QRegularExpression("[A-Za-z]{3}"), made))
         made.setCurrentText(str(self._settings.value(f"{_KEY}/currency", CURRENCIES[0])))
         made.currentTextChanged.connect(self._entered)
