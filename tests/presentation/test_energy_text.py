@@ -38,7 +38,10 @@ def test_without_any_sensor_there_is_one_row() -> None:
 
 def test_watts_that_were_given_are_said_to_be() -> None:
     energy = energy_of([sample()], given=GivenPower(load_watts=65.0, idle_watts=15.0))
-    assert dict(energy_rows(energy))["Power"] == "idle 15.0 W · prefill 65.0 W · decode 65.0 W (given)"
+    rows = dict(energy_rows(energy))
+    assert rows["Power"] == "idle 15.0 W · prefill 65.0 W · decode 65.0 W (given)"
+    assert len(rows) == 5
+    assert all(text.endswith(" (given)") for text in rows.values())
     (note,) = energy_notes(energy)
     assert "you gave, not measured" in note
 

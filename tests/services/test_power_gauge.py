@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.support.gguf_writer import tiny_llama
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.power import PowerReading, PowerSensor
-from tunesmith.domain.settings import Settings
-from tunesmith.domain.workload import Workload
 from tunesmith.machine.power_watch import PowerWatch
 from tunesmith.services.energy_check import energy_checks
 from tunesmith.services.power_gauge import PowerGauge, silence
-from tunesmith.services.rig import Rig
-from tunesmith.worker.protocol import NoisePolicy
 
 PACKAGE = PowerSensor(
     id="p0", name="package-0", source="powercap", covers="processors", counts=True, wraps_joules=65_532.6
 )
 DENIED = PACKAGE.model_copy(update={"id": "p1", "name": "package-1", "why": "only root may read it",
                                     "todo": "Run `sudo chmod`."})  # fmt: skip
-QUIET = NoisePolicy(max_foreign_cores=1e6, max_wait_share=1e6)
 
 
 class Sensors:
@@ -53,9 +46,15 @@ class Sensors:
         pass
 
 
-def gauge(*sensors: PowerSensor) -> tuple[PowerGauge, Sensors]:
+def gauge(
+    *sensors: PowerSensor, idle_seconds: float = 0.25, period_s: float = 0.01
+) -> tuple[PowerGauge, Sensors]:
     reader = Sensors(*sensors)
-    return PowerGauge(watch=lambda: PowerWatch(open_all=lambda: (reader,), period_s=0.01)), reader
+
+    def watch() -> PowerWatch:
+        return PowerWatch(open_all=lambda: (reader,), period_s=period_s)
+
+    return PowerGauge(watch=watch, idle_seconds=idle_seconds), reader
 
 
 def sample(started_ns: int, prefill_s: float, steps: int) -> Sample:
@@ -70,10 +69,10 @@ def sample(started_ns: int, prefill_s: float, steps: int) -> Sample:
 def test_idle_and_load_are_told_apart_and_the_counters_end_does_not_show() -> None:
     meter, reader = gauge(PACKAGE)
     with meter:
-        meter.idle(0.15)
+        meter.idle()
         reader.loaded_ns = started = time.monotonic_ns()
-        time.sleep(0.35)
-        found = meter.of(sample(started, 0.1, 10))
+        time.sleep(0.55)
+        found = meter.of(sample(started, 0.2, 15))
         energy = meter.sum_up([found])
     assert energy.origin == "measured"
     assert energy.idle_watts == pytest.approx(20, rel=0.05)
@@ -83,7 +82,7 @@ def test_idle_and_load_are_told_apart_and_the_counters_end_does_not_show() -> No
     assert energy.decode.above_idle_joules_per_token is not None
     assert energy.decode.above_idle_joules_per_token.median == pytest.approx(1.2, rel=0.07)
     assert energy.prefill.joules_per_token is not None
-    assert energy.prefill.joules_per_token.median == pytest.approx(0.08, rel=0.1)
+    assert energy.prefill.joules_per_token.median == pytest.approx(0.16, rel=0.1)
     assert energy.cost is not None
 
 
@@ -91,8 +90,8 @@ def test_a_part_too_short_for_the_readings_says_what_to_do() -> None:
     meter, _ = gauge(PACKAGE)
     with meter:
         started = time.monotonic_ns()
-        time.sleep(0.3)
-        energy = meter.sum_up([meter.of(sample(started, 0.002, 10))])
+        time.sleep(0.35)
+        energy = meter.sum_up([meter.of(sample(started, 0.002, 15))])
     assert "ask for more tokens" in energy.prefill.reason
     assert energy.decode.joules_per_token is not None
     assert energy.decode.above_idle_reason == "package-0: idle power was not measured"
@@ -101,7 +100,7 @@ def test_a_part_too_short_for_the_readings_says_what_to_do() -> None:
 def test_a_second_package_that_may_not_be_read_leaves_no_sum() -> None:
     meter, _ = gauge(PACKAGE, DENIED)
     with meter:
-        meter.idle(0.1)
+        meter.idle()
         started = time.monotonic_ns()
         time.sleep(0.2)
         energy = meter.sum_up([meter.of(sample(started, 0.05, 5))])
@@ -110,10 +109,10 @@ def test_a_second_package_that_may_not_be_read_leaves_no_sum() -> None:
 
 
 def test_where_nothing_may_be_read_the_sample_is_left_as_it_is_and_nobody_waits() -> None:
-    meter, _ = gauge(DENIED)
+    meter, _ = gauge(DENIED, idle_seconds=30)
     with meter:
         begun = time.monotonic()
-        meter.idle(30)
+        meter.idle()
         plain = sample(1, 1.0, 5)
         assert meter.of(plain) is plain
         assert time.monotonic() - begun < 5
@@ -123,22 +122,11 @@ def test_where_nothing_may_be_read_the_sample_is_left_as_it_is_and_nobody_waits(
 
 
 def test_a_stop_ends_the_wait_for_the_idle_power() -> None:
-    meter, _ = gauge(PACKAGE)
+    meter, _ = gauge(PACKAGE, idle_seconds=30)
     with meter:
         begun = time.monotonic()
-        meter.idle(30, stop=lambda: True)
+        meter.idle(stop=lambda: True)
         assert time.monotonic() - begun < 5
-
-
-def test_a_rig_gives_its_samples_what_the_sensors_told(tmp_path: Path) -> None:
-    model = tiny_llama().write(tmp_path / "tiny.gguf")
-    meter, _ = gauge(PACKAGE)
-    with meter, Rig(str(model), noise=QUIET, gauge=meter) as rig:
-        found = rig.sample(Settings(threads=1, threads_batch=1, n_ctx=64), Workload(prompt=8, generate=4))
-    (told,) = found.conditions.power
-    assert told.sensor == "p0"
-    assert told.decode_joules or told.decode_why
-    assert Sample.model_validate_json(found.model_dump_json()) == found
 
 
 def test_silence_has_its_reasons() -> None:

@@ -17,9 +17,10 @@ def energy_rows(energy: Energy | None) -> list[tuple[str, str]]:
         return []
     if energy.origin == "none" and energy.prefill.reason == energy.decode.reason:
         return [(tr("Energy"), _missing(energy.prefill.reason)), *_sensor_rows(energy)]
+    given = energy.origin == "given"
     return [
-        *_phase_rows(tr("Energy, prefill"), tr("Energy, prefill, above idle"), energy.prefill),
-        *_phase_rows(tr("Energy, decode"), tr("Energy, decode, above idle"), energy.decode),
+        *_phase_rows(tr("Energy, prefill"), tr("Energy, prefill, above idle"), energy.prefill, given=given),
+        *_phase_rows(tr("Energy, decode"), tr("Energy, decode, above idle"), energy.decode, given=given),
         (tr("Power"), _power(energy)),
         *_sensor_rows(energy),
     ]
@@ -45,13 +46,14 @@ def _notes(energy: Energy) -> Iterator[str]:
         )  # fmt: skip
 
 
-def _phase_rows(name: str, above: str, phase: PhaseEnergy) -> list[tuple[str, str]]:
+def _phase_rows(name: str, above: str, phase: PhaseEnergy, *, given: bool) -> list[tuple[str, str]]:
     all_of_it = _missing(phase.reason)
     if phase.joules_per_token is not None:
-        all_of_it = quantity_text(phase.joules_per_token, "J/tok")
+        all_of_it = _labelled(quantity_text(phase.joules_per_token, "J/tok"), given=given)
     rows = [(name, all_of_it)]
     if phase.above_idle_joules_per_token is not None:
-        rows.append((above, quantity_text(phase.above_idle_joules_per_token, "J/tok")))
+        net = quantity_text(phase.above_idle_joules_per_token, "J/tok")
+        rows.append((above, _labelled(net, given=given)))
     elif phase.joules_per_token is not None:
         rows.append((above, _missing(phase.above_idle_reason)))
     return rows
@@ -64,7 +66,11 @@ def _power(energy: Energy) -> str:
         tr("decode {watts}", watts=_watts(energy.decode.watts)),
     ]
     text = " · ".join(parts)
-    return tr("{figures} (given)", figures=text) if energy.origin == "given" else text
+    return _labelled(text, given=energy.origin == "given")
+
+
+def _labelled(figures: str, *, given: bool) -> str:
+    return tr("{figures} (given)", figures=figures) if given else figures
 
 
 def _sensor_rows(energy: Energy) -> list[tuple[str, str]]:

@@ -27,9 +27,12 @@ _LOOK_SECONDS = 0.1
 class PowerGauge:
     """Watches the sensors of power of this machine for as long as a run lasts."""
 
-    def __init__(self, *, watch: Callable[[], PowerWatch] = PowerWatch) -> None:
+    def __init__(
+        self, *, watch: Callable[[], PowerWatch] = PowerWatch, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
         """Begin to watch; where nothing may be read, all that follows costs nothing."""
         self._watch = watch()
+        self._idle_seconds = idle_seconds
         self._sensors = _asked(self._watch.sensors)
         self._idle: dict[str, IdlePower] = {}
 
@@ -38,11 +41,10 @@ class PowerGauge:
         """Whether anything is read."""
         return self._watch.reads
 
-    def idle(self, seconds: float = IDLE_SECONDS, *, stop: Callable[[], bool] = lambda: False) -> None:
+    def idle(self, *, stop: Callable[[], bool] = lambda: False) -> None:
         """Measure the idle power: to be called while no model is loaded. Returns at once if nothing is read.
 
         Args:
-            seconds: how long.
             stop: ends it early, without a figure.
         """
         if not self.reads:
@@ -50,7 +52,7 @@ class PowerGauge:
         begun_ns = time.monotonic_ns()
         self._watch.until(begun_ns)
         begun_ns = time.monotonic_ns()
-        ended_ns = begun_ns + round(seconds * 1e9)
+        ended_ns = begun_ns + round(self._idle_seconds * 1e9)
         while time.monotonic_ns() < ended_ns:
             if stop():
                 return
