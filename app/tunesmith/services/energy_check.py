@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tunesmith.domain.power import PowerSensor
 from tunesmith.machine.energy_reader import EnergyReader, open_energy_readers
 from tunesmith.services.check import Check
+from tunesmith.services.power_gauge import silence
 from tunesmith.wording import tr
 
 
@@ -36,19 +37,16 @@ def energy_checks(sensors: Sequence[PowerSensor]) -> list[Check]:
         checks.append(
             Check(
                 name="energy", status="warning",
-                what=tr("{sensors}: {reason}", sensors=names, reason=group[0].why),
+                what=tr("{sensor}: {reason}", sensor=names, reason=group[0].why),
                 todo=tr("Joules per token would be told. {how}", how=todo),
             )
         )  # fmt: skip
     if checks:
         return checks
-    silent = "; ".join(
-        dict.fromkeys(tr("{sensor}: {reason}", sensor=sensor.name, reason=sensor.why) for sensor in sensors)
-    )
     return [
         Check(
             name="energy", status="ok",
-            what=silent or tr("no sensor tells power or energy here, as in most virtual machines"),
+            what=silence(sensors),
             todo=tr("Joules per token can be reckoned from watts of your own: --load-watts, --idle-watts."),
         )
     ]  # fmt: skip
