@@ -215,8 +215,19 @@ def _add_measure(
     work.add_argument("--depth", type=int, metavar="N", help="tokens in the context before; 0")
     work.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
     work.add_argument("--repetitions", type=int, default=5, metavar="N", help="samples to take; 5")
+    _add_energy(measure)
     _add_settings(measure)
     _add_devices(measure)
+
+
+def _add_energy(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("energy")
+    group.add_argument(
+        "--load-watts", type=float, metavar="W",
+        help="what the machine draws while it computes, where no sensor tells it; labelled as given",
+    )  # fmt: skip
+    group.add_argument("--idle-watts", type=float, metavar="W", help="and when idle; both or none")
+    group.add_argument("--no-energy", action="store_true", help="read no sensor of power")
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
