@@ -16,7 +16,7 @@ from tunesmith.domain.workload import Workload
 from tunesmith.store import Store
 
 PRICE = (
-    "--price", "currency=eur,electricity=0.30,watts=65,idle-watts=20", "--price",
+    "--price", "currency=eur,electricity=0.30,load-watts=65,idle-watts=20", "--price",
     "hardware=1200,years=4,hours-per-day=8,utilisation=25%", "--price", "api-input=0.15,api-output=0.60",
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ def test_the_file_has_a_line_for_each_amount_and_no_formula(filled: CommandLine,
     [
         ("gold=3", "is no price"), ("electricity=much", "is no number"), ("electricity=nan", "is no number"),
         ("currency=Euro", "currency:"), ("utilisation=0", "utilisation:"),
-        ("watts=5,idle-watts=6", "idle_watts"),
+        ("load-watts=5,idle-watts=6", "idle_watts"),
         ("electricity=-1", "electricity:"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from tunesmith.domain.workload import Workload
 CENT = Decimal("0.01")
 WORKLOAD = Workload(prompt=512, generate=128)
 PRICES = Prices(
-    currency="EUR", electricity=Decimal("0.30"), watts=Decimal(65), idle_watts=Decimal(20),
+    currency="EUR", electricity=Decimal("0.30"), load_watts=Decimal(65), idle_watts=Decimal(20),
     hardware=Decimal(1200),
     years=Decimal(4), hours_per_day=Decimal(8), utilisation=Decimal("0.25"),
     api_input=Decimal("0.15"), api_output=Decimal("0.60"),
@@ -101,8 +101,8 @@ def test_hardware_that_works_all_the_time_bears_a_quarter_of_what_one_does_that_
     [
         {"currency": "Euro"}, {"electricity": Decimal(-1)}, {"utilisation": Decimal(0)},
         {"years": Decimal(0)},
-        {"watts": Decimal(10), "idle_watts": Decimal(20)}, {"hours_per_day": Decimal(25)},
-        {"hardware": Decimal("NaN")}, {"watts": Decimal("Infinity")},
+        {"load_watts": Decimal(10), "idle_watts": Decimal(20)}, {"hours_per_day": Decimal(25)},
+        {"hardware": Decimal("NaN")}, {"load_watts": Decimal("Infinity")},
     ],
 )  # fmt: skip
 def test_prices_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:

@@ -19,7 +19,7 @@ from tunesmith.gui.pages.profiles import ProfilesPage
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
 NAMED = {
-    "electricity": 0.3, "hardware": 1200.0, "hours_per_day": 8.0, "utilisation": 25.0, "watts": 65.0,
+    "electricity": 0.3, "hardware": 1200.0, "hours_per_day": 8.0, "utilisation": 25.0, "load_watts": 65.0,
     "idle_watts": 20.0, "api_input": 0.15, "api_output": 0.6,
 }  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_costs_follow_what_is_entered_and_are_there_the_next_time(page: Profiles
 
 def test_what_contradicts_itself_is_said_and_gives_no_figure(page: ProfilesPage) -> None:
     panel = opened(page)
-    panel.form.fields["watts"].setValue(10)
+    panel.form.fields["load_watts"].setValue(10)
     panel.form.fields["idle_watts"].setValue(20)
     assert panel.wrong.isVisible()
     assert panel.cost is None

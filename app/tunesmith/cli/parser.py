@@ -390,7 +390,7 @@ def _add_cost(
     cost.add_argument(
         "--price", metavar="NAME=VALUE", action="append", default=[],
         help="what you pay and assume, repeatable or divided by commas: currency=EUR, electricity (a kWh), "
-        "watts, idle-watts, hardware, years, hours-per-day, utilisation, api-input and api-output "
+        "load-watts, idle-watts, hardware, years, hours-per-day, utilisation, api-input and api-output "
         "(a million tokens)",
     )  # fmt: skip
     cost.add_argument("--csv", metavar="FILE", help="also write them there, a line for each amount")

@@ -11,7 +11,7 @@ from tunesmith.domain.cost import Prices
 from tunesmith.errors import UsageError
 
 NAMES = tuple(name.replace("_", "-") for name in Prices.model_fields)
-_EXAMPLE = "Write it as --price electricity=0.30,currency=EUR,watts=65."
+_EXAMPLE = "Write it as --price electricity=0.30,currency=EUR,load-watts=65."
 
 
 def parse_prices(given: Iterable[str]) -> Prices:

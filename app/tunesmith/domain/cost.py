@@ -32,7 +32,7 @@ class Prices(Value):
     """How long it is on."""
     utilisation: Decimal = Field(default=Decimal(1), gt=0, le=1)
     """The share of the time it is on in which it makes tokens."""
-    watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
+    load_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
     """What it draws from the wall while it makes tokens, as the user names it."""
     idle_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
     """What it draws while it is on and waits, as the user names it."""
@@ -43,8 +43,8 @@ class Prices(Value):
 
     @model_validator(mode="after")
     def _check(self) -> Prices:
-        if self.watts is not None and self.idle_watts is not None and self.idle_watts > self.watts:
-            msg = "idle_watts is above watts"
+        if self.load_watts is not None and self.idle_watts is not None and self.idle_watts > self.load_watts:
+            msg = "idle_watts is above load_watts"
             raise ValueError(msg)
         return self
 
@@ -121,7 +121,7 @@ def cost_of_seconds(seconds: Decimal, prices: Prices) -> tuple[CostPart, ...]:
             return None, "no_watts"
         return watts / _WATTS_PER_KILOWATT * hours * per_busy_hour * prices.electricity, ""
 
-    load, load_reason = electricity(prices.watts, Decimal(1))
+    load, load_reason = electricity(prices.load_watts, Decimal(1))
     idle, idle_reason = electricity(prices.idle_watts, prices.idle_per_busy)
     hardware = None if prices.hardware is None else prices.hardware / prices.busy_hours * hours
     return (
@@ -191,10 +191,10 @@ def _api_request(workload: Workload, prices: Prices) -> Decimal | None:
 
 def _break_even(seconds: Decimal, api: Decimal | None, prices: Prices) -> Decimal | None:
     """The share u at which load + idle·(1−u)/u + hardware/u, for the same busy seconds, is what they take."""
-    if api is None or None in (prices.watts, prices.idle_watts, prices.electricity, prices.hardware):
+    if api is None or None in (prices.load_watts, prices.idle_watts, prices.electricity, prices.hardware):
         return None
     always_busy = prices.model_copy(update={"utilisation": Decimal(1)})
-    always_idle = always_busy.model_copy(update={"watts": prices.idle_watts})
+    always_idle = always_busy.model_copy(update={"load_watts": prices.idle_watts})
     load, _, hardware = (part.amount or Decimal(0) for part in cost_of_seconds(seconds, always_busy))
     idle = cost_of_seconds(seconds, always_idle)[0].amount or Decimal(0)
     left = api - load + idle

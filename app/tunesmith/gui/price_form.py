@@ -49,7 +49,7 @@ _FIELDS: Mapping[str, tuple[_Field, ...]] = {
             "utilisation", tr("At work"), tr("Share of these hours in which it makes tokens"),
             "%", 100, 5, 1, 100, scale=100,
         ),
-        _Field("watts", tr("Draws at work"), tr("From the wall, as a wattmeter tells"), "W", 1e6, 5, 1),
+        _Field("load_watts", tr("Draws at work"), tr("From the wall, as a wattmeter tells"), "W", 1e6, 5, 1),
         _Field("idle_watts", tr("Draws waiting"), tr("From the wall, on but waiting"), "W", 1e6, 5, 1),
     ),
     tr("An API, for comparison"): (

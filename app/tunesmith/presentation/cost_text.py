@@ -71,7 +71,7 @@ class PriceFacts(Document):
     years: float
     hours_per_day: float
     utilisation: float
-    watts: float | None
+    load_watts: float | None
     idle_watts: float | None
     watts_source: Literal["given"] | None
     """Who says what the machine draws; null where nobody does."""
@@ -97,9 +97,9 @@ def cost_document(costed: Sequence[Costed], prices: Prices) -> CostDocument:
             years=float(prices.years),
             hours_per_day=float(prices.hours_per_day),
             utilisation=float(prices.utilisation),
-            watts=_amount(prices.watts),
+            load_watts=_amount(prices.load_watts),
             idle_watts=_amount(prices.idle_watts),
-            watts_source=None if prices.watts is None else "given",
+            watts_source=None if prices.load_watts is None else "given",
             api_input_per_million=_amount(prices.api_input),
             api_output_per_million=_amount(prices.api_output),
         ),
@@ -143,8 +143,8 @@ def assumptions_text(prices: Prices) -> str:
     code, parts = prices.currency, []
     if prices.electricity is not None:
         parts.append(tr("{price} a kWh", price=money(prices.electricity, code)))
-    if prices.watts is not None:
-        parts.append(tr("{watts} W while it works (given)", watts=figures(float(prices.watts), 4)))
+    if prices.load_watts is not None:
+        parts.append(tr("{watts} W while it works (given)", watts=figures(float(prices.load_watts), 4)))
     if prices.idle_watts is not None and prices.utilisation < 1:
         parts.append(tr("{watts} W while it waits (given)", watts=figures(float(prices.idle_watts), 4)))
     if prices.hardware is not None:

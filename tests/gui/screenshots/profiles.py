@@ -95,7 +95,7 @@ def _costed(window: MainWindow) -> Ready:
     wait(lambda: page.details.profile is not None and page.details.profile.id == "p-0001")
     page.reckon()
     named = {
-        "electricity": 0.3, "hardware": 1200, "hours_per_day": 8, "utilisation": 25, "watts": 65,
+        "electricity": 0.3, "hardware": 1200, "hours_per_day": 8, "utilisation": 25, "load_watts": 65,
         "idle_watts": 20, "api_input": 0.15, "api_output": 0.6,
     }  # fmt: skip
     for name, value in named.items():
