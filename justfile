@@ -31,3 +31,7 @@ demo *options:
 fmt:
     {{ bin }}/ruff check --fix
     {{ bin }}/ruff format
+
+# The user guide as a site, in build/site; needs uv.
+docs *options="build --strict":
+    uv run --isolated --frozen --only-group docs mkdocs {{ options }}
