@@ -18,7 +18,9 @@ from tunesmith.settings import Preferences, save_preferences
 @pytest.fixture
 def command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
     monkeypatch.setattr(facts, "examine", lambda _store: [Check(name="engine", status="ok", what="starts")])
-    monkeypatch.setattr(updates, "RELEASES", Releases("https://releases.invalid/r", "https://releases.invalid"))
+    monkeypatch.setattr(
+        updates, "RELEASES", Releases("https://releases.invalid/r", "https://releases.invalid")
+    )
     made = CommandLine(tmp_path)
     save_preferences(tmp_path / "config", Preferences(update_notice=True))
     return made

@@ -249,7 +249,9 @@ def test_where_it_cannot_be_noted_nobody_is_asked(tmp_path: Path) -> None:
         updates.look(tmp_path / "file", NOW, lambda: pytest.fail("it was asked"))
 
 
-@pytest.mark.parametrize("kept", [b"", b"{", b"[]", b'{"asked_at": 5}', b'{"newest": "1"', b"\xff", b'{"x": 1}'])
+@pytest.mark.parametrize(
+    "kept", [b"", b"{", b"[]", b'{"asked_at": 5}', b'{"newest": "1"', b"\xff", b'{"x": 1}']
+)
 def test_a_note_that_is_damaged_counts_as_none(tmp_path: Path, kept: bytes) -> None:
     (tmp_path / "updates.json").write_bytes(kept)
     assert updates.known(tmp_path) == Known()
