@@ -3,8 +3,8 @@
 python3 packaging/freeze.py
 build/freeze/venv/bin/python packaging/appimage.py [--tool appimagetool --runtime runtime-x86_64]
 
-What was tried: the folder, and its AppRun, on Debian 12. Not the file: neither appimagetool nor the runtime that
-stands before the folder in it could be had there.
+What was tried: the folder, and its AppRun, on Debian 12. Not the file: neither appimagetool nor the runtime
+that stands before the folder in it could be had there.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ FROZEN: Final = ROOT / "build" / "frozen" / "tunesmith"
 OUTPUT: Final = ROOT / "build"
 HOME: Final = "usr/lib/tunesmith"
 ALONG: Final = (
-    "libxkbcommon-x11.so.0", "libxcb-cursor.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0", "libxcb-keysyms.so.1",
-    "libxcb-render-util.so.0", "libxcb-util.so.1",
+    "libxkbcommon-x11.so.0", "libxcb-cursor.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0",
+    "libxcb-keysyms.so.1", "libxcb-render-util.so.0", "libxcb-util.so.1",
 )  # fmt: skip
 """Small libraries that Qt needs for X and not every desktop has; no package installs them beside an AppImage.
 

@@ -81,7 +81,7 @@ def collect(files: Iterable[Path], folder: Path, version: str, parts: str) -> li
         parts: the list, as CycloneDX JSON.
 
     Raises:
-        NotReady: a file is missing, empty, there twice, or of another version; the folder has something in it.
+        NotReady: a file is missing, empty, there twice, or of another version; the folder is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise NotReady(f"{folder} is not empty")

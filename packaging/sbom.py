@@ -1,4 +1,4 @@
-"""Own the list of what a release is made of, as CycloneDX: the lock file's packages, and what they bring inside."""
+"""Own the list of what a release is made of, as CycloneDX: what is locked, and what it brings inside."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def described(text: str) -> tuple[str, str]:
 def _component(part: Native, package: Component) -> Component:
     if part.of not in ("*", package.version):
         raise BadSbom(
-            f"{part.name} was looked up for {part.inside} {part.of}, but the lock file has {package.version}: "
+            f"{part.name} was looked up for {part.inside} {part.of}, but locked is {package.version}: "
             f"look it up again, in {NATIVE.name}"
         )
     version = part.version or package.version or ""

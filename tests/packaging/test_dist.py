@@ -1,4 +1,4 @@
-"""Claims about how sdist and wheel are compared with the clone; building them takes longer: packaging/check_dist.py."""
+"""Claims about how sdist and wheel are compared with the clone; building them is check_dist.py's own work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims about a release's folder: its checksums, the list of its parts, and the places that name a version."""
+"""Claims about a release's folder: its checksums, the list of its parts, places that name a version."""
 
 from __future__ import annotations
 
@@ -124,7 +124,8 @@ def test_what_is_missing_empty_there_twice_or_in_the_way_ends_it(tmp_path: Path)
 
 
 def test_a_version_has_its_section_and_day_in_the_changelog(tmp_path: Path) -> None:
-    text = "# Changelog\n\n## [Unreleased]\n\n- a\n\n## [0.2.0] - 2026-12-01\n\n### Added\n\n- b\n\n## [0.1.0]\n\n- c\n"
+    newest = "## [0.2.0] - 2026-12-01\n\n### Added\n\n- b\n"
+    text = f"# Changelog\n\n## [Unreleased]\n\n- a\n\n{newest}\n## [0.1.0]\n\n- c\n"
     assert release.notes(text, "0.2.0") == "### Added\n\n- b\n"
     with pytest.raises(release.NotReady, match=r"no day for 0\.1\.0"):
         release.notes(text, "0.1.0")

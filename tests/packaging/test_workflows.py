@@ -1,4 +1,4 @@
-"""Claims about the workflows for hosted runners: they name what is there, and may do no more than they need."""
+"""Claims about the workflows for hosted runners: they name what is there, and may do what they need."""
 
 from __future__ import annotations
 

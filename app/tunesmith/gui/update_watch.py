@@ -94,7 +94,7 @@ class UpdateWatch(QObject):
             newest = updates.look(cache, self._now(), lambda: self._ask(self._releases)).newest
         except TunesmithError as error:
             _LOG.info("%s", error)
-        except Exception:
+        except Exception:  # noqa: BLE001 (news must disturb nobody)
             _LOG.exception("looking for a newer version failed")
         try:
             self._found.emit(newest)

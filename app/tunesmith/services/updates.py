@@ -39,7 +39,7 @@ class Releases:
 
 
 RELEASES: Final[Releases | None] = None
-"""A placeholder: who publishes Tunesmith puts both addresses here, and nowhere else. Without, nobody is asked.
+"""A placeholder: who publishes Tunesmith puts both addresses here, nowhere else. Without, nobody is asked.
 
 ``Releases("https://api.github.com/repos/OWNER/NAME/releases", "https://github.com/OWNER/NAME/releases")``
 """
@@ -73,7 +73,7 @@ def known(cache: Path) -> Known:
 
 
 def is_due(found: Known, now: datetime) -> bool:
-    """Whether a day has passed; a time that is yet to come is a clock that was put back, and counts as none."""
+    """Whether a day has passed; a time yet to come is of a clock that was put back, and counts as none."""
     return found.asked_at is None or not timedelta() <= now - found.asked_at < EVERY
 
 
@@ -141,7 +141,7 @@ def newest_in(raw: bytes) -> str | None:
     """
     found = json.loads(raw)
     if not isinstance(found, list):
-        raise ValueError("the answer is no list of releases")  # noqa: TRY004 (of the same kind as bad JSON)
+        raise ValueError("the answer is no list of releases")
     versions = [version for one in found if (version := _version(one)) is not None]
     return str(max(versions)) if versions else None
 
@@ -203,7 +203,7 @@ def _unknown(reason: str) -> UpdatesUnknown:
 
 
 def check(releases: Releases | None, *, trust: ssl.SSLContext | None = None) -> Check:
-    """The finding of ``doctor --updates``: asked now, whatever the preferences say and whenever it was before."""
+    """The finding of ``doctor --updates``: asked now, whatever the preferences say."""
     if releases is None:
         return Check(name="updates", status="warning", what=not_set_up())
     try:

@@ -295,8 +295,8 @@ class SettingsPage(Page):
             told = updates.not_set_up()
         else:
             told = tr(
-                "Then {host} is asked once a day for the list of releases, never during a run. Nothing but the "
-                "request is sent. Otherwise nobody is asked.",
+                "Then {host} is asked once a day for the list of releases, never during a run. Nothing but "
+                "the request is sent. Otherwise nobody is asked.",
                 host=urlsplit(updates.RELEASES.feed).hostname,
             )
         self.updates_note = label(told, "small", wrap=True)
