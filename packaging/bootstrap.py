@@ -30,6 +30,8 @@ IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
 OLDEST_UV = (0, 9)  # knows --config-settings-package, and builds anew when those settings change
 RPC = ("GGML_RPC=ON", "GGML_RPC_RDMA=OFF")  # else RDMA comes in wherever its library happens to lie
 NO_AMX = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
+SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+"""How pytest divides tests among the cores: file by file, what measures last and alone."""
 
 MANAGERS = {"debian": 0, "ubuntu": 0, "fedora": 1, "rhel": 1, "centos": 1, "arch": 2}
 COMMANDS = ("apt-get install -y --no-install-recommends", "dnf install -y", "pacman -S --needed")
@@ -321,7 +323,7 @@ def test(arguments: list[str]) -> int:
     failed = ", ".join(check for check, code in codes.items() if code)
     if failed:
         say(f"\nFAILED: {failed}. The tests are run all the same.")
-    codes["pytest"] = run([_program(VENV, "pytest"), *arguments])
+    codes["pytest"] = run([_program(VENV, "pytest"), *SIDE_BY_SIDE, *arguments])
     return next(filter(None, codes.values()), 0)
 
 

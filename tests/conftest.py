@@ -14,6 +14,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support.cli import CommandLine
+from tests.support.turns import pytest_collection_modifyitems, pytest_runtest_protocol
+
+__all__ = ["pytest_collection_modifyitems", "pytest_runtest_protocol"]
 
 _FTYPE_Q2_K = 10
 """LLAMA_FTYPE_MOSTLY_Q2_K of llama.h."""

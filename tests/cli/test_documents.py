@@ -66,6 +66,9 @@ def test_a_measurement_has_every_key_of_the_contract(tunesmith: CommandLine, smo
     assert decode["low"] <= decode["median"] <= decode["high"]
     for key in ("itl_ms", "peak_memory_bytes", "settings", "workload", "model", "machine", "build"):
         assert done.document[key] is not None
+    energy = done.document["energy"]
+    assert energy["prefill"]["reason"]
+    assert energy["origin"] == "measured" or energy["decode"]["reason"]
     limit = done.document["decode_limit_tokens_per_s"]
     if limit is None:  # a busy machine tells nothing of its memory
         assert done.document["decode_limit_reason"]
@@ -83,8 +86,13 @@ def test_a_measurement_has_every_key_of_the_contract(tunesmith: CommandLine, smo
 def test_plain_output_goes_to_stdout_and_progress_to_stderr(
     tunesmith: CommandLine, smollm2_path: Path
 ) -> None:
-    done = tunesmith("measure", smollm2_path, "--prompt", 16, "--generate", 4, "--repetitions", 2)
+    done = tunesmith(
+        "measure", smollm2_path, "--prompt", 16, "--generate", 4, "--repetitions", 2, "--load-watts", 65,
+        "--idle-watts", 15,
+    )  # fmt: skip
     assert done.code == 0, done.err
     assert "tok/s" in done.out
+    assert "J/tok" in done.out
+    assert "reckoned from the watts that you gave" in done.out
     assert "Measuring" in done.err
     assert "\x1b" not in done.out + done.err

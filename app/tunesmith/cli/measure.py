@@ -9,7 +9,7 @@ from tunesmith.cli.output import Output
 from tunesmith.cli.progress import follow
 from tunesmith.cli.settings_given import changed, given_settings, like_llama_cpp
 from tunesmith.cli.tune import interruptible
-from tunesmith.cli.values import make_workload, parse_devices, parse_servers
+from tunesmith.cli.values import make_workload, parse_devices, parse_given_power, parse_servers
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import MeasureRequest
 from tunesmith.domain.settings import Settings
@@ -58,7 +58,8 @@ def make_request(options: argparse.Namespace, profile: TunedProfile | None) -> M
     settings = _settings(options, profile, workload)
     return MeasureRequest(
         model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions,
-        rpc=parse_servers(options.rpc),
+        rpc=parse_servers(options.rpc), energy=not options.no_energy,
+        given_power=parse_given_power(options.load_watts, options.idle_watts),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "export", "verify", "bundle", "keys", "fleet", "completion",
+    "quantize", "speculate", "cost", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         lambda to, name, summary: _add(to, name, summary, []),
         commands,
     )
+    _add_cost(commands, everywhere)
     _add_export(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
     completion.add_argument("shell", choices=COMPLETIONS)
@@ -214,8 +215,19 @@ def _add_measure(
     work.add_argument("--depth", type=int, metavar="N", help="tokens in the context before; 0")
     work.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
     work.add_argument("--repetitions", type=int, default=5, metavar="N", help="samples to take; 5")
+    _add_energy(measure)
     _add_settings(measure)
     _add_devices(measure)
+
+
+def _add_energy(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("energy")
+    group.add_argument(
+        "--load-watts", type=float, metavar="W",
+        help="what the machine draws while it computes, where no sensor tells it; labelled as given",
+    )  # fmt: skip
+    group.add_argument("--idle-watts", type=float, metavar="W", help="and when idle; both or none")
+    group.add_argument("--no-energy", action="store_true", help="read no sensor of power")
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
@@ -371,6 +383,20 @@ def _add_speculate(
     how.add_argument("--rounds", type=int, default=6, metavar="N", help="times everything is measured; 6")
     how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     _add_settings(speculate)
+
+
+def _add_cost(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    cost = _add(commands, "cost", "say what tokens cost under tuned profiles", [everywhere])
+    cost.add_argument("id", metavar="ID", nargs="+", help="a profile's id, name or JSON file")
+    cost.add_argument(
+        "--price", metavar="NAME=VALUE", action="append", default=[],
+        help="what you pay and assume, repeatable or divided by commas: currency=EUR, electricity (a kWh), "
+        "load-watts, idle-watts, hardware, years, hours-per-day, utilisation, api-input and api-output "
+        "(a million tokens)",
+    )  # fmt: skip
+    cost.add_argument("--csv", metavar="FILE", help="also write them there, a line for each amount")
 
 
 def _add_export(

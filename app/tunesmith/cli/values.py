@@ -7,12 +7,14 @@ import re
 from pydantic import ValidationError
 
 from tunesmith.domain.endpoint import MAX_SERVERS, parse_endpoint
+from tunesmith.domain.energy import GivenPower
 from tunesmith.domain.settings import are_device_names
 from tunesmith.domain.workload import BUDGETS, Budget, Workload
 from tunesmith.errors import UsageError
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?b?)", re.IGNORECASE)
 _TIME = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|)", re.IGNORECASE)
+MOST_GIVEN_WATTS = 1e6
 _MS = {"ms": 1.0, "s": 1e3, "min": 6e4, "h": 3.6e6}
 
 
@@ -143,3 +145,21 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
     return f"{where}: {message}" if where else message
+
+
+def parse_given_power(load_watts: float | None, idle_watts: float | None) -> GivenPower | None:
+    """The watts that the user names; None where none are named.
+
+    Raises:
+        UsageError: one of the two is missing, or they cannot be.
+    """
+    if load_watts is None and idle_watts is None:
+        return None
+    if load_watts is None or idle_watts is None:
+        raise UsageError("--load-watts and --idle-watts are named together, or not at all.")
+    if not 0 <= idle_watts < load_watts < MOST_GIVEN_WATTS:
+        raise UsageError(
+            f"A machine that draws {idle_watts:g} W when idle and {load_watts:g} W under load cannot be.",
+            todo="Name watts, the load's above the idle machine's.",
+        )
+    return GivenPower(load_watts=load_watts, idle_watts=idle_watts)

@@ -10,6 +10,7 @@ from tunesmith.domain.base import Value
 from tunesmith.domain.device_reading import DeviceLoad
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.model import ModelIdentity
+from tunesmith.domain.power import SensorUse
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 
@@ -43,6 +44,8 @@ class Conditions(Value):
     """Mean power of all processor packages together."""
     devices: tuple[DeviceLoad, ...] = ()
     """What graphics devices told of themselves meanwhile; empty where none tells anything."""
+    power: tuple[SensorUse, ...] = ()
+    """What sensors of power told of this sample; empty where none was read."""
 
 
 class Sample(Value):

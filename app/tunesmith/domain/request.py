@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.energy import GivenPower
 from tunesmith.domain.settings import CacheType, Settings
 from tunesmith.domain.workload import Budget, Constraints, Objective, Workload
 
@@ -76,6 +77,10 @@ class MeasureRequest(Value):
     warmup: bool = True
     rpc: tuple[str, ...] = ()
     """RPC servers that the user named; only these are ever connected to."""
+    energy: bool = True
+    """Whether sensors of power are read, and the idle machine before."""
+    given_power: GivenPower | None = None
+    """What the user says the machine draws."""
 
 
 RunKind = Literal["tune", "measure"]

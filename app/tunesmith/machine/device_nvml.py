@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunesmith.domain.device_reading import DeviceReading, pci_id
+from tunesmith.domain.power import PowerReading, PowerSensor
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class NvmlReader:
         self._own: frozenset[int] = frozenset()
         self._seen_us: dict[int, int] = {}
         """Newest sample of processes' load by device, in microseconds of the driver's own clock."""
+        self._power: list[tuple[Any, PowerSensor]] | None = None
+        """Devices with their sensors of power, once they were asked for."""
 
     def read(self, own_pids: Callable[[], frozenset[int]]) -> tuple[DeviceReading, ...]:
         """Every device of the driver."""
@@ -77,9 +80,53 @@ class NvmlReader:
         found = (self._read(number, own_pids) for number in range(count))
         return tuple(reading for reading in found if reading is not None)
 
+    def sensors(self) -> tuple[PowerSensor, ...]:
+        """One for each device: its counter of energy, since Volta, else its power."""
+        if self._power is None:
+            count = self._ask("devices", self._nvml.nvmlDeviceGetCount, {}) or 0
+            found = (self._sensor(number) for number in range(count))
+            self._power = [one for one in found if one is not None]
+        return tuple(sensor for _, sensor in self._power)
+
+    def power(self) -> tuple[PowerReading, ...]:
+        """Energy and power of every device that tells them; nothing else is asked, to be quick."""
+        self.sensors()
+        return tuple(self._power_of(device, sensor) for device, sensor in self._power or () if not sensor.why)
+
     def close(self) -> None:
         """Let go of the driver."""
         self._ask("end", self._nvml.nvmlShutdown, {})
+
+    def _sensor(self, number: int) -> tuple[Any, PowerSensor] | None:
+        nvml, missing = self._nvml, dict[str, str]()
+        device = self._ask("device", lambda: nvml.nvmlDeviceGetHandleByIndex(number), missing)
+        if device is None:
+            return None
+        bus = self._ask("pci_id", lambda: _text(nvml.nvmlDeviceGetPciInfo(device).busId), missing)
+        name = self._ask("name", lambda: _text(nvml.nvmlDeviceGetName(device)), missing)
+        reading = self._power_of(device, None, missing)
+        told = reading.joules is not None or reading.watts is not None
+        return device, PowerSensor(
+            id=f"nvml:{pci_id(bus) or number}", name=name or tr("NVIDIA device {number}", number=number),
+            source="nvml", covers="device", counts=reading.joules is not None,
+            why="" if told else missing.get("power_watts", ""),
+        )  # fmt: skip
+
+    def _power_of(
+        self, device: Any, sensor: PowerSensor | None, missing: dict[str, str] | None = None
+    ) -> PowerReading:
+        nvml, missing = self._nvml, {} if missing is None else missing
+        energy_mj = None
+        if sensor is None or sensor.counts:
+            energy_mj = self._ask(
+                "energy_joules", lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(device), missing
+            )
+        power_mw = self._ask("power_watts", lambda: nvml.nvmlDeviceGetPowerUsage(device), missing)
+        return PowerReading(
+            sensor="" if sensor is None else sensor.id, mono_ns=self._clock_ns(),
+            joules=None if energy_mj is None else energy_mj / 1e3,
+            watts=None if power_mw is None else power_mw / 1e3,
+        )  # fmt: skip
 
     def _read(self, number: int, own_pids: Callable[[], frozenset[int]]) -> DeviceReading | None:
         nvml, missing = self._nvml, dict[str, str]()

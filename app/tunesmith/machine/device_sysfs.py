@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.device_reading import DeviceReading, Source, pci_id
+from tunesmith.domain.power import PowerReading, PowerSensor, PowerSource
 from tunesmith.machine.files import one_line, read_int, read_text
 from tunesmith.wording import tr
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 DRM = Path("/sys/class/drm")
 _CARD = re.compile(r"card[0-9]{1,3}")
 _DRIVERS: dict[str, Source] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
+_POWER_SOURCES: dict[str, PowerSource] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
 _CURRENT_CLOCK = re.compile(r"^\s*[0-9S]+:\s*([0-9]{1,6})\s*Mhz\s*\*", re.IGNORECASE | re.MULTILINE)
 """``1: 2124Mhz *`` of pp_dpm_sclk: the star marks the state the device is in."""
 _MOST_WATTS = 2000.0
@@ -63,27 +65,52 @@ class SysfsReader:
         self._root = root
         self._clock_ns = clock_ns
         self._energy: dict[str, _Energy] = {}
+        self._power: list[tuple[Path, PowerSensor]] | None = None
+        """Files with their sensors of power, once they were asked for."""
 
     def read(self, own_pids: Callable[[], frozenset[int]]) -> tuple[DeviceReading, ...]:
         """Every card with a driver that is known here, in the order of their numbers."""
         del own_pids  # the files tell nothing of processes
+        found = (self._read(card) for card in self._cards())
+        return tuple(reading for reading in found if reading is not None)
+
+    def sensors(self) -> tuple[PowerSensor, ...]:
+        """AMD's power, and Intel's counter of energy, of each card that tells it."""
+        if self._power is None:
+            found = (_power_sensor(card) for card in self._cards())
+            self._power = [one for one in found if one is not None]
+        return tuple(sensor for _, sensor in self._power)
+
+    def power(self) -> tuple[PowerReading, ...]:
+        """Those numbers now."""
+        self.sensors()
+        found: list[PowerReading] = []
+        for file, sensor in self._power or ():
+            micro = read_int(file)
+            value = None if micro is None else micro / 1e6
+            found.append(
+                PowerReading(
+                    sensor=sensor.id, mono_ns=self._clock_ns(), joules=value if sensor.counts else None,
+                    watts=None if sensor.counts else value,
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def _cards(self) -> list[Path]:
         try:
-            cards = sorted(
+            return sorted(
                 (entry for entry in self._root.iterdir() if _CARD.fullmatch(entry.name)),
                 key=lambda entry: int(entry.name[4:]),
             )
         except OSError:
-            return ()
-        found = (self._read(card) for card in cards)
-        return tuple(reading for reading in found if reading is not None)
+            return []
 
     def close(self) -> None:
         """There is nothing to let go of."""
 
     def _read(self, card: Path) -> DeviceReading | None:
         device = card / "device"
-        driver = _link_name(device / "driver") or _uevent(device).get("DRIVER", "")
-        source = _DRIVERS.get(driver)
+        source = _source(device)
         if source is None:
             return None
         found = _Found()
@@ -95,7 +122,7 @@ class SysfsReader:
             found.missing.setdefault(name, _NO_PROCESSES)
         return DeviceReading.model_validate(
             {
-                "pci_id": pci_id(_link_name(device)) or pci_id(_uevent(device).get("PCI_SLOT_NAME")),
+                "pci_id": _address(device),
                 "name": _name(device, source), "source": source, "mono_ns": self._clock_ns(),
                 **found.values, "missing": found.missing,
             }
@@ -134,6 +161,36 @@ class SysfsReader:
             return None
         watts = (joules - before.joules) / ((now.mono_ns - before.mono_ns) / 1e9)
         return watts if watts < _MOST_WATTS else None
+
+
+def _source(device: Path) -> Source | None:
+    """By its driver; None where that is not known here."""
+    return _DRIVERS.get(_link_name(device / "driver") or _uevent(device).get("DRIVER", ""))
+
+
+def _address(device: Path) -> str | None:
+    return pci_id(_link_name(device)) or pci_id(_uevent(device).get("PCI_SLOT_NAME"))
+
+
+def _power_sensor(card: Path) -> tuple[Path, PowerSensor] | None:
+    """The file that tells a card's power or energy, and what it is; None where there is none.
+
+    A processor with graphics in it tells its socket's power, so what its cores draw as well. Only such a one
+    has the voltage ``vddnb`` (amdgpu_pm.c, hwmon_attributes_visible).
+    """
+    device = card / "device"
+    source, hwmon = _POWER_SOURCES.get(_source(device) or ""), _hwmon(device)
+    if source is None or hwmon is None:
+        return None
+    names = ("power1_average", "power1_input") if source == "amdgpu" else ("energy1_input",)
+    file = next((hwmon / name for name in names if read_int(hwmon / name) is not None), None)
+    if file is None:
+        return None
+    in_processor = source == "amdgpu" and read_text(hwmon / "in1_label", 32) == "vddnb"
+    return file, PowerSensor(
+        id=f"{source}:{_address(device) or card.name}", name=_name(device, source), source=source,
+        covers="processors" if in_processor else "device", counts=source != "amdgpu",
+    )  # fmt: skip
 
 
 def _read_amd(device: Path, found: _Found) -> None:
@@ -213,7 +270,7 @@ def _link_name(path: Path) -> str | None:
         return None
 
 
-def _name(device: Path, source: Source) -> str:
+def _name(device: Path, source: Source | PowerSource) -> str:
     told = one_line(read_text(device / "product_name", 200))
     if told:
         return told

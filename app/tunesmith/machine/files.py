@@ -15,14 +15,23 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 
 
+def load_text(path: Path, max_bytes: int = 64) -> str:
+    """Return the beginning of a small file without surrounding white space.
+
+    Raises:
+        OSError: it cannot be read, PermissionError among it.
+    """
+    with path.open("rb") as file:
+        return file.read(max_bytes).decode("utf-8", errors="replace").strip("\0 \t\r\n")
+
+
 def read_text(path: Path, max_bytes: int = _MAX_BYTES) -> str | None:
     """Return the beginning of a file without surrounding white space, or None; never raises.
 
     Bytes that are no UTF-8 become U+FFFD.
     """
     try:
-        with path.open("rb") as file:
-            return file.read(max_bytes).decode("utf-8", errors="replace").strip("\0 \t\r\n")
+        return load_text(path, max_bytes)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
 

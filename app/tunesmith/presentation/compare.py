@@ -11,6 +11,7 @@ from typing import Final, Literal
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
+from tunesmith.presentation.csv_text import text_cell
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.markdown import markdown_table
 from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
@@ -258,4 +259,4 @@ def to_csv(comparison: Comparison, *, only_differences: bool = False) -> str:
 
 def _csv_cell(text: str) -> str:
     is_number = text.removeprefix("-").replace(decimal_mark(), "", 1).isdigit()
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") and not is_number else text
+    return text if is_number else text_cell(text)

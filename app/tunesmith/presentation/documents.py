@@ -21,6 +21,7 @@ from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.presentation.bundle_text import BundleDocument, KeysDocument
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.choose_text import ChoiceOutcome, ChosenText, MadeFile, made_files
+from tunesmith.presentation.cost_text import CostDocument
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.explain import ExplainDocument
 from tunesmith.presentation.export_text import ExportDocument
@@ -223,6 +224,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "keys": KeysDocument,
     "pick": PickDocument,
     "fleet": FleetDocument,
+    "cost": CostDocument,
     "export": ExportDocument,
     "error": ErrorDocument,
 }

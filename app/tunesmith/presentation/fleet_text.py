@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.verification import Answer, Cause
+from tunesmith.presentation.csv_text import text_cell
 from tunesmith.presentation.document import Document
 from tunesmith.presentation.numbers import DASH, percent_text
 from tunesmith.presentation.tables import grid
@@ -30,8 +31,6 @@ CSV_HEAD = (
     "objective",
     "machine_fingerprint", "machine", "build", "model_matches", "build_matches", "class_matches",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would take a text for a formula by."""
 
 
 class FleetGroup(Document):
@@ -195,6 +194,6 @@ def _cell(value: str | float | None) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return f"'{value}" if value.startswith(_FORMULA) else value
+            return text_cell(value)
         case _:
             return f"{value:.6g}"

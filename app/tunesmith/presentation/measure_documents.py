@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
+from tunesmith.domain.energy import Energy
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelIdentity
@@ -47,6 +48,8 @@ class MeasuredFacts(_Document):
     """What a decoding step reads at least."""
     memory_bandwidth_bytes_per_s: float | None
     """The highest read bandwidth measured at the size that a step reads."""
+    energy: Energy | None = None
+    """Joules for each token; null where it was not asked for, and figures that nothing tells have reasons."""
     foreign_cores: Quantity | None
     noisy_samples: int
     rejected_samples: int
@@ -79,8 +82,9 @@ class MeasureDocument(MeasuredFacts):
 
 
 def measured_values(
-    measurement: Measurement, limit: DecodeLimit, model: ModelIdentity, machine: MachineClass, build: Build
-) -> dict[str, Any]:
+    measurement: Measurement, limit: DecodeLimit, model: ModelIdentity, machine: MachineClass, build: Build,
+    energy: Energy | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """What :class:`MeasuredFacts` holds, of a measurement and of what it is about."""
     values = {name: getattr(measurement, name) for name in Measurement.model_fields}
     return {
@@ -92,6 +96,7 @@ def measured_values(
         "model": model_facts(model),
         "machine": MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
         "build": build_facts(build),
+        "energy": energy,
     }
 
 
@@ -117,7 +122,9 @@ def measure_document(result: MeasureResult, profile: TunedProfile | None) -> Mea
     build = found.machine.build
     assert build is not None  # noqa: S101 (a measurement had a worker)
     return MeasureDocument(
-        **measured_values(result.measurement, result.limit, result.model, found.machine_class, build),
+        **measured_values(
+            result.measurement, result.limit, result.model, found.machine_class, build, result.energy
+        ),
         tunesmith_version=__version__,
         run_id=result.run_id,
         seconds=round(result.seconds, 3),

@@ -15,6 +15,7 @@ from tunesmith.machine.quiet import quiet_state
 from tunesmith.services.backends import backend_checks
 from tunesmith.services.check import Check
 from tunesmith.services.context import Surroundings, survey_machine
+from tunesmith.services.energy_check import energy_checks, energy_sensors
 from tunesmith.settings import store_location
 from tunesmith.wording import tr, trn
 
@@ -40,6 +41,7 @@ def examine(store: str | None) -> list[Check]:
         checks.append(Check(name="engine", status="failed", what=error.what, todo=todo))
     if found is not None:
         checks += _machine_checks(found.machine)
+    checks += energy_checks(energy_sensors())
     checks.append(_quiet())
     checks.append(_store(store))
     checks.append(_assets())

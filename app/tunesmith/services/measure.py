@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.endpoint import refuse_unnamed
+from tunesmith.domain.energy import energy_of
 from tunesmith.domain.events import Progress, RunFinished, RunStarted, TrialMeasured
 from tunesmith.domain.measurement import Measurement, Sample
 from tunesmith.domain.request import MeasureRequest
@@ -22,6 +23,7 @@ from tunesmith.services.context import (
 )
 from tunesmith.services.limits import DecodeLimits, confirmed_limit, forget_if_beaten, with_bandwidth
 from tunesmith.services.metering import StoreRecorder
+from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.store import MeasuredTrial
@@ -29,6 +31,7 @@ from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
+    from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
 
@@ -43,6 +46,8 @@ class MeasureResult:
     model: ModelIdentity
     surroundings: Surroundings
     limit: DecodeLimit
+    energy: Energy | None = None
+    """None where it was not asked for."""
 
 
 def start_measure(request: MeasureRequest, store: Store) -> Session[MeasureResult]:
@@ -77,7 +82,7 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
         )
     )  # fmt: skip
     try:
-        samples = _samples(request, stream, controls, recorder)
+        samples, energy = _samples(request, stream, controls, recorder)
     except Interrupted:
         _end(store, stream, recorder, run_id, "interrupted")
         raise
@@ -88,18 +93,34 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
     _end(store, stream, recorder, run_id, "finished")
     confirmed = confirmed_limit(limit, measurement)
     forget_if_beaten(store, found, limit, confirmed)
-    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found, confirmed)
+    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found, confirmed, energy)
 
 
 def _samples(
     request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder
-) -> list[Sample]:
+) -> tuple[list[Sample], Energy | None]:
+    if not request.energy:
+        given = request.given_power
+        samples = _take(request, stream, controls, recorder, None)
+        return samples, None if given is None else energy_of(samples, given=given)
+    with PowerGauge() as gauge:
+        if gauge.reads:
+            stream.emit(Progress(step=tr("idle power"), fraction=0.0, eta_seconds=None))
+            gauge.idle(stop=lambda: controls.cancelled)
+        samples = _take(request, stream, controls, recorder, gauge)
+        return samples, gauge.sum_up(samples, request.given_power)
+
+
+def _take(
+    request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder,
+    gauge: PowerGauge | None,
+) -> list[Sample]:  # fmt: skip
     samples: list[Sample] = []
     settings = request.settings
     begun = time.monotonic()
     with Rig(
         request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled,
-        rpc=request.settings.rpc,
+        rpc=request.settings.rpc, gauge=gauge,
     ) as rig:  # fmt: skip
         for number in range(request.repetitions):
             controls.wait_if_paused()

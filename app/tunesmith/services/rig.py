@@ -17,6 +17,7 @@ from tunesmith.domain.worker_events import WorkerEvent
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import ModelNotFound, ModelRefused, WorkerError, WorkerOutOfMemory
 from tunesmith.machine.device_watch import DeviceWatch
+from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 from tunesmith.worker.patience import Patience
@@ -48,11 +49,13 @@ class Rig:
         interrupted: Callable[[], bool] = lambda: False,
         rpc: Sequence[str] = (),
         watch: Callable[[], DeviceWatch] = DeviceWatch,
+        gauge: PowerGauge | None = None,
     ) -> None:
         """Nothing is started yet.
 
         Args:
             watch: begins to watch graphics devices, as soon as there is a worker.
+            gauge: tells the energy of each sample; it stays the caller's to close.
             rpc: the RPC servers that the user named; each serves one worker at a time, so only one lives.
         """
         self._model_path = model_path
@@ -67,6 +70,7 @@ class Rig:
         self._checked = False
         self._begin_watch = watch
         self._watch: DeviceWatch | None = None
+        self._gauge = gauge
         self._told = 0.0
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
@@ -92,7 +96,8 @@ class Rig:
             self._react(key, error)
             raise
         self._checked = True
-        return self._with_devices(sample)
+        sample = self._with_devices(sample)
+        return sample if self._gauge is None else self._gauge.of(sample)
 
     def _with_devices(self, sample: Sample) -> Sample:
         """A sample and what devices did meanwhile; noisy where others computed on them."""

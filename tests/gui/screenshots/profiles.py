@@ -88,6 +88,31 @@ def _explained(profile_id: str) -> Bring:
     return bring
 
 
+def _costed(window: MainWindow) -> Ready:
+    """What tokens cost, with everything named."""
+    page = _page(window)
+    page.table.choose(lambda line: line.id == "p-0001")
+    wait(lambda: page.details.profile is not None and page.details.profile.id == "p-0001")
+    page.reckon()
+    named = {
+        "electricity": 0.3, "hardware": 1200, "hours_per_day": 8, "utilisation": 25, "load_watts": 65,
+        "idle_watts": 20, "api_input": 0.15, "api_output": 0.6,
+    }  # fmt: skip
+    for name, value in named.items():
+        page.cost.form.fields[name].setValue(value)
+    return lambda: page.cost.cost is not None
+
+
+@scene("cost-unnamed", furnish=with_profiles)
+def _unnamed(window: MainWindow) -> Ready:
+    page = _page(window)
+    page.table.choose(lambda line: line.id == "p-0001")
+    wait(lambda: page.details.profile is not None and page.details.profile.id == "p-0001")
+    page.reckon()
+    return lambda: page.cost.cost is not None
+
+
+scene("cost", furnish=with_profiles, kept=True)(_costed)
 scene("why", furnish=_with_run, kept=True)(_explained("a1b2c3d4"))
 scene("why-imported", furnish=with_profiles)(_explained("p-0001"))
 scene("why-imported-defaults", furnish=with_profiles)(_explained("p-0003"))

@@ -29,6 +29,7 @@ class ProfileActions(QObject):
         export: Callable[[], object],
         find: Callable[[], object],
         explain: Callable[[], object],
+        cost: Callable[[], object],
     ) -> None:
         """Make them.
 
@@ -45,6 +46,7 @@ class ProfileActions(QObject):
             tr("Copy llama-server command"), "Ctrl+Shift+C", of_one(deeds.copy_command), page
         )
         self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, page)
+        self.cost = _action(tr("What tokens cost"), "Ctrl+Shift+K", cost, page)
         self.export = _action(tr("Export…"), "Ctrl+E", export, page)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -53,7 +55,7 @@ class ProfileActions(QObject):
 
     @property
     def _of_one(self) -> Sequence[QAction]:
-        return (self.explain, self.rename, self.duplicate, self.copy_command)
+        return (self.explain, self.cost, self.rename, self.duplicate, self.copy_command)
 
     def enable(self, chosen: int) -> None:
         """Offer what can be done with this many profiles."""

@@ -39,6 +39,7 @@ class ProfileDetails(QFrame):
     tune_asked = Signal()
     history_asked = Signal()
     why_asked = Signal()
+    cost_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -117,6 +118,10 @@ class ProfileDetails(QFrame):
             tip=tr("Candidate by candidate: why it won or lost (Ctrl+Shift+E)"),
         )
         self.why_button.clicked.connect(self.why_asked)
+        self.cost_button = button(
+            tr("What tokens cost"), "quiet", tip=tr("By electricity, hardware and use (Ctrl+Shift+K)")
+        )
+        self.cost_button.clicked.connect(self.cost_asked)
         actions = QHBoxLayout()
         actions.setSpacing(GRID)
         for widget in (self.try_button, self.tune_button, self.more_button):
@@ -144,6 +149,7 @@ class ProfileDetails(QFrame):
         column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)
         column.addWidget(self._proof)
+        column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QToolButton, QVBoxLayou
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
+from tunesmith.gui.cost import CostPanel
 from tunesmith.gui.icons import icon
 from tunesmith.gui.page import EmptyState, Page, button
 from tunesmith.gui.pages.profile_actions import ProfileActions, comparable
@@ -58,6 +59,7 @@ class ProfilesPage(Page):
             delete=self._delete,
             find=self.search.setFocus,
             explain=self.explain,
+            cost=self.reckon,
             export=self._export,
         )
         self.details = ProfileDetails(self.acts.menu(self))
@@ -94,7 +96,11 @@ class ProfilesPage(Page):
         self.full = self.add_state(full)
         self.empty = self.add_state(self._empty())
         self.why = WhyPanel(self.context)
-        self.add_state(self.why)
+        self.cost = CostPanel(self.context, self._settings)
+        self._asides = (self.why, self.cost)
+        for aside in self._asides:
+            self.add_state(aside)
+            aside.left.connect(self._leave_aside)
         outer = self.layout()
         assert isinstance(outer, QVBoxLayout)  # noqa: S101 (Page made it so)
         outer.insertWidget(outer.count() - 1, self.undo_bar)
@@ -131,8 +137,8 @@ class ProfilesPage(Page):
         self.details.tune_asked.connect(self._of_one(self.deeds.tune_again))
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
         self.details.why_asked.connect(self.explain)
+        self.details.cost_asked.connect(self.reckon)
         self.details.export_asked.connect(self._export)
-        self.why.left.connect(self._leave_why)
         self.why.failed.connect(self._failed)
         self.deeds.changed.connect(self.refresh)
         self.deeds.noted.connect(self._show_details)
@@ -165,17 +171,17 @@ class ProfilesPage(Page):
 
     def _choose_all(self, ids: list[str]) -> None:
         self._wanted = set(ids)
-        self._leave_why()
+        self._leave_aside()
         self.list.clear_filters()
         self.refresh()
 
     def _show_rows(self, rows: list[ProfileRow]) -> None:
         wanted, self._wanted = self._wanted, set()
         self.waiting.end()
-        if not self._explaining:
+        if not self._aside_shown:
             self.show_state(self.full if rows else self.empty)
         for widget in self._tools:
-            widget.setVisible(bool(rows) and not self._explaining)
+            widget.setVisible(bool(rows) and not self._aside_shown)
         self.list.show_rows(rows, wanted)
         focus = QApplication.focusWidget()
         elsewhere = focus is None or not self.isAncestorOf(focus)
@@ -221,23 +227,30 @@ class ProfilesPage(Page):
         self.details.setVisible(shown)
         self.pane_button.setChecked(shown)
 
-    # ------------------------------------------------------------- why
+    # ------------------------------------------------------------- in the list's place
 
     @property
-    def _explaining(self) -> bool:
-        return self.states.currentWidget() is self.why
+    def _aside_shown(self) -> bool:
+        return self.states.currentWidget() in self._asides
 
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
-        if self.details.profile is not None and not self._explaining:
+        self._open_aside(self.why)
+
+    def reckon(self) -> None:
+        """Say what tokens cost under the profile that is shown."""
+        self._open_aside(self.cost)
+
+    def _open_aside(self, aside: WhyPanel | CostPanel) -> None:
+        if self.details.profile is not None and not self._aside_shown:
             self.details.save_notes()
             for widget in self._tools:
                 widget.hide()
-            self.show_state(self.why)
-            self.why.open(self.details.profile)
+            self.show_state(aside)
+            aside.open(self.details.profile)
 
-    def _leave_why(self) -> None:
-        if self._explaining:
+    def _leave_aside(self) -> None:
+        if self._aside_shown:
             self.show_state(self.full)
             for widget in self._tools:
                 widget.show()

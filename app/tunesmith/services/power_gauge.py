@@ -1,0 +1,145 @@
+"""Own the energy of a run: idle power before it, what each sample drew, and what reading that cost."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Self
+
+from tunesmith.domain.energy import Energy, GivenPower, energy_of
+from tunesmith.domain.power import Drawn, IdlePower, PowerSensor, SensorUse, drawn, idle_power, not_believed
+from tunesmith.machine.power_watch import PowerWatch
+from tunesmith.wording import tr
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tunesmith.domain.measurement import Sample
+    from tunesmith.domain.power import PowerReading
+
+_LOG = logging.getLogger(__name__)
+
+IDLE_SECONDS = 3.0
+_LOOK_SECONDS = 0.1
+
+
+class PowerGauge:
+    """Watches the sensors of power of this machine for as long as a run lasts."""
+
+    def __init__(
+        self, *, watch: Callable[[], PowerWatch] = PowerWatch, idle_seconds: float = IDLE_SECONDS
+    ) -> None:
+        """Begin to watch; where nothing may be read, all that follows costs nothing."""
+        self._watch = watch()
+        self._idle_seconds = idle_seconds
+        self._sensors = _asked(self._watch.sensors)
+        self._idle: dict[str, IdlePower] = {}
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything is read."""
+        return self._watch.reads
+
+    def idle(self, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Measure the idle power: to be called while no model is loaded. Returns at once if nothing is read.
+
+        Args:
+            stop: ends it early, without a figure.
+        """
+        if not self.reads:
+            return
+        begun_ns = time.monotonic_ns()
+        self._watch.until(begun_ns)
+        begun_ns = time.monotonic_ns()
+        ended_ns = begun_ns + round(self._idle_seconds * 1e9)
+        while time.monotonic_ns() < ended_ns:
+            if stop():
+                return
+            time.sleep(_LOOK_SECONDS)
+        readings = self._watch.until(ended_ns)
+        for sensor in self._sensors:
+            self._idle[sensor.id] = idle_power(sensor, readings, begun_ns, ended_ns)
+            _LOG.debug("idle %s: %s", sensor.id, self._idle[sensor.id])
+
+    def of(self, sample: Sample) -> Sample:
+        """The sample with what the sensors told of it."""
+        if not self.reads:
+            return sample
+        begun_ns = sample.started_mono_ns
+        middle_ns = begun_ns + (sample.prefill_ns or 0)
+        ended_ns = middle_ns + sum(sample.step_ns)
+        readings = self._watch.until(ended_ns)
+        power = tuple(self._use(sensor, readings, begun_ns, middle_ns, ended_ns) for sensor in self._sensors)
+        conditions = sample.conditions.model_copy(update={"power": power})
+        return sample.model_copy(update={"conditions": conditions})
+
+    def sum_up(self, samples: Sequence[Sample], given: GivenPower | None = None) -> Energy:
+        """The energy of samples, of this run or of an earlier session of it."""
+        readings = self._watch.readings()
+        lies = {
+            sensor.id: why for sensor in self._sensors if (why := not_believed(sensor, readings))
+        }  # fmt: skip
+        return energy_of(
+            samples, lies=lies, silent=silence(self._watch.sensors), given=given, cost=self._watch.cost()
+        )
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._watch.close()
+
+    def _use(
+        self, sensor: PowerSensor, readings: Sequence[PowerReading], begun_ns: int, middle_ns: int,
+        ended_ns: int,
+    ) -> SensorUse:  # fmt: skip
+        idle = self._idle.get(sensor.id)
+        prefill = self._drawn(sensor, readings, begun_ns, middle_ns)
+        decode = self._drawn(sensor, readings, middle_ns, ended_ns)
+        return SensorUse(
+            sensor=sensor.id, name=sensor.name, source=sensor.source, covers=sensor.covers,
+            idle_watts=None if idle is None else idle.watts,
+            idle_error_watts=0.0 if idle is None else idle.error_watts,
+            idle_why=tr("idle power was not measured") if idle is None else idle.why,
+            prefill_joules=prefill.joules, prefill_why=prefill.why,
+            decode_joules=decode.joules, decode_why=decode.why,
+        )  # fmt: skip
+
+    @staticmethod
+    def _drawn(sensor: PowerSensor, readings: Sequence[PowerReading], begun_ns: int, ended_ns: int) -> Drawn:
+        if ended_ns <= begun_ns:  # this part was not run
+            return Drawn(joules=None, seconds=0.0)
+        if sensor.why:
+            return Drawn(joules=None, seconds=(ended_ns - begun_ns) / 1e9, why=sensor.why)
+        return drawn(sensor, readings, begun_ns, ended_ns)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def silence(sensors: Sequence[PowerSensor]) -> str:
+    """Why no sensor tells anything, in a few words; empty where one does."""
+    if not sensors:
+        return tr("this machine shows no sensor of power or energy")
+    if any(not sensor.why for sensor in sensors):
+        return ""
+    reasons = dict.fromkeys(tr("{sensor}: {reason}", sensor=one.name, reason=one.why) for one in sensors)
+    return "; ".join(reasons)
+
+
+def _asked(sensors: Sequence[PowerSensor]) -> tuple[PowerSensor, ...]:
+    """Those that are read, and processors that are not where others of the same kind are.
+
+    A sum over two packages of which one may not be read would be no sum. A battery that rests is none of
+    it: the machine draws from the other.
+    """
+    read = {sensor.source for sensor in sensors if not sensor.why and sensor.covers == "processors"}
+    return tuple(
+        sensor
+        for sensor in sensors
+        if not sensor.why or (sensor.covers == "processors" and sensor.source in read)
+    )

@@ -1,0 +1,151 @@
+"""Claims about the energy of a run, on sensors made for it and a real worker."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.power import PowerReading, PowerSensor
+from tunesmith.machine.power_watch import PowerWatch
+from tunesmith.services.energy_check import energy_checks
+from tunesmith.services.power_gauge import PowerGauge, silence
+
+PACKAGE = PowerSensor(
+    id="p0", name="package-0", source="powercap", covers="processors", counts=True, wraps_joules=65_532.6
+)
+DENIED = PACKAGE.model_copy(update={"id": "p1", "name": "package-1", "why": "only root may read it",
+                                    "todo": "Run `sudo chmod`."})  # fmt: skip
+
+
+class Sensors:
+    """Counters of a machine that draws as told by the clock: 20 W until ``loaded_ns``, then 80 W."""
+
+    def __init__(self, *sensors: PowerSensor, start_joules: float = 65_532.0) -> None:
+        self._sensors = sensors
+        self._begun_ns = time.monotonic_ns()
+        self._start_joules = start_joules  # begins anew soon after
+        self.loaded_ns: int | None = None
+
+    def sensors(self) -> tuple[PowerSensor, ...]:
+        return self._sensors
+
+    def power(self) -> tuple[PowerReading, ...]:
+        now_ns = time.monotonic_ns()
+        joules = self._start_joules + 20.0 * (now_ns - self._begun_ns) / 1e9
+        if self.loaded_ns is not None:
+            joules += 60.0 * max(0, now_ns - self.loaded_ns) / 1e9
+        return tuple(
+            PowerReading(sensor=sensor.id, mono_ns=now_ns, joules=joules % 65_532.6)
+            for sensor in self._sensors
+            if not sensor.why
+        )
+
+    def close(self) -> None:
+        pass
+
+
+def gauge(
+    *sensors: PowerSensor, idle_seconds: float = 0.25, period_s: float = 0.01
+) -> tuple[PowerGauge, Sensors]:
+    reader = Sensors(*sensors)
+
+    def watch() -> PowerWatch:
+        return PowerWatch(open_all=lambda: (reader,), period_s=period_s)
+
+    return PowerGauge(watch=watch, idle_seconds=idle_seconds), reader
+
+
+def sample(started_ns: int, prefill_s: float, steps: int) -> Sample:
+    return Sample(
+        prefill_tokens=100, prefill_ns=round(prefill_s * 1e9), step_ns=(20_000_000,) * steps, sequences=1,
+        conditions=Conditions(foreign_cores=0.0, wait_share=None, steal_cores=None),
+        memory=MemoryUse(peak_rss_bytes=None, rss_bytes=None, pss_bytes=None), noisy=False,
+        started_mono_ns=started_ns, cost_ns=1,
+    )  # fmt: skip
+
+
+def test_idle_and_load_are_told_apart_and_the_counters_end_does_not_show() -> None:
+    meter, reader = gauge(PACKAGE)
+    with meter:
+        meter.idle()
+        reader.loaded_ns = started = time.monotonic_ns()
+        time.sleep(0.55)
+        found = meter.of(sample(started, 0.2, 15))
+        energy = meter.sum_up([found])
+    assert energy.origin == "measured"
+    assert energy.idle_watts == pytest.approx(20, rel=0.05)
+    assert energy.decode.watts == pytest.approx(80, rel=0.05)
+    assert energy.decode.joules_per_token is not None
+    assert energy.decode.joules_per_token.median == pytest.approx(1.6, rel=0.05)
+    assert energy.decode.above_idle_joules_per_token is not None
+    assert energy.decode.above_idle_joules_per_token.median == pytest.approx(1.2, rel=0.07)
+    assert energy.prefill.joules_per_token is not None
+    assert energy.prefill.joules_per_token.median == pytest.approx(0.16, rel=0.1)
+    assert energy.cost is not None
+
+
+def test_a_part_too_short_for_the_readings_says_what_to_do() -> None:
+    meter, _ = gauge(PACKAGE)
+    with meter:
+        started = time.monotonic_ns()
+        time.sleep(0.35)
+        energy = meter.sum_up([meter.of(sample(started, 0.002, 15))])
+    assert "ask for more tokens" in energy.prefill.reason
+    assert energy.decode.joules_per_token is not None
+    assert energy.decode.above_idle_reason == "package-0: idle power was not measured"
+
+
+def test_a_second_package_that_may_not_be_read_leaves_no_sum() -> None:
+    meter, _ = gauge(PACKAGE, DENIED)
+    with meter:
+        meter.idle()
+        started = time.monotonic_ns()
+        time.sleep(0.2)
+        energy = meter.sum_up([meter.of(sample(started, 0.05, 5))])
+    assert energy.origin == "none"
+    assert energy.decode.reason == "package-1: only root may read it"
+
+
+def test_where_nothing_may_be_read_the_sample_is_left_as_it_is_and_nobody_waits() -> None:
+    meter, _ = gauge(DENIED, idle_seconds=30)
+    with meter:
+        begun = time.monotonic()
+        meter.idle()
+        plain = sample(1, 1.0, 5)
+        assert meter.of(plain) is plain
+        assert time.monotonic() - begun < 5
+        energy = meter.sum_up([plain])
+    assert energy.decode.reason == "package-1: only root may read it"
+    assert energy.cost is None
+
+
+def test_a_stop_ends_the_wait_for_the_idle_power() -> None:
+    meter, _ = gauge(PACKAGE, idle_seconds=30)
+    with meter:
+        begun = time.monotonic()
+        meter.idle(stop=lambda: True)
+        assert time.monotonic() - begun < 5
+
+
+def test_silence_has_its_reasons() -> None:
+    assert silence([]) == "this machine shows no sensor of power or energy"
+    assert silence([DENIED]) == "package-1: only root may read it"
+    assert silence([PACKAGE, DENIED]) == ""
+
+
+def test_the_check_up_names_what_tells_and_what_a_permission_would_add() -> None:
+    told, denied = energy_checks([PACKAGE, DENIED])
+    assert (told.status, told.what) == ("ok", "power is told by package-0 (powercap)")
+    assert (denied.status, denied.what) == ("warning", "package-1: only root may read it")
+    assert denied.todo == "Joules per token would be told. Run `sudo chmod`."
+
+
+def test_the_check_up_of_a_machine_without_sensors_is_well_and_names_the_way_out() -> None:
+    (check,) = energy_checks([])
+    assert check.status == "ok"
+    assert "--load-watts" in (check.todo or "")
+    mute = DENIED.model_copy(update={"todo": "", "why": "the driver says: Not Supported"})
+    (check,) = energy_checks([mute])
+    assert check.what == "package-1: the driver says: Not Supported"
