@@ -16,7 +16,7 @@ check:
     {{ bin }}/ruff check
     {{ bin }}/ruff format --check
     {{ bin }}/mypy
-    {{ bin }}/mypy packaging/bootstrap.py packaging/translations.py packaging/freeze.py packaging/licences.py packaging/deb.py
+    {{ bin }}/mypy packaging/bootstrap.py packaging/translations.py packaging/freeze.py packaging/licences.py packaging/deb.py packaging/appimage.py packaging/check_dist.py packaging/release.py packaging/sbom.py
     {{ bin }}/lint-imports
 
 # Set up, every check, every test; options go to pytest.

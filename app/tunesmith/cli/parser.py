@@ -250,7 +250,10 @@ def _add_facts(
     _add(commands, "machine", "show this machine and its class", [everywhere])
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)
-    _add(commands, "doctor", "check that everything needed is in order", [everywhere])
+    doctor = _add(commands, "doctor", "check that everything needed is in order", [everywhere])
+    doctor.add_argument(
+        "--updates", action="store_true", help="ask over the network, now, whether there is a newer version"
+    )
 
 
 def _add_profiles(
