@@ -51,7 +51,10 @@ def launcher(name: str, frozen: Path = FROZEN) -> Path:
 
 
 def make_environment() -> None:
-    """Install what is frozen, and what freezes: from the lock file, Tunesmith itself as a wheel."""
+    """Install what is frozen, and what freezes: from the lock file, Tunesmith itself as a wheel.
+
+    llama.cpp is compiled for every kind of processor: docs/decisions/0020.
+    """
     groups = (
         "--no-default-groups",
         "--group",
@@ -60,7 +63,7 @@ def make_environment() -> None:
         "--reinstall-package",
         "tunesmith",
     )
-    bootstrap.sync(*groups, venv=VENV)
+    bootstrap.sync(*groups, venv=VENV, portable=True)
 
 
 def freeze() -> None:
@@ -108,11 +111,21 @@ def first_frame_ms(times: int = STARTS) -> list[float]:
     return taken
 
 
+def llama_text(frozen: Path = FROZEN) -> str:
+    """Whether the bundle's llama.cpp runs on other machines too."""
+    found = (frozen / "tunesmith/_internal/bin").glob("*ggml-cpu-*")
+    variants = sorted(path.stem.partition("ggml-cpu-")[2] for path in found)
+    if not variants:
+        return "llama.cpp is a native one, for CPUs like this machine's"
+    return f"llama.cpp is portable, in {len(variants)} variants: {', '.join(variants)}"
+
+
 def report() -> None:
     """Print what the bundle weighs and how fast it starts; the first start of each kind is the cold one."""
     folder = FROZEN / "tunesmith"
     files = sum(path.is_file() for path in folder.rglob("*"))
     print(f"{folder}: {size_bytes(folder) / MIB:.1f} MiB in {files} files")
+    print(llama_text())
     kinds: dict[str, Callable[[], list[float]]] = {
         "tunesmith --version": lambda: start_ms("--version"),
         "tunesmith --help": lambda: start_ms("--help"),
