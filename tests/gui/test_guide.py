@@ -157,6 +157,14 @@ def test_every_page_that_ships_can_be_read(window: QWidget) -> None:
         assert top_heading(guide)
 
 
+def test_pictures_are_left_out_and_the_words_around_them_stay(window: QWidget) -> None:
+    guide = open_guide(window)
+    guide._go("first-tune.md", "")
+    words = guide.text.document().toRawText()
+    assert "\ufffc" not in words, "what stands for a picture"
+    assert "Start. The line is the speed now" in words
+
+
 def test_its_links_take_the_themes_colour_and_it_stays_within_a_page_of_where_it_was(
     window: QWidget, theme: ThemeManager, qtbot: QtBot
 ) -> None:

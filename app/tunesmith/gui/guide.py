@@ -31,6 +31,8 @@ from tunesmith.wording import tr
 
 _HEADING_PX = {1: TITLE_PX, 2: SECTION_PX}
 _OUTSIDE = ("http", "https", "mailto")
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
+"""A picture in a paragraph of its own: pictures of the window do not ship, and stand beside it anyway."""
 
 
 class HelpButton(QToolButton):
@@ -144,7 +146,7 @@ class Guide(QDialog):
                 self.note.setText(tr("{page} does not come with this installation.", page=page))
                 self.note.show()
                 return False
-            self.text.setMarkdown(words)
+            self.text.setMarkdown(_PICTURE.sub("", words))
             dress(self.text.document())
             self.page = page
         self._anchor = anchor
