@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def test_every_script_named_is_there(path: Path) -> None:
     named = set(re.findall(r"(?:packaging/[\w./-]+\.\w+|\.ci/\w+)", text))
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+    begun = set(re.findall(r"(?:run: |sudo )(packaging/[\w./-]+\.sh)", text))
+    assert [name for name in sorted(begun) if not os.access(ROOT / name, os.X_OK)] == []
 
 
 def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
