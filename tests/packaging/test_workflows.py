@@ -17,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SECRETS = {
     "MACOS_CERTIFICATE", "MACOS_CERTIFICATE_PASSWORD", "NOTARY_APPLE_ID", "NOTARY_TEAM_ID", "NOTARY_PASSWORD",
 }  # fmt: skip
-"""The owner's keys, all of them optional; packaging/RELEASING.md names them."""
+"""The owner's keys, all of them optional; docs/releasing.md names them."""
 
 
 def workflow(path: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def test_only_the_draft_may_be_written(path: Path) -> None:
 def test_no_secret_is_needed_but_the_owners_keys(path: Path) -> None:
     text = path.read_text("utf-8")
     assert set(re.findall(r"secrets\.(\w+)", text)) <= SECRETS
-    guide = (FOLDER / "RELEASING.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "releasing.md").read_text("utf-8")
     for name in set(re.findall(r"(?:secrets|vars)\.(\w+)", text)):
         assert name in guide
 
