@@ -120,6 +120,5 @@ def test_macos_is_told_of_gguf_files_and_which_program_is_the_window(monkeypatch
 
 @POSIX
 @pytest.mark.parametrize("script", sorted(FOLDER.rglob("*.sh")), ids=lambda path: path.name)
-def test_a_shell_script_can_be_read_and_run(script: Path) -> None:
+def test_a_shell_script_can_be_read(script: Path) -> None:
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
-    assert os.access(script, os.X_OK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 SECRETS = {
     "MACOS_CERTIFICATE", "MACOS_CERTIFICATE_PASSWORD", "NOTARY_APPLE_ID", "NOTARY_TEAM_ID", "NOTARY_PASSWORD",
 }  # fmt: skip
-"""The owner's keys, all of them optional; packaging/RELEASING.md names them."""
+"""The owner's keys, all of them optional; docs/releasing.md names them."""
 
 
 def workflow(path: Path) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def test_every_script_named_is_there(path: Path) -> None:
     named = set(re.findall(r"(?:packaging/[\w./-]+\.\w+|\.ci/\w+)", text))
     assert named
     assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+    begun = set(re.findall(r"(?:run: |sudo )(packaging/[\w./-]+\.sh)", text))
+    assert [name for name in sorted(begun) if not os.access(ROOT / name, os.X_OK)] == []
 
 
 def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it(path: Path) -> None:
@@ -55,7 +58,7 @@ def test_only_the_draft_may_be_written(path: Path) -> None:
 def test_no_secret_is_needed_but_the_owners_keys(path: Path) -> None:
     text = path.read_text("utf-8")
     assert set(re.findall(r"secrets\.(\w+)", text)) <= SECRETS
-    guide = (FOLDER / "RELEASING.md").read_text("utf-8")
+    guide = (ROOT / "docs" / "releasing.md").read_text("utf-8")
     for name in set(re.findall(r"(?:secrets|vars)\.(\w+)", text)):
         assert name in guide
 
