@@ -51,6 +51,12 @@ def outside() -> list[str]:
     return sorted(found)
 
 
+def place_of(page: str) -> Path:
+    """Where a page of the site lies in the repository."""
+    inside = page.removeprefix(f"{REPOSITORY}/")
+    return ROOT / inside if inside != page else ROOT / DOCS / page
+
+
 def expanded(nav: Any) -> Any:
     """A nav in which folders are replaced by the list of their pages."""
     match nav:
@@ -94,7 +100,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Have links lead to where the site has what they name."""
     here = page.file.src_uri
-    place = here.removeprefix(f"{REPOSITORY}/") if here.startswith(f"{REPOSITORY}/") else f"{DOCS}/{here}"
+    place = place_of(here).relative_to(ROOT).as_posix()
 
     def led(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(place), link[1]))
