@@ -21,6 +21,7 @@ from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted, St
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.power import SensorUse
+from tunesmith.domain.profile_file import profile_file, profile_of
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import BUDGETS, Budget, Constraints, Workload
@@ -596,6 +597,10 @@ def test_a_tune_tells_joules_per_token_of_what_it_confirmed(bench: Bench) -> Non
     document = tune_document(result)
     assert document.tuned.energy == after
     assert document.baseline.energy == before
+    assert result.profile is not None
+    kept = bench.store.profile(result.profile.id)
+    assert (kept.baseline_energy, kept.tuned_energy) == (before, after)
+    assert profile_of(profile_file(kept)).tuned_energy == after
 
 
 def test_a_tune_reckons_with_watts_that_were_given_and_says_so(bench: Bench) -> None:

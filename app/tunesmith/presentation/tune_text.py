@@ -101,10 +101,12 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
     parts: list[RenderableType] = [facts(rows), Text()]
     if profile.changes:
         parts.append(_changes(profile.changes))
-        parts.append(_comparison(profile.baseline, profile.tuned, profile.baseline_label))
+        energy = energy_comparison(profile.baseline_energy, profile.tuned_energy)
+        parts.append(_comparison(profile.baseline, profile.tuned, profile.baseline_label, energy))
     else:
-        parts.append(facts(quantity_rows(profile.tuned)))
+        parts.append(facts([*quantity_rows(profile.tuned), *energy_rows(profile.tuned_energy)]))
     if proven := guarantee_text(profile.guarantee):
         parts.append(Text(proven))
     parts.append(Text(REPEAT_NOTE, style="dim"))
+    parts += [Text(note, style="dim") for note in energy_notes(profile.tuned_energy)]
     return parts
