@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.domain.test_energy import sample, use
 from tunesmith.domain.energy import GivenPower, ReadingCost, energy_of
+from tunesmith.domain.power import PowerSensor
 from tunesmith.presentation.energy_text import energy_comparison, energy_notes, energy_rows
 
 
@@ -68,3 +69,13 @@ def test_sensors_without_a_figure_leave_a_dash_and_the_reason_beside_the_compari
     assert row[1] == "– package-0: its counter stands still"
     silent = energy_of([sample()], silent="nothing")
     assert energy_comparison(silent, silent) == []
+
+
+def test_a_device_that_tells_nothing_is_said_to_be_missing_from_the_sum() -> None:
+    device = PowerSensor(
+        id="nvml:0", name="GeForce GTX 1050", source="nvml", covers="device", counts=False,
+        why="the driver says: Not Supported",
+    )  # fmt: skip
+    energy = energy_of([sample(use())], unread=[device])
+    assert dict(energy_rows(energy))["GeForce GTX 1050 (nvml)"] == "– the driver says: Not Supported"
+    assert "What GeForce GTX 1050 draws is not in it, for nothing tells it." in energy_notes(energy)

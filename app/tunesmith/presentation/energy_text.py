@@ -40,6 +40,9 @@ def _notes(energy: Energy) -> Iterator[str]:
     elif energy.origin == "measured":
         names = ", ".join(sensor.name for sensor in energy.sensors if sensor.counted)
         yield tr("Energy is what these sensors tell, and no more: {names}.", names=names)
+        mute = [sensor.name for sensor in energy.sensors if sensor.covers == "device" and not sensor.counted]
+        if mute:
+            yield tr("What {names} draws is not in it, for nothing tells it.", names=", ".join(mute))
     if energy.cost is not None and energy.cost.core_share is not None:
         yield tr(
             "Reading the sensors {count} times took {share} of one core.",
