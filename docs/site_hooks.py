@@ -16,8 +16,6 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = "docs"
 REPOSITORY = "repository"
 """The folder of the site with what lies outside of docs/."""
-COMING = ("install.md", "releasing.md")
-"""Pages that the nav may name before they are written."""
 
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
 """The target of a relative link or picture, and its anchor."""
@@ -53,11 +51,17 @@ def outside() -> list[str]:
     return sorted(found)
 
 
+def place_of(page: str) -> Path:
+    """Where a page of the site lies in the repository."""
+    inside = page.removeprefix(f"{REPOSITORY}/")
+    return ROOT / inside if inside != page else ROOT / DOCS / page
+
+
 def expanded(nav: Any) -> Any:
     """A nav in which folders are replaced by the list of their pages."""
     match nav:
         case list():
-            return [expanded(one) for one in nav if not _is_missing(one)]
+            return [expanded(one) for one in nav]
         case dict():
             return {title: expanded(one) for title, one in nav.items()}
         case str() if nav.endswith("/"):
@@ -72,12 +76,6 @@ def loaded(site: Path) -> tuple[str, str] | None:
         if found := _LOADS.search(path.read_text("utf-8")):
             return path.relative_to(site).as_posix(), found[0]
     return None
-
-
-def _is_missing(entry: Any) -> bool:
-    """Whether an entry of a nav is a page that is still to be written."""
-    page = next(iter(entry.values())) if isinstance(entry, dict) else entry
-    return page in COMING and not (ROOT / DOCS / page).exists()
 
 
 # ---------------------------------------------------------------- called by MkDocs
@@ -102,7 +100,7 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Have links lead to where the site has what they name."""
     here = page.file.src_uri
-    place = here.removeprefix(f"{REPOSITORY}/") if here.startswith(f"{REPOSITORY}/") else f"{DOCS}/{here}"
+    place = place_of(here).relative_to(ROOT).as_posix()
 
     def led(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(place), link[1]))

@@ -58,7 +58,7 @@ def test_every_page_is_in_the_nav_and_the_nav_names_no_other() -> None:
     assert sorted(set(named) - set(outside)) == here, "name it in mkdocs.yml, or write it"
     assert len(named) == len(set(named))
     linked = {f"{site_hooks.REPOSITORY}/{path}" for path in site_hooks.outside() if path.endswith(".md")}
-    assert set(outside) == linked, "what pages lead to is in the nav"
+    assert set(outside) <= linked, "what no page leads to is not in the site"
 
 
 @pytest.mark.parametrize("page", ALL)

@@ -153,6 +153,7 @@ def _add_tune(
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
     _add_devices(tune)
     add_device_options(tune)
+    _add_energy(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
