@@ -17,7 +17,7 @@ CauseName = Literal["heat", "power_limit", "clock", "other_program", "hypervisor
 outside this virtual machine."""
 SoakEnd = Literal["finished", "interrupted", "failed"]
 
-LEAST_SOAK_SECONDS = 5.0
+LEAST_SOAK_SECONDS = 2.0
 MOST_SOAK_SECONDS = 7 * 86_400.0
 
 

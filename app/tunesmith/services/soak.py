@@ -106,6 +106,7 @@ class Soak:
     controls: Controls
     keep: Callable[[SoakSample], None] = lambda _sample: None
     throttle: Callable[[], Throttle | None] = lambda: None
+    clock: Callable[[], float] = time.monotonic
     _samples: list[SoakSample] = field(default_factory=list)
     _begun_ns: int = 0
     _held: Throttle | None = None
@@ -154,19 +155,18 @@ class Soak:
         return sized
 
     def _repeat(self, sampled: dict[Part, Workload]) -> None:
-        begun, count = time.monotonic(), 0
+        begun = self.clock()
         self._held = self.throttle()
         while True:
             for part, workload in sampled.items():
                 self.controls.wait_if_paused()
-                passed = time.monotonic() - begun
+                passed = self.clock() - begun
                 if passed >= self.request.seconds:
                     return
                 self._tell(passed)
                 taken = self._sample(part, workload)
                 self._samples.append(taken)
                 self.keep(taken)
-                count += 1
 
     def _tell(self, passed: float) -> None:
         speeds: dict[str, float] = {}

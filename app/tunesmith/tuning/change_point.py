@@ -61,7 +61,11 @@ class Ratio:
 
 
 def change_points(
-    speeds: Sequence[float], *, alpha: float = ALPHA, least_ratio: float = LEAST_RATIO
+    speeds: Sequence[float],
+    *,
+    alpha: float = ALPHA,
+    least_ratio: float = LEAST_RATIO,
+    least_samples: int = LEAST_SAMPLES,
 ) -> tuple[int, ...]:
     """Where the speed changed: indices of the first sample of each later stretch, rising.
 
@@ -69,10 +73,11 @@ def change_points(
         speeds: positive, in the order they were measured, about equally far apart.
         alpha: how often at most, as a share of runs, a steady speed may be said to have changed.
         least_ratio: a change is claimed if it is at least this large and its interval holds no 1.
+        least_samples: a stretch of fewer has no speed of its own; at least :data:`LEAST_SAMPLES`.
     """
     logs = [math.log(speed) for speed in speeds]
-    cuts = sorted(_search(logs, 0, len(logs), alpha))
-    cuts = _placed(logs, cuts)
+    cuts = sorted(_search(logs, 0, len(logs), alpha, least_samples))
+    cuts = _placed(logs, cuts, least_samples)
     while cuts:
         edges = [0, *cuts, len(logs)]
         sizes = []
@@ -83,7 +88,7 @@ def change_points(
         size, least = min(sizes)
         if size >= math.log1p(least_ratio):
             break
-        cuts = _placed(logs, [cut for cut in cuts if cut != least])
+        cuts = _placed(logs, [cut for cut in cuts if cut != least], least_samples)
     return tuple(cuts)
 
 
@@ -133,21 +138,21 @@ def _square_error(blocks: Sequence[float]) -> float:
     return math.fsum((block - middle) ** 2 for block in blocks) / (len(blocks) - 1) / len(blocks)
 
 
-def _search(logs: Sequence[float], low: int, high: int, alpha: float) -> Iterator[int]:
-    if high - low < 2 * LEAST_SAMPLES:
+def _search(logs: Sequence[float], low: int, high: int, alpha: float, least: int) -> Iterator[int]:
+    if high - low < 2 * least:
         return
     found: list[tuple[int, float, int]] = []
     for begin, end, share in _intervals(low, high):
         values = _drawn_in(logs[begin:end])
-        height = self_normalised(values)
+        height = self_normalised(values, least)
         if height > critical_height(alpha * share):
-            found.append((end - begin, -height, begin + best_cut(values)))
+            found.append((end - begin, -height, begin + best_cut(values, least)))
     if not found:
         return
     cut = min(found)[2]
     yield cut
-    yield from _search(logs, low, cut, alpha)
-    yield from _search(logs, cut, high, alpha)
+    yield from _search(logs, low, cut, alpha, least)
+    yield from _search(logs, cut, high, alpha, least)
 
 
 def _intervals(low: int, high: int) -> Iterator[tuple[int, int, float]]:
@@ -172,10 +177,10 @@ def _drawn_in(values: Sequence[float]) -> list[float]:
     return [min(max(value, middle - reach), middle + reach) for value in values]
 
 
-def self_normalised(values: Sequence[float]) -> float:
+def self_normalised(values: Sequence[float], least: int = LEAST_SAMPLES) -> float:
     """The largest self-normalised CUSUM over all cuts (Shao & Zhang 2010, equation 4); no unit."""
     n = len(values)
-    trim = max(LEAST_SAMPLES, int(_TRIM * n))
+    trim = max(least, int(_TRIM * n))
     if n < 2 * trim:
         return 0.0
     middle = fmean(values)
@@ -204,25 +209,25 @@ def self_normalised(values: Sequence[float]) -> float:
     return highest
 
 
-def best_cut(values: Sequence[float]) -> int:
+def best_cut(values: Sequence[float], least: int = LEAST_SAMPLES) -> int:
     """The index at which two means fit best, by least squares."""
     n, total, at, best, cut = len(values), math.fsum(values), 0.0, -1.0, 0
     middle = total / n
-    for k in range(1, n - LEAST_SAMPLES + 1):
+    for k in range(1, n - least + 1):
         at += values[k - 1] - middle
-        if k >= LEAST_SAMPLES and at * at / (k * (n - k)) > best:
+        if k >= least and at * at / (k * (n - k)) > best:
             best, cut = at * at / (k * (n - k)), k
     return cut
 
 
-def _placed(logs: Sequence[float], cuts: Sequence[int]) -> list[int]:
+def _placed(logs: Sequence[float], cuts: Sequence[int], least: int) -> list[int]:
     """The cuts, each put by least squares between its neighbours."""
     placed = list(cuts)
     for place in range(len(placed)):
         low = placed[place - 1] if place else 0
         high = placed[place + 1] if place + 1 < len(placed) else len(logs)
-        if high - low >= 2 * LEAST_SAMPLES:
-            placed[place] = low + best_cut(_drawn_in(logs[low:high]))
+        if high - low >= 2 * least:
+            placed[place] = low + best_cut(_drawn_in(logs[low:high]), least)
     return placed
 
 

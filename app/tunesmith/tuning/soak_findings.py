@@ -24,6 +24,9 @@ from tunesmith.wording import tr
 CONFIDENCE = 0.95
 SETTLED_SHARE = 0.2
 """A last stretch of at least this share of the soak is a steady state."""
+LEAST_STRETCH_SECONDS = 5.0
+"""A speed that holds for less is no state of the machine: turbo and heat take tens of seconds to change
+one, while neighbours on a shared host come and go within a few."""
 HOT_CELSIUS = 80.0
 """Processors and devices begin to hold their clocks down between 80 and 105 °C."""
 _CLOCK_RATIO = 0.97
@@ -44,7 +47,7 @@ def findings(
 
 def _part(samples: Sequence[SoakSample], alpha: float, least_ratio: float) -> SoakPart:
     speeds = [sample.tokens_per_s for sample in samples]
-    cuts = change_points(speeds, alpha=alpha, least_ratio=least_ratio)
+    cuts = change_points(speeds, alpha=alpha, least_ratio=least_ratio, least_samples=_least_samples(samples))
     stretches = [samples[low:high] for low, high in pairwise((0, *cuts, len(samples)))]
     first, last = stretches[0], stretches[-1]
     whole = Ratio(1.0, 1.0, 1.0)
@@ -70,6 +73,13 @@ def _part(samples: Sequence[SoakSample], alpha: float, least_ratio: float) -> So
         burst_conditions=mean_conditions(first),
         sustained_conditions=mean_conditions(last),
     )
+
+
+def _least_samples(samples: Sequence[SoakSample]) -> int:
+    """So many samples as lie in :data:`LEAST_STRETCH_SECONDS`, but no more than a third of all."""
+    apart = (samples[-1].begun_s - samples[0].begun_s) / (len(samples) - 1)
+    held = math.ceil(LEAST_STRETCH_SECONDS / apart) if apart > 0 else LEAST_SAMPLES
+    return max(LEAST_SAMPLES, min(held, len(samples) // 3))
 
 
 def _speeds(samples: Iterable[SoakSample]) -> list[float]:
