@@ -16,7 +16,6 @@ from tunesmith.cli.soak import DEFAULT_WORKLOAD, make_request
 from tunesmith.presentation.soak_text import CSV_HEAD
 
 
-
 def test_ten_minutes_of_512_and_128_tokens_are_soaked_if_nothing_is_named() -> None:
     asked = make_request(build_parser().parse_args(["soak", "m.gguf"]), None)
     assert (asked.seconds, asked.workload) == (600, DEFAULT_WORKLOAD)

@@ -21,8 +21,10 @@ from tunesmith.tuning.soak_findings import findings
 
 def soaked(samples: list[SoakSample], **changed: Any) -> Soaked:
     values: dict[str, Any] = {
-        "settings": Settings(threads=2, threads_batch=2, n_ctx=512), "workload": Workload(prompt=0, generate=64),
-        "sampled": {}, "planned_seconds": 120.0, "seconds": 119.9, "end": "finished", "fault": "", "alpha": 0.05,
+        "settings": Settings(threads=2, threads_batch=2, n_ctx=512),
+        "workload": Workload(prompt=0, generate=64),
+        "sampled": {}, "planned_seconds": 120.0, "seconds": 119.9, "end": "finished", "fault": "",
+        "alpha": 0.05,
         "least_ratio": 0.03, "parts": findings(samples), "samples": tuple(samples),
     }  # fmt: skip
     return Soaked(**(values | changed))

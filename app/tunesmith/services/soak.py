@@ -155,14 +155,12 @@ class Soak:
         return sized
 
     def _repeat(self, sampled: dict[Part, Workload]) -> None:
+        """Take turns until the time is over; every part has its turn, however slow they are."""
         begun = self.clock()
         self._held = self.throttle()
-        while True:
+        while (passed := self.clock() - begun) < self.request.seconds:
             for part, workload in sampled.items():
                 self.controls.wait_if_paused()
-                passed = self.clock() - begun
-                if passed >= self.request.seconds:
-                    return
                 self._tell(passed)
                 taken = self._sample(part, workload)
                 self._samples.append(taken)
