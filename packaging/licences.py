@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEPT = Path(__file__).resolve().parent / "licences"
-NOT_INSIDE = ("altgraph", "macholib", "packaging", "pefile", "pyinstaller-hooks-contrib", "pywin32-ctypes",
+NOT_INSIDE = ("altgraph", "macholib", "pefile", "pillow", "pyinstaller-hooks-contrib", "pywin32-ctypes",
               "setuptools")  # fmt: skip
 """What only freezes; of PyInstaller itself the bootloader is inside."""
 OURS = "tunesmith"
@@ -139,8 +139,12 @@ def collected(work: Path) -> list[str]:
     return [row[1] for part in rows if isinstance(part, list) for row in part if row[2] == "BINARY"]
 
 
+def debian_texts(path: Path) -> tuple[Path, ...]:
+    """The copyright file of the Debian package that a file is from; nothing on other systems."""
+    return tuple(_of_debian(path))
+
+
 def _of_debian(path: Path) -> Iterator[Path]:
-    """The copyright file of the Debian package that a file is from."""
     if shutil.which("dpkg-query") is None:
         return
     for name in dict.fromkeys((str(path), str(path).removeprefix("/usr"))):  # merged /usr

@@ -18,6 +18,7 @@
         · StoreTooNew
     · NotFoundError               exit 2   no such profile or run
         · RpcUnreachable          no RPC server answers at an address
+    · UpdatesUnknown              exit 1   nobody said whether there is a newer version
     · VerificationError           exit 7
     · WorkerError                 exit 1   a trial's worker ended badly
         · WorkerCrashed
@@ -164,6 +165,12 @@ class StoreTooNew(StoreError):
     """The store was written by a newer Tunesmith."""
 
     name = "store_too_new"
+
+
+class UpdatesUnknown(TunesmithError):
+    """Whether there is a newer version could not be found out."""
+
+    name = "updates_unknown"
 
 
 class VerificationError(TunesmithError):

@@ -51,7 +51,7 @@ class Preferences:
     units: Units = "binary"
     """Memory is told in GiB (1024³ bytes) or, ``decimal``, in GB (1000³ bytes)."""
     update_notice: bool = False
-    """Tell of newer versions; this would need the network, so it is off."""
+    """Tell of newer versions: the one thing that needs the network, so it is off."""
 
 
 def folders(environ: Mapping[str, str] = os.environ) -> Folders:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.engine.conftest import Engine
 from tunesmith.engine import library
-from tunesmith.engine.errors import LoadRefused, looks_out_of_memory
-from tunesmith.engine.library import AbortFlag, LogBuffer
+from tunesmith.engine.errors import EngineError, LoadRefused, looks_out_of_memory
+from tunesmith.engine.library import AbortFlag, L, LogBuffer
 
 DEBUG, INFO, WARNING, ERROR, CONTINUED = 1, 2, 3, 4, 5
 
@@ -112,6 +114,69 @@ def test_the_build_tells_its_versions_and_instruction_sets(engine: Engine) -> No
     assert build.ggml_version != "unknown"
     assert all(feature == feature.lower() for feature in build.cpu_features)
     assert build.binding_version in build.label
+
+
+def test_a_native_build_has_no_variant_and_loads_nothing(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "libggml-cpu-x64.so").write_bytes(b"not a library")
+    monkeypatch.setattr(L, "_base_path", tmp_path)
+    before = library.build(library.devices())
+    library.start(engine.log)
+    assert library.build(library.devices()) == before
+    assert before.cpu_variant is None
+
+
+def portable(monkeypatch: pytest.MonkeyPatch, *, log: LogBuffer, said: str, cpu: bool = True) -> list[bytes]:
+    """Let llama.cpp have nothing built in; the folders it is told to load from."""
+    asked: list[bytes] = []
+
+    def load(folder: bytes) -> None:
+        asked.append(folder)
+        log.feed(INFO, said)
+
+    answers: dict[str, Any] = {
+        "ggml_backend_reg_count": lambda: 0,
+        "ggml_backend_reg_get": None,
+        "ggml_backend_load_all_from_path": load,
+        "ggml_backend_dev_by_type": lambda _type: int(cpu),
+    }
+    monkeypatch.setattr(library, "symbol", lambda name, *_: answers[name])
+    monkeypatch.setattr(library, "_loaded_from", {})
+    return asked
+
+
+def test_a_portable_build_loads_its_variants_from_beside_itself_and_names_the_one_that_runs(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = LogBuffer()
+    (tmp_path / "libggml-cpu-icelake.so").touch()
+    monkeypatch.setattr(L, "_base_path", tmp_path)
+    said = f"load_backend: loaded CPU backend from {tmp_path}/libggml-cpu-icelake.so\n"
+    with monkeypatch.context() as patch:
+        asked = portable(patch, log=log, said=said)
+        library._load_backends(log)
+        assert asked == [os.fsencode(tmp_path)]
+        loaded = dict(library._loaded_from)
+    monkeypatch.setattr(library, "_loaded_from", loaded)
+    build = library.build(library.devices())
+    assert build.cpu_variant == "icelake"
+    assert "icelake" not in build.cpu_features
+
+
+def test_a_portable_build_without_a_variant_that_runs_here_is_refused_and_looks_nowhere_else(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "current"
+    here.mkdir()
+    (here / "libggml-cpu-x64.so").touch()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(L, "_base_path", tmp_path / "lib")
+    monkeypatch.setattr(L, "__file__", str(tmp_path / "llama_cpp/llama_cpp.py"))
+    asked = portable(monkeypatch, log=engine.log, said="", cpu=False)
+    with pytest.raises(EngineError, match="no backend for this processor"):
+        library._load_backends(engine.log)
+    assert asked == []
 
 
 def test_a_function_that_is_not_there_is_named(engine: Engine) -> None:

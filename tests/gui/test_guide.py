@@ -157,6 +157,25 @@ def test_every_page_that_ships_can_be_read(window: QWidget) -> None:
         assert top_heading(guide)
 
 
+def test_pictures_are_left_out_and_the_words_around_them_stay(window: QWidget) -> None:
+    guide = open_guide(window)
+    guide._go("first-tune.md", "")
+    words = guide.text.document().toRawText()
+    assert "\ufffc" not in words, "what stands for a picture"
+    assert "The line is the speed now" in words
+
+
+def test_lines_of_code_stand_close_and_what_follows_them_does_not(window: QWidget) -> None:
+    guide = open_guide(window)
+    guide._go("first-tune.md", "")
+    block, margins = guide.text.document().begin(), {}
+    while block.isValid():
+        margins[block.text()] = block.blockFormat().bottomMargin()
+        block = block.next()
+    assert margins["tunesmith doctor"] == 0
+    assert margins["tunesmith inspect SmolLM2-135M-Q4_1.gguf --context 4096"] > 0
+
+
 def test_its_links_take_the_themes_colour_and_it_stays_within_a_page_of_where_it_was(
     window: QWidget, theme: ThemeManager, qtbot: QtBot
 ) -> None:

@@ -327,6 +327,15 @@ def test_a_card_of_its_own_is_a_device_and_graphics_in_a_processor_are_the_proce
     assert inside.power()[0].watts == pytest.approx(17.08)
 
 
+def test_an_intel_card_counts_energy(tmp_path: Path) -> None:
+    """energy1_input in µJ: Documentation/ABI/testing/sysfs-driver-intel-xe-hwmon; the value is made up."""
+    plant(tmp_path / "card0" / "device", {"uevent": "DRIVER=xe\nPCI_SLOT_NAME=0000:03:00.0"})
+    plant(tmp_path / "card0" / "device" / "hwmon" / "hwmon2", {"name": "xe", "energy1_input": "1300000000"})
+    reader = SysfsReader(tmp_path)
+    assert [(s.source, s.covers, s.counts) for s in reader.sensors()] == [("xe", "device", True)]
+    assert reader.power()[0].joules == 1300.0
+
+
 def test_newer_kernels_name_the_power_of_a_card_input(tmp_path: Path) -> None:
     """Since Linux 6.6 some cards have power1_input alone: github.com/flightlessmango/MangoHud/issues/1202."""
     tree = {key.replace("power1_average", "power1_input"): value for key, value in AMDGPU_CARD.items()}

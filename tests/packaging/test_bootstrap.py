@@ -126,6 +126,29 @@ def test_a_compiler_that_knows_no_amx_is_left_alone() -> None:
     assert bootstrap.build_options(AMX_CPU, lambda language, *_: language == "C", {}) == RPC
 
 
+def test_a_portable_build_has_every_variant_and_nothing_of_this_machine() -> None:
+    options = bootstrap.portable_options()
+    assert options == [
+        *RPC,
+        *setting("GGML_BACKEND_DL=ON"),
+        *setting("GGML_CPU_ALL_VARIANTS=ON"),
+        *setting("GGML_NATIVE=OFF"),
+    ]
+
+
+def test_a_portable_environment_is_not_taken_for_a_native_one_nor_the_other_way_round(tmp_path: Path) -> None:
+    portable, native = bootstrap.portable_options(), bootstrap.build_options("", accept, {})
+    for venv, options in ((tmp_path / "portable", portable), (tmp_path / "native", native)):
+        note = venv / "lib/python3.12/site-packages/llama_cpp_python-0.3.36.dist-info/uv_build.json"
+        note.parent.mkdir(parents=True)
+        settings = dict(one.partition(":")[2].split("=", 1) for one in options[1::2])
+        note.write_text(json.dumps({"config_settings": settings}), encoding="utf-8")
+    assert bootstrap.is_built_so(tmp_path / "portable", portable)
+    assert bootstrap.is_built_so(tmp_path / "native", native)
+    assert not bootstrap.is_built_so(tmp_path / "portable", native)
+    assert not bootstrap.is_built_so(tmp_path / "native", portable)
+
+
 @pytest.mark.parametrize("folder", ["lib/python3.12/site-packages", "Lib/site-packages"])
 def test_an_environment_built_with_other_options_is_known_to_be_compiled_anew(
     tmp_path: Path, folder: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import hashlib
 import re
 import shutil
 import subprocess
@@ -152,3 +153,27 @@ def test_a_package_has_the_launchers_this_version_and_what_the_window_needs(tmp_
     assert {line.split()[1] for line in listed.splitlines()} == {"root/root"}
     for place in ("applications/tunesmith.desktop", "mime/packages/tunesmith.xml", "man/man1/tunesmith.1.gz"):
         assert f"./usr/share/{place}" in modes
+
+
+def test_the_demo_models_package_puts_it_where_the_frozen_program_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, model = needs("dpkg-deb"), tmp_path / "small.gguf"
+    model.write_bytes(b"GGUF and the rest")
+    monkeypatch.setattr(deb, "DEMO_SHA256", hashlib.sha256(model.read_bytes()).hexdigest())
+    path = deb.build_demo(model, tmp_path)
+    assert path.name == f"tunesmith-demo-model_{__version__}_all.deb"
+    listed = subprocess.run([tool, "-c", path], capture_output=True, text=True, check=True).stdout
+    assert "./usr/share/tunesmith/models/small.gguf" in listed
+    fields = subprocess.run([tool, "-f", path], capture_output=True, text=True, check=True).stdout
+    assert "Architecture: all\n" in fields
+    assert deb.DEMO_NAME in deb.control("amd64", 1)
+
+
+def test_only_the_model_whose_licence_is_told_is_packaged(tmp_path: Path, smollm2_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF")
+    with pytest.raises(ValueError, match="is not the demo model"):
+        deb.build_demo(other, tmp_path)
+    with smollm2_path.open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").hexdigest() == deb.DEMO_SHA256

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.domain.test_energy import sample, use
 from tests.gui.simulated_run import flat_truth, laptop_truth, simulated
 from tunesmith.domain.device_reading import DeviceReading
+from tunesmith.domain.energy import GivenPower, energy_of
 from tunesmith.domain.events import (
     CandidateStanding,
     DevicesRead,
@@ -226,6 +229,20 @@ def test_a_gain_is_told_as_a_sentence_a_number_and_the_proof() -> None:
     assert {change.setting for change in view.changes} >= {"threads", "threads_batch"}
     assert {row.name for row in view.quantities} >= {"Prefill", "Decode", "TTFT", "ITL", "Peak memory"}
     assert view.saved == f"Saved as {run.result.profile.name}."  # type: ignore[union-attr]
+
+
+def test_energy_stands_below_the_speeds_where_it_is_told_and_says_if_it_was_given() -> None:
+    result = simulated(laptop_truth).result
+    assert not any("Energy" in row.name for row in result_view(result).quantities)
+    before, after = energy_of([sample(use())]), energy_of([sample(use(decode_j=100.0))])
+    view = result_view(replace(result, baseline_energy=before, tuned_energy=after))
+    prefill, decode = view.quantities[-2:]
+    assert (prefill.name, prefill.before[0], prefill.change) == ("Energy, prefill", "1.00 J/tok", "")
+    assert (decode.before[0], decode.after[0], decode.change) == ("2.50 J/tok", "1.25 J/tok", "−50%")
+    assert "Energy is what these sensors tell, and no more: package-0." in view.notes
+    given = energy_of([sample()], given=GivenPower(load_watts=65.0, idle_watts=15.0))
+    view = result_view(replace(result, baseline_energy=given, tuned_energy=given))
+    assert view.quantities[-1].name == "Energy, decode (given)"
 
 
 def test_no_gain_is_told_in_the_same_places() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -342,3 +343,17 @@ def test_the_demo_model_is_found_without_importing_its_package(
     assert demo_model() == smollm2_path
     monkeypatch.setattr(library, "DEMO_PACKAGE", "no_such_package")
     assert demo_model() is None
+
+
+@pytest.mark.parametrize("place", ["lib/tunesmith/models", "share/tunesmith/models"])
+def test_a_frozen_program_finds_the_demo_model_beside_it_and_nowhere_else(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "usr" / place).mkdir(parents=True)
+    model = tmp_path / "usr" / place / "small.gguf"
+    model.write_bytes(b"GGUF")
+    monkeypatch.setattr(library, "DEMO_PACKAGE", "no_such_package")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "usr/lib/tunesmith/tunesmith"))
+    assert demo_model() is None, "it is not frozen"
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert demo_model() == model

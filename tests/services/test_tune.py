@@ -16,11 +16,15 @@ from tests.services.simulated_source import SimulatedSource
 from tests.support.gguf_writer import tiny_llama
 from tests.tuning.machines import LAPTOP, TWO_CORE_VM
 from tests.tuning.simulation import CHAT, SimulatedMachine, Speeds, Truth, flat, request
+from tunesmith.domain.energy import GivenPower
 from tunesmith.domain.events import Event, Progress, RunFinished, RunStarted, StageStarted, TrialMeasured
 from tunesmith.domain.machine import machine_class
+from tunesmith.domain.measurement import Sample
+from tunesmith.domain.power import SensorUse
+from tunesmith.domain.profile_file import profile_file, profile_of
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
-from tunesmith.domain.workload import BUDGETS, Budget, Constraints
+from tunesmith.domain.workload import BUDGETS, Budget, Constraints, Workload
 from tunesmith.errors import (
     InfeasibleError,
     Interrupted,
@@ -33,9 +37,13 @@ from tunesmith.errors import (
     UsageError,
     WorkerCrashed,
 )
+from tunesmith.machine.energy_reader import EnergyReader
+from tunesmith.machine.power_watch import PowerWatch
+from tunesmith.presentation.documents import tune_document
 from tunesmith.services import tune as service
 from tunesmith.services.context import Surroundings
 from tunesmith.services.overtime import Overtime
+from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult
 from tunesmith.store import Store
@@ -552,3 +560,57 @@ def test_the_profile_says_what_is_proven_of_all_candidates(bench: Bench) -> None
     assert result.guarantee.candidates > 4
     assert result.guarantee.bound is not None
     assert result.guarantee.holds == (result.guarantee.bound <= 0.02)
+
+
+# ------------------------------------------------------------- energy
+
+
+class MeteredSource(SimulatedSource):
+    """A simulated machine of 10 W when idle and 50 W under load, whatever the settings."""
+
+    gauge: PowerGauge | None = None
+
+    def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
+        taken = super().sample(settings, workload, group=group)
+        use = SensorUse(
+            sensor="p", name="package-0", source="powercap", covers="processors", idle_watts=10.0,
+            prefill_joules=50 * (taken.prefill_ns or 0) / 1e9, decode_joules=50 * sum(taken.step_ns) / 1e9,
+        )  # fmt: skip
+        return taken.model_copy(update={"conditions": taken.conditions.model_copy(update={"power": (use,)})})
+
+
+def test_a_tune_tells_joules_per_token_of_what_it_confirmed(bench: Bench) -> None:
+    gauged = MeteredSource(SimulatedMachine(gain, seed=1, noise=0.02))
+    gauged.gauge = PowerGauge(watch=lambda: PowerWatch(open_all=tuple[EnergyReader, ...]))
+    result, _ = bench.tune(gauged)
+    before, after = result.baseline_energy, result.tuned_energy
+    assert before is not None
+    assert after is not None
+    old, new = before.decode.joules_per_token, after.decode.joules_per_token
+    assert old is not None
+    assert new is not None
+    assert len(new.samples) == 12
+    assert old.median / new.median == pytest.approx(1.15, rel=0.05)  # as much faster, as little energy
+    speed = result.tuned.decode_tokens_per_s
+    assert speed is not None
+    assert new.median * speed.median == pytest.approx(50, rel=0.05)
+    document = tune_document(result)
+    assert document.tuned.energy == after
+    assert document.baseline.energy == before
+    assert result.profile is not None
+    kept = bench.store.profile(result.profile.id)
+    assert (kept.baseline_energy, kept.tuned_energy) == (before, after)
+    assert profile_of(profile_file(kept)).tuned_energy == after
+
+
+def test_a_tune_reckons_with_watts_that_were_given_and_says_so(bench: Bench) -> None:
+    given = GivenPower(load_watts=65.0, idle_watts=15.0)
+    result, _ = bench.tune(source(gain), bench.request().model_copy(update={"given_power": given}))
+    assert result.tuned_energy is not None
+    assert result.tuned_energy.origin == "given"
+    assert result.tuned_energy.decode.watts == pytest.approx(65)
+
+
+def test_a_tune_without_sensors_and_given_watts_tells_nothing_of_energy(bench: Bench) -> None:
+    result, _ = bench.tune(source(gain))
+    assert result.tuned_energy is None

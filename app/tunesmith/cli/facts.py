@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from tunesmith import __version__
@@ -16,6 +17,7 @@ from tunesmith.presentation import documents
 from tunesmith.presentation.fact_documents import MemoryFacts, build_facts
 from tunesmith.presentation.facts_text import devices_report, doctor_report, header_report, machine_report
 from tunesmith.presentation.memory_facts import memory_facts
+from tunesmith.services.check import Check
 from tunesmith.services.context import (
     Surroundings,
     check_devices,
@@ -122,7 +124,7 @@ def _devices(options: argparse.Namespace, output: Output) -> int:
 
 
 def _doctor(options: argparse.Namespace, output: Output) -> int:
-    checks = tuple(examine(options.store))
+    checks = (*examine(options.store), *(_updates() if options.updates else ()))
     healthy = all(check.status != "failed" for check in checks)
     if output.json_mode:
         output.document(
@@ -131,3 +133,9 @@ def _doctor(options: argparse.Namespace, output: Output) -> int:
     else:
         output.show(*doctor_report(checks))
     return 0 if healthy else 1
+
+
+def _updates() -> Iterator[Check]:
+    from tunesmith.services import updates
+
+    yield updates.check(updates.RELEASES)

@@ -154,6 +154,7 @@ def _add_tune(
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
     _add_devices(tune)
     add_device_options(tune)
+    _add_energy(tune)
     limits = tune.add_argument_group("what must hold")
     limits.add_argument("--max-memory", metavar="SIZE", help="such as 6GiB")
     limits.add_argument("--max-ttft", metavar="TIME", help="time to first token, such as 500ms")
@@ -251,7 +252,10 @@ def _add_facts(
     _add(commands, "machine", "show this machine and its class", [everywhere])
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)
-    _add(commands, "doctor", "check that everything needed is in order", [everywhere])
+    doctor = _add(commands, "doctor", "check that everything needed is in order", [everywhere])
+    doctor.add_argument(
+        "--updates", action="store_true", help="ask over the network, now, whether there is a newer version"
+    )
 
 
 def _add_profiles(

@@ -188,7 +188,8 @@ class SelfTest:
         if not devices:
             raise Failed("llama.cpp sees no device, not even the CPU")
         names = ", ".join(device.name for device in devices)
-        return f"llama.cpp {build.llama_cpp_version} in a process of its own, {names}"
+        variant = f", variant {build.cpu_variant}," if build.cpu_variant else ""
+        return f"llama.cpp {build.llama_cpp_version}{variant} in a process of its own, {names}"
 
     def tune(self) -> str:
         """Whether a tune, as small as it gets, ends with a profile in the store."""

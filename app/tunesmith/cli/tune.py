@@ -13,6 +13,7 @@ from tunesmith.cli.progress import follow
 from tunesmith.cli.values import (
     parse_budget,
     parse_devices,
+    parse_given_power,
     parse_ms,
     parse_servers,
     parse_share,
@@ -170,6 +171,8 @@ def make_request(options: argparse.Namespace) -> TuneRequest:
         warm_start=not options.from_scratch,
         rpc=parse_servers(options.rpc),
         devices=parse_devices(options.device),
+        energy=not options.no_energy,
+        given_power=parse_given_power(options.load_watts, options.idle_watts),
     )
 
 

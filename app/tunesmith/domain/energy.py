@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tunesmith.domain.base import Value
 from tunesmith.domain.measurement import Quantity
-from tunesmith.domain.power import Covers, PowerSource, SensorUse, mean_or_none
+from tunesmith.domain.power import Covers, PowerSensor, PowerSource, SensorUse, mean_or_none
 from tunesmith.domain.statistics import quantity
 from tunesmith.wording import tr
 
@@ -102,6 +102,7 @@ def energy_of(
     *,
     lies: Mapping[str, str] | None = None,
     silent: str = "",
+    unread: Sequence[PowerSensor] = (),
     given: GivenPower | None = None,
     cost: ReadingCost | None = None,
     confidence: float = 0.95,
@@ -116,12 +117,16 @@ def energy_of(
     Args:
         lies: why a sensor is not believed for the whole run, by its id.
         silent: why no sensor tells anything, where none was read.
+        unread: sensors that are there and told nothing; they are shown with their reasons.
         given: overrules the sensors, which are shown all the same.
     """
     lies = lies or {}
     uses = {use.sensor: use for sample in samples for use in sample.conditions.power}
     chosen = counting(tuple(uses.values()), lies)
-    facts = tuple(_facts(use, samples, lies, counted=use.sensor in chosen) for use in uses.values())
+    facts = (
+        *(_facts(use, samples, lies, counted=use.sensor in chosen) for use in uses.values()),
+        *(_unread(sensor) for sensor in unread if sensor.id not in uses),
+    )
     if given is not None:
         return Energy(
             origin="given", idle_watts=given.idle_watts, idle_reason="",
@@ -295,6 +300,13 @@ def _facts(
         name=use.name, source=use.source, covers=use.covers, counted=counted and not lie,
         idle_watts=None if lie else use.idle_watts, prefill_watts=watts("prefill"),
         decode_watts=watts("decode"), reason=why,
+    )  # fmt: skip
+
+
+def _unread(sensor: PowerSensor) -> SensorFacts:
+    return SensorFacts(
+        name=sensor.name, source=sensor.source, covers=sensor.covers, counted=False, idle_watts=None,
+        prefill_watts=None, decode_watts=None, reason=sensor.why,
     )  # fmt: skip
 
 

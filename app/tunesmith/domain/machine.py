@@ -12,6 +12,8 @@ from tunesmith.domain.base import Value
 
 CoreKind = Literal["performance", "efficiency", "unknown"]
 DeviceType = Literal["cpu", "gpu", "igpu", "accel", "meta", "unknown"]
+CPU_VARIANT = "CPU_VARIANT"
+"""The variant's name in ``Build.system_info``; a field of its own would change the format of profiles."""
 
 
 class Core(Value):
@@ -91,6 +93,7 @@ class Build(Value):
     cpu_features: tuple[str, ...]
     """Instruction sets the library was built for and found, as llama_print_system_info gives them."""
     system_info: str
+    """As llama_print_system_info gives it; of a portable build with the variant that runs here at its end."""
     supports_gpu_offload: bool
     supports_mmap: bool
     supports_mlock: bool
@@ -101,6 +104,12 @@ class Build(Value):
     def label(self) -> str:
         """One short name, such as ``llama-cpp-python 0.3.36 (llama.cpp 0.5.0-dev)``."""
         return f"llama-cpp-python {self.binding_version} (llama.cpp {self.llama_cpp_version})"
+
+    @property
+    def cpu_variant(self) -> str | None:
+        """Which of a portable build's variants runs here, such as ``icelake``; None in a native build."""
+        found = re.search(rf"\b{CPU_VARIANT} = (\S+)", self.system_info)
+        return found[1] if found else None
 
 
 class PowerSource(Value):

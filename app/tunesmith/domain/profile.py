@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.energy import Energy
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelIdentity
@@ -117,6 +118,9 @@ class TunedProfile(Value):
     """None in profiles of earlier versions."""
     fit: FitComparison | None = None
     """None where no device is there, or nothing could be projected."""
+    baseline_energy: Energy | None = None
+    """Of the samples that confirmed the baseline; None where nothing was watched and no watts were given."""
+    tuned_energy: Energy | None = None
     projected_memory_bytes: int | None = Field(default=None, ge=0)
     """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
     source_url: str | None = None

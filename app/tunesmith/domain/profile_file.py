@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from tunesmith.domain.base import Value
 from tunesmith.domain.canonical import canonical_bytes
+from tunesmith.domain.energy import Energy
 from tunesmith.domain.finite import all_finite
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -74,6 +75,9 @@ class Evidence(Part):
     """How long a prompt was really run, and what stayed free; null in earlier profiles."""
     fit: FitComparison | None = None
     """Against what llama.cpp's own --fit would set; null where no device is there."""
+    baseline_energy: Energy | None = None
+    """Joules for each token of the baseline; null where nothing was watched, and in earlier profiles."""
+    tuned_energy: Energy | None = None
     baseline_label: str | None = None
     """Whose configuration the baseline is; null for llama.cpp's own defaults."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)

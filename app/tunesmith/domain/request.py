@@ -65,6 +65,10 @@ class TuneRequest(Value):
     """What llama.cpp's own --fit would set when the run began; None without a device, or where unknown."""
     baseline: GivenBaseline | None = None
     """What is compared with; llama.cpp's defaults if None."""
+    energy: bool = True
+    """Whether sensors of power are read, and the idle machine before."""
+    given_power: GivenPower | None = None
+    """What the user says the machine draws."""
 
 
 class MeasureRequest(Value):

@@ -1,4 +1,4 @@
-"""Own the loaded llama.cpp library: its logs, its version, its devices, its last words."""
+"""Own the loaded llama.cpp library: its backends, its logs, its version, its devices, its last words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")  # else a failed assertion start
 
 import llama_cpp.llama_cpp as L  # noqa: N812 (llama.cpp reads the variable as it loads)
 
-from tunesmith.domain.machine import Build, Device, DeviceType
+from tunesmith.domain.machine import CPU_VARIANT, Build, Device, DeviceType
+from tunesmith.engine.errors import EngineError
 
 __all__ = ["AbortFlag", "L", "LogBuffer", "build", "describe", "devices", "start", "symbol"]
 
@@ -26,7 +27,11 @@ _LEVELS: Final[dict[int, str]] = {1: "debug", 2: "info", 3: "warning", 4: "error
 _CONTINUED: Final = 5
 _ORIGIN: Final = re.compile(r"^(?:\w+: +)+(?:error loading model: +)?(?:\w+: +)*")
 """``llama_model_load: error loading model: llama_model_loader: `` before what was the matter."""
+_LOADED: Final = re.compile(r"load_backend: loaded (\S+) backend from (.+)$")
+_VARIANT: Final = re.compile(r"ggml-cpu-(.+)\.\w+$")
 _kept_callbacks: list[object] = []  # ctypes callbacks die with their last Python reference
+_loaded_from: dict[str, str] = {}
+"""The files of the backends that a portable llama.cpp loaded, by their names; empty in a native one."""
 
 
 class _DeviceProps(ctypes.Structure):
@@ -49,22 +54,42 @@ def symbol(name: str, restype: Any, argtypes: list[Any]) -> Any:
     Raises:
         AttributeError: this build has no such function.
     """
+    function = _exported(name)
+    if function is None:
+        address = _of_backends(name)
+        if not address:
+            msg = f"this llama.cpp has no {name}"
+            raise AttributeError(msg)
+        return ctypes.CFUNCTYPE(restype, *argtypes)(address)
+    function.restype = restype
+    function.argtypes = argtypes
+    return function
+
+
+def _exported(name: str) -> Any:
     libraries = [L._lib]  # noqa: SLF001 (the binding offers no public handle)
     if os.name == "nt":  # elsewhere dlsym looks through a library's own dependencies
         folder = Path(L._base_path)  # noqa: SLF001
         libraries += [
             ctypes.CDLL(str(path)) for sibling in _SIBLINGS for path in folder.glob(f"{sibling}.dll")
         ]
-    for library in libraries:
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            continue
-        function.restype = restype
-        function.argtypes = argtypes
-        return function
-    msg = f"this llama.cpp has no {name}"
-    raise AttributeError(msg)
+    found = (getattr(library, name, None) for library in libraries)
+    return next((function for function in found if function is not None), None)
+
+
+def _of_backends(name: str) -> int | None:
+    """What a backend that was loaded at run time offers; the binding does not depend on its library."""
+    if _exported("ggml_backend_reg_count") is None:
+        return None
+    ask = symbol("ggml_backend_reg_get_proc_address", ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p])
+    addresses = (ask(handle, name.encode()) for handle in _registered())
+    return next(filter(None, addresses), None)
+
+
+def _registered() -> list[int]:
+    """The backends that are built in or loaded."""
+    get = symbol("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t])
+    return [get(number) for number in range(symbol("ggml_backend_reg_count", ctypes.c_size_t, [])())]
 
 
 class LogBuffer:
@@ -107,6 +132,9 @@ def start(log: LogBuffer) -> None:
     """Send llama.cpp's log to ``log``, its errors and a failed assertion's text to standard error too.
 
     What is in ``log`` dies with the process; standard error is read by whoever started it.
+
+    Raises:
+        EngineError: this llama.cpp has no backend that runs on this processor.
     """
 
     def on_log(level: int, text: bytes, _user: object) -> None:
@@ -123,7 +151,36 @@ def start(log: LogBuffer) -> None:
     L.llama_log_set(c_log, ctypes.c_void_p(0))
     with contextlib.suppress(AttributeError):
         symbol("ggml_set_abort_callback", ctypes.c_void_p, [abort_type])(c_abort)
+    _load_backends(log)
     L.llama_backend_init()
+
+
+def _load_backends(log: LogBuffer) -> None:
+    """Let a portable llama.cpp load its backends, and of the CPU's variants the best: docs/decisions/0020.
+
+    A native one has them built in. Left alone, llama_backend_init of a portable one would look for them in
+    the current directory.
+    """
+    if _registered():
+        return
+    folder = _backend_folder()
+    if folder is not None:
+        load_all = symbol("ggml_backend_load_all_from_path", None, [ctypes.c_char_p])
+        load_all(os.fsencode(folder))
+        found = (_LOADED.match(line) for _, line in log.lines)
+        _loaded_from.update({match[1]: match[2] for match in found if match})
+    if not _has_cpu():
+        raise EngineError("this llama.cpp has no backend for this processor: its files are not complete")
+
+
+def _backend_folder() -> Path | None:
+    """Where a portable build's backends lie: beside the library, or where its installation puts them."""
+    places = (Path(L._base_path), Path(L.__file__).parent.parent / "bin")  # noqa: SLF001
+    return next((place for place in places if any(place.glob("*ggml-cpu*"))), None)
+
+
+def _has_cpu() -> bool:
+    return bool(symbol("ggml_backend_dev_by_type", ctypes.c_void_p, [ctypes.c_int])(0))
 
 
 def _text(function: str) -> str:
@@ -172,11 +229,14 @@ def describe(handle: Any) -> Device:
 def build(found: tuple[Device, ...]) -> Build:
     """What this llama.cpp is and can do."""
     info = L.llama_print_system_info().decode("utf-8", "replace").strip().rstrip("|").strip()
+    features = tuple(sorted({name.lower() for name in re.findall(r"([A-Z0-9_]+) = 1", info)}))
+    if variant := _VARIANT.search(_loaded_from.get("CPU", "")):
+        info += f" | {CPU_VARIANT} = {variant[1]}"
     return Build(
         binding_version=version("llama-cpp-python"),
         llama_cpp_version=_text("llama_version"),
         ggml_version=_text("ggml_version"),
-        cpu_features=tuple(sorted({name.lower() for name in re.findall(r"([A-Z0-9_]+) = 1", info)})),
+        cpu_features=features,
         system_info=info,
         supports_gpu_offload=bool(L.llama_supports_gpu_offload()),
         supports_mmap=bool(L.llama_supports_mmap()),
@@ -188,12 +248,9 @@ def build(found: tuple[Device, ...]) -> Build:
 
 def _backends(found: tuple[Device, ...]) -> tuple[str, ...]:
     """Those that are built in, also where they see no device."""
+    name_of = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
     names = {device.backend for device in found}
-    with contextlib.suppress(AttributeError):  # an older library
-        name_of = symbol("ggml_backend_reg_name", ctypes.c_char_p, [ctypes.c_void_p])
-        get = symbol("ggml_backend_reg_get", ctypes.c_void_p, [ctypes.c_size_t])
-        count = symbol("ggml_backend_reg_count", ctypes.c_size_t, [])()
-        names |= {(name_of(get(number)) or b"").decode("utf-8", "replace") for number in range(count)}
+    names |= {(name_of(handle) or b"").decode("utf-8", "replace") for handle in _registered()}
     return tuple(sorted(names - {""}))
 
 

@@ -203,10 +203,14 @@ def run(paths: list[str], *, store: str | None = None) -> int:
     def begin() -> None:
         """What takes long, after the first frame."""
         from tunesmith.gui.status import StatusWatch
+        from tunesmith.gui.update_watch import UpdateWatch
+        from tunesmith.services.updates import RELEASES
 
         window.show_page("models" if absolute else window.last_page())
         window.open_paths(absolute)
         StatusWatch(window)
+        if RELEASES is not None:
+            UpdateWatch(window, RELEASES)
 
     def raise_with(handed: list[str]) -> None:
         window.show()

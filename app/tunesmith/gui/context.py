@@ -43,6 +43,8 @@ class Bus(QObject):
     """The context's machine was learnt, or learnt anew."""
     busy_changed = Signal(bool)
     """A run started or ended."""
+    update_notice_changed = Signal(bool)
+    """The notice of newer versions was turned on or off."""
     message = Signal(str)
     """A short sentence for the status bar."""
 

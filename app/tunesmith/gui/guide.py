@@ -31,6 +31,8 @@ from tunesmith.wording import tr
 
 _HEADING_PX = {1: TITLE_PX, 2: SECTION_PX}
 _OUTSIDE = ("http", "https", "mailto")
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
+"""A picture in a paragraph of its own: pictures of the window do not ship, and stand beside it anyway."""
 
 
 class HelpButton(QToolButton):
@@ -144,7 +146,7 @@ class Guide(QDialog):
                 self.note.setText(tr("{page} does not come with this installation.", page=page))
                 self.note.show()
                 return False
-            self.text.setMarkdown(words)
+            self.text.setMarkdown(_PICTURE.sub("", words))
             dress(self.text.document())
             self.page = page
         self._anchor = anchor
@@ -204,15 +206,21 @@ def _dress_block(block: QTextBlock, colours: QPalette) -> None:
     level = block.blockFormat().headingLevel()
     shape = QTextBlockFormat()
     in_table = cursor.currentTable() is not None
+    in_code = _is_code(block) and _is_code(block.next())
     shape.setLineHeight(135, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
     shape.setTopMargin(GRID * 3 if level > 1 else 0)
-    shape.setBottomMargin(0 if in_table else GRID // 2 if cursor.currentList() is not None else GRID)
+    in_list = cursor.currentList() is not None
+    shape.setBottomMargin(0 if in_table or in_code else GRID // 2 if in_list else GRID)
     cursor.mergeBlockFormat(shape)
     cursor.select(QTextCursor.SelectionType.BlockUnderCursor)
     if level:
         cursor.setCharFormat(_heading_format(heading_anchor(block.text()), level))
     else:
         _colour_links(block, colours)
+
+
+def _is_code(block: QTextBlock) -> bool:
+    return block.isValid() and block.blockFormat().hasProperty(QTextFormat.Property.BlockCodeLanguage)
 
 
 def _heading_format(anchor: str, level: int) -> QTextCharFormat:

@@ -31,7 +31,7 @@ from tunesmith.gui.context import AppContext
 from tunesmith.gui.guide import open_guide
 from tunesmith.gui.icons import application_icon, icon
 from tunesmith.gui.open_dialogs import ask_for_folder, ask_for_models
-from tunesmith.gui.page import Page
+from tunesmith.gui.page import Page, button
 from tunesmith.gui.theme import GRID, RAIL_WIDTH, Colours
 from tunesmith.gui.widgets.elided import ElidedLabel
 from tunesmith.wording import tr
@@ -224,6 +224,10 @@ class MainWindow(QMainWindow):
         self.memory_label = StatusText(tr("Free memory"))
         self.quiet_label = StatusText(tr("How quiet the machine is"))
         bar.addWidget(self.machine_label, 1)
+        self.update_button = button("", "quiet")
+        self.update_button.setAccessibleName(tr("Newer versions"))
+        self.update_button.hide()
+        bar.addPermanentWidget(self.update_button)
         bar.addPermanentWidget(self.memory_label)
         bar.addPermanentWidget(self.quiet_label)
 

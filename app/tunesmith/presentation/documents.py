@@ -273,11 +273,23 @@ def tune_document(result: TuneResult) -> TuneDocument:
         speedup=result.speedup,
         baseline=MeasuredFacts(
             **measured_values(
-                result.baseline, result.baseline_limit, result.model, found.machine_class, build
+                result.baseline,
+                result.baseline_limit,
+                result.model,
+                found.machine_class,
+                build,
+                result.baseline_energy,
             )
         ),
         tuned=MeasuredFacts(
-            **measured_values(result.tuned, result.tuned_limit, result.model, found.machine_class, build)
+            **measured_values(
+                result.tuned,
+                result.tuned_limit,
+                result.model,
+                found.machine_class,
+                build,
+                result.tuned_energy,
+            )
         ),
         changes=change_facts(result.changes),
         guarantee=result.guarantee,

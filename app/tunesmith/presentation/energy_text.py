@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tunesmith.domain.digits import percent
 from tunesmith.domain.energy import Energy, PhaseEnergy, SensorFacts
+from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.power import watts_text
 from tunesmith.presentation.numbers import DASH, quantity_text
 from tunesmith.wording import tr
@@ -39,6 +40,9 @@ def _notes(energy: Energy) -> Iterator[str]:
     elif energy.origin == "measured":
         names = ", ".join(sensor.name for sensor in energy.sensors if sensor.counted)
         yield tr("Energy is what these sensors tell, and no more: {names}.", names=names)
+        mute = [sensor.name for sensor in energy.sensors if sensor.covers == "device" and not sensor.counted]
+        if mute:
+            yield tr("What {names} draws is not in it, for nothing tells it.", names=", ".join(mute))
     if energy.cost is not None and energy.cost.core_share is not None:
         yield tr(
             "Reading the sensors {count} times took {share} of one core.",
@@ -102,3 +106,34 @@ def _watts(watts: float | None) -> str:
 
 def _missing(reason: str) -> str:
     return f"{DASH} {reason}".rstrip()
+
+
+def energy_comparison(before: Energy | None, after: Energy | None) -> list[tuple[str, str, str]]:
+    """Name, text before and text after of every figure that either has; none where no sensor was read."""
+    if before is None or after is None:
+        return []
+    rows = [
+        (tr("Energy, prefill"), before.prefill.joules_per_token, after.prefill.joules_per_token),
+        (
+            tr("Energy, prefill, above idle"),
+            before.prefill.above_idle_joules_per_token, after.prefill.above_idle_joules_per_token,
+        ),
+        (tr("Energy, decode"), before.decode.joules_per_token, after.decode.joules_per_token),
+        (
+            tr("Energy, decode, above idle"),
+            before.decode.above_idle_joules_per_token, after.decode.above_idle_joules_per_token,
+        ),
+    ]  # fmt: skip
+    told = [
+        (name, _compared(old, before), _compared(new, after))
+        for name, old, new in rows
+        if old is not None or new is not None
+    ]
+    if not told and (before.sensors or after.sensors):
+        return [(tr("Energy"), _missing(before.decode.reason), _missing(after.decode.reason))]
+    return told
+
+
+def _compared(figure: Quantity | None, energy: Energy) -> str:
+    text = quantity_text(figure, "J/tok")
+    return text if figure is None else _labelled(text, given=energy.origin == "given")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tunesmith.domain.digits import fixed
-from tunesmith.domain.machine import Machine, MachineClass
+from tunesmith.domain.machine import Build, Machine, MachineClass
 from tunesmith.domain.worker_events import ServerReached
 from tunesmith.presentation.limit_text import memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
@@ -85,9 +85,15 @@ def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[st
             tr("Power"),
             {True: trc("power", "mains"), False: trc("power", "battery"), None: DASH}[machine.power.on_mains],
         ),
-        ("llama.cpp", build.label if build else DASH),
+        ("llama.cpp", _build_text(build) if build else DASH),
         (tr("Build features"), ", ".join(build.cpu_features) if build else DASH),
     ]
+
+
+def _build_text(build: Build) -> str:
+    if build.cpu_variant is None:
+        return build.label
+    return tr("{build}, its CPU variant {variant}", build=build.label, variant=build.cpu_variant)
 
 
 def device_rows(machine: Machine) -> list[tuple[str, str, str, str, str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tunesmith.domain.gain import faster_sentence
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
+from tunesmith.presentation.energy_text import energy_notes
 from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.measure_text import noise_sentence
@@ -84,6 +85,8 @@ def result_view(result: TuneResult) -> ResultView:
     if limit is not None and result.tuned_limit.tokens_per_s is not None:
         notes.append(limit)
     notes += filter(None, (safety_sentence(result.safety), fit_sentence(result.fit)))
+    if _energy_rows(result):
+        notes += energy_notes(result.tuned_energy)
     noise = noise_sentence(result.tuned)
     if noise is not None:
         notes.append(noise)
@@ -96,7 +99,7 @@ def result_view(result: TuneResult) -> ResultView:
         reason="" if improved else _reason(result),
         improved=improved,
         changes=tuple(_change(change) for change in result.changes),
-        quantities=_quantities(result.baseline, result.tuned),
+        quantities=(*_quantities(result.baseline, result.tuned), *_energy_rows(result)),
         notes=tuple(notes),
         saved=saved,
     )
@@ -223,6 +226,25 @@ def _quantities(baseline: Measurement, tuned: Measurement) -> tuple[QuantityRow,
         _memory_row(baseline.peak_memory_bytes, tuned.peak_memory_bytes),
     ]  # fmt: skip
     return tuple(row for row in rows if row.before[0] != DASH or row.name == tr("Peak memory"))
+
+
+def _energy_rows(result: TuneResult) -> list[QuantityRow]:
+    """Joules for each token, all that was drawn, where both are told."""
+    before, after = result.baseline_energy, result.tuned_energy
+    if before is None or after is None:
+        return []
+    given = " " + tr("(given)") if after.origin == "given" else ""
+    rows = [
+        _row(
+            tr("Energy, prefill") + given, tr("What a token of the prompt takes."),
+            before.prefill.joules_per_token, after.prefill.joules_per_token, "J/tok",
+        ),
+        _row(
+            tr("Energy, decode") + given, tr("What a token of the answer takes."),
+            before.decode.joules_per_token, after.decode.joules_per_token, "J/tok",
+        ),
+    ]  # fmt: skip
+    return [row for row in rows if DASH not in (row.before[0], row.after[0])]
 
 
 def _row(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
+from tunesmith.presentation.energy_text import energy_comparison, energy_notes, energy_rows
 from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.limit_text import limit_sentence
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
@@ -32,9 +34,13 @@ def effect_text(change: Change) -> str:
     return f"{percent_text(effect.median)} ({percent_text(effect.low)} to {percent_text(effect.high)})"
 
 
-def _comparison(baseline: Measurement, tuned: Measurement, label: str | None) -> RenderableType:
+def _comparison(
+    baseline: Measurement, tuned: Measurement, label: str | None,
+    energy: Sequence[tuple[str, str, str]] = (),
+) -> RenderableType:  # fmt: skip
     before, after = quantity_rows(baseline), quantity_rows(tuned)
     rows = [(name, old, new) for (name, old), (_, new) in zip(before, after, strict=True)]
+    rows += energy
     return grid(("", label or "llama.cpp's defaults", "tuned"), rows)
 
 
@@ -48,9 +54,10 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(f"{result.sentence}.", style="bold"), Text()]
     label = result.request.baseline.label if result.request.baseline else None
     if result.changes:
-        parts += [_changes(result.changes), _comparison(result.baseline, result.tuned, label)]
+        energy = energy_comparison(result.baseline_energy, result.tuned_energy)
+        parts += [_changes(result.changes), _comparison(result.baseline, result.tuned, label, energy)]
     else:
-        parts.append(facts(quantity_rows(result.baseline)))
+        parts.append(facts([*quantity_rows(result.baseline), *energy_rows(result.baseline_energy)]))
     parts.append(Text(REPEAT_NOTE, style="dim"))
     if proven := guarantee_text(result.guarantee):
         parts.append(Text(proven))
@@ -59,6 +66,7 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     for sentence in (safety_sentence(result.safety), fit_sentence(result.fit)):
         if sentence:
             parts.append(Text(sentence))
+    parts += [Text(note, style="dim") for note in energy_notes(result.tuned_energy)]
     noise = noise_sentence(result.tuned)
     if noise is not None:
         parts.append(Text(noise, style="yellow"))
@@ -93,10 +101,12 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
     parts: list[RenderableType] = [facts(rows), Text()]
     if profile.changes:
         parts.append(_changes(profile.changes))
-        parts.append(_comparison(profile.baseline, profile.tuned, profile.baseline_label))
+        energy = energy_comparison(profile.baseline_energy, profile.tuned_energy)
+        parts.append(_comparison(profile.baseline, profile.tuned, profile.baseline_label, energy))
     else:
-        parts.append(facts(quantity_rows(profile.tuned)))
+        parts.append(facts([*quantity_rows(profile.tuned), *energy_rows(profile.tuned_energy)]))
     if proven := guarantee_text(profile.guarantee):
         parts.append(Text(proven))
     parts.append(Text(REPEAT_NOTE, style="dim"))
+    parts += [Text(note, style="dim") for note in energy_notes(profile.tuned_energy)]
     return parts

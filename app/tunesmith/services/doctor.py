@@ -105,13 +105,19 @@ def _features(machine: Machine) -> Check:
         for wide, ours in (("avx2", "avx2"), ("avx512f", "avx512"), ("fma", "fma"))
         if wide in machine.cpu.features and ours not in machine.build.cpu_features
     ]
+    variant = machine.build.cpu_variant
     if missing:
+        rebuild = tr("Rebuild llama-cpp-python on this machine with CMAKE_ARGS='-DGGML_NATIVE=ON'.")
         return Check(
             name="build", status="warning",
             what=tr("llama.cpp was built without {features}", features=", ".join(missing)),
-            todo=tr("Rebuild llama-cpp-python on this machine with CMAKE_ARGS='-DGGML_NATIVE=ON'."),
+            todo="" if variant else rebuild,
         )  # fmt: skip
-    return Check(name="build", status="ok", what=tr("llama.cpp uses this processor's vector instructions"))
+    if variant:
+        what = tr("of llama.cpp's variants for processors, {variant} suits this one", variant=variant)
+    else:
+        what = tr("llama.cpp uses this processor's vector instructions")
+    return Check(name="build", status="ok", what=what)
 
 
 def _quiet() -> Check:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -184,10 +185,18 @@ def read_entry(path: str, place: str = "Opened file") -> LibraryEntry:
 
 def demo_model() -> Path | None:
     """The small real model that may be installed beside Tunesmith; found without importing its package."""
+    return next((path for folder in _demo_folders() for path in sorted(folder.glob("*.gguf"))), None)
+
+
+def _demo_folders() -> Iterator[Path]:
+    """Where it may lie: in its Python package, or where system packages put it for a frozen program."""
     spec = importlib.util.find_spec(DEMO_PACKAGE)
-    if spec is None or spec.origin is None:
-        return None
-    return next(iter(sorted(Path(spec.origin).parent.glob("*.gguf"))), None)
+    if spec is not None and spec.origin is not None:
+        yield Path(spec.origin).parent
+    if getattr(sys, "frozen", False):
+        program = Path(sys.executable).resolve()  # /usr/lib/tunesmith/tunesmith, by the packages
+        yield program.parent / "models"
+        yield from (prefix / "share" / "tunesmith" / "models" for prefix in program.parents[2:3])
 
 
 class Tuned(Value):

@@ -80,9 +80,11 @@ class PowerGauge:
         lies = {
             sensor.id: why for sensor in self._sensors if (why := not_believed(sensor, readings))
         }  # fmt: skip
+        unread = tuple(sensor for sensor in self._watch.sensors if sensor.why)
         return energy_of(
-            samples, lies=lies, silent=silence(self._watch.sensors), given=given, cost=self._watch.cost()
-        )
+            samples, lies=lies, silent=silence(self._watch.sensors), unread=unread if self.reads else (),
+            given=given, cost=self._watch.cost(),
+        )  # fmt: skip
 
     def close(self) -> None:
         """Stop watching."""

@@ -55,7 +55,7 @@ class Rig:
 
         Args:
             watch: begins to watch graphics devices, as soon as there is a worker.
-            gauge: tells the energy of each sample; it stays the caller's to close.
+            gauge: tells the energy of each sample; closed with the rig.
             rpc: the RPC servers that the user named; each serves one worker at a time, so only one lives.
         """
         self._model_path = model_path
@@ -70,7 +70,7 @@ class Rig:
         self._checked = False
         self._begin_watch = watch
         self._watch: DeviceWatch | None = None
-        self._gauge = gauge
+        self.gauge = gauge
         self._told = 0.0
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
@@ -97,7 +97,7 @@ class Rig:
             raise
         self._checked = True
         sample = self._with_devices(sample)
-        return sample if self._gauge is None else self._gauge.of(sample)
+        return sample if self.gauge is None else self.gauge.of(sample)
 
     def _with_devices(self, sample: Sample) -> Sample:
         """A sample and what devices did meanwhile; noisy where others computed on them."""
@@ -167,11 +167,13 @@ class Rig:
             worker.close()
 
     def close(self) -> None:
-        """End every worker, and the watch over devices."""
+        """End every worker, and the watches over devices and power."""
         self._drop_all()
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+        if self.gauge is not None:
+            self.gauge.close()
 
     def _drop_all(self) -> None:
         for key in list(self._workers):

@@ -42,6 +42,7 @@ from tunesmith.services.overtime import Overtime
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_claim import claim
+from tunesmith.services.tune_energy import begin_gauge, confirmed_energy
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_outcome import nothing_gained, too_noisy
 from tunesmith.services.tune_profile import new_profile
@@ -60,6 +61,7 @@ from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
+    from tunesmith.domain.energy import Energy
     from tunesmith.domain.machine import Machine
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.store import Store
@@ -133,7 +135,7 @@ class _Tune:
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
         self._stream.run_id = run_id
         self._stream.recorder = recorder
-        source = self._make_source(self._request, surroundings, self._stream, self._controls)
+        source = self._source = self._make_source(self._request, surroundings, self._stream, self._controls)
         gate = MemoryGate(
             self._request.model_path, surroundings.machine, self._request.constraints.max_memory_bytes
         )
@@ -335,6 +337,7 @@ class _Tune:
             projected_memory_bytes=gate.projected_bytes(after.settings),
             fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),
             surroundings=found, baseline_limit=baseline_limit, tuned_limit=tuned_limit,
+            baseline_energy=self._energy(run_id, before), tuned_energy=self._energy(run_id, after),
         )  # fmt: skip
 
     def _limit(self, limits: DecodeLimits, found: Surroundings, measured: Measurement) -> DecodeLimit:
@@ -343,6 +346,9 @@ class _Tune:
         confirmed = confirmed_limit(limit, measured)
         forget_if_beaten(self._store, found, limit, confirmed)
         return confirmed
+
+    def _energy(self, run_id: str, measured: Measurement) -> Energy | None:
+        return confirmed_energy(self._store, run_id, self._request, self._source, measured)
 
     # ------------------------------------------------------------- the end
 
@@ -372,4 +378,5 @@ def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Co
         on_event=stream.emit,
         interrupted=lambda: controls.interrupted,
         rpc=request.rpc,
+        gauge=begin_gauge(request, stream, controls),
     )

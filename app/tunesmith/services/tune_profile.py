@@ -38,6 +38,8 @@ def new_profile(run_id: str, result: TuneResult) -> TunedProfile:
         guarantee=result.guarantee,
         safety=result.safety,
         fit=result.fit,
+        baseline_energy=result.baseline_energy,
+        tuned_energy=result.tuned_energy,
         projected_memory_bytes=result.projected_memory_bytes,
         baseline_label=request.baseline.label if request.baseline else None,
     )

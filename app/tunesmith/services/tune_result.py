@@ -16,6 +16,7 @@ from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
+    from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
 
 _TELLING = 10.0
@@ -44,6 +45,9 @@ class TuneResult:
     tuned_limit: DecodeLimit
     safety: Safety | None = None
     fit: FitComparison | None = None
+    baseline_energy: Energy | None = None
+    """Of the samples that confirmed the baseline; None where nothing was watched and nothing given."""
+    tuned_energy: Energy | None = None
     projected_memory_bytes: int | None = None
     """What the settings kept were reckoned to need of all memory before; None where it is not known."""
 

@@ -1,4 +1,4 @@
-"""Own the Settings page: theme, language, units, which folders are watched, where the store lies."""
+"""Own the Settings page: theme, language, units, folders that are watched, the store, newer versions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import QLocale, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -72,6 +74,7 @@ class SettingsPage(Page):
         self._note_changes()
         self._add_folders()
         self._add_store()
+        self._add_updates(wanted=preferences.update_notice)
         self._column.addStretch()
         area.setWidget(inner)
         self.add_state(area)
@@ -146,7 +149,7 @@ class SettingsPage(Page):
         except TunesmithError:  # told when it matters: when something is to be kept
             return Preferences()
 
-    def _keep(self, **changed: str) -> None:
+    def _keep(self, **changed: str | bool) -> None:
         config = self.context.folders.config
 
         def keep() -> None:
@@ -276,6 +279,32 @@ class SettingsPage(Page):
         if self.store.text():
             path = Path(self.store.text().removeprefix("sqlite:///"))
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.expanduser().absolute().parent)))
+
+    # ------------------------------------------------------------- updates
+
+    def _add_updates(self, *, wanted: bool) -> None:
+        from tunesmith.services import updates
+
+        box = self._section(tr("Newer versions"))
+        self.updates = QCheckBox(tr("Tell me when a newer version is out"))
+        self.updates.setChecked(wanted)
+        self.updates.toggled.connect(self._updates_chosen)
+        box.addWidget(self.updates)
+        if updates.RELEASES is None:
+            self.updates.setEnabled(False)
+            told = updates.not_set_up()
+        else:
+            told = tr(
+                "Then {host} is asked once a day for the list of releases, never during a run. Nothing but "
+                "the request is sent. Otherwise nobody is asked.",
+                host=urlsplit(updates.RELEASES.feed).hostname,
+            )
+        self.updates_note = label(told, "small", wrap=True)
+        box.addWidget(self.updates_note)
+
+    def _updates_chosen(self, on: bool) -> None:  # noqa: FBT001 (a slot)
+        self._keep(update_notice=on)
+        self.context.bus.update_notice_changed.emit(on)
 
     # ------------------------------------------------------------- shared
 

@@ -1,0 +1,1 @@
+"""Claims about docs/, and the site that is made of it."""
