@@ -24,12 +24,14 @@ from statistics import median
 from typing import Any
 
 from tunesmith.cli.values import parse_workload
-from tunesmith.domain.soak import SoakRequest
+from tunesmith.domain.measurement import Conditions
+from tunesmith.domain.soak import SoakPart, SoakRequest, SoakSample
 from tunesmith.machine.probe import probe_machine
 from tunesmith.machine.throttle import ThrottleReader
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Stream
 from tunesmith.services.soak import Soak
+from tunesmith.tuning.soak_findings import findings
 from tunesmith.tuning.space import baseline_settings
 from tunesmith.worker.protocol import NoisePolicy
 
@@ -154,23 +156,46 @@ def lean(run: dict[str, Any]) -> dict[str, Any]:
     return run
 
 
+def found_again(run: dict[str, Any]) -> SoakPart:
+    """What the run's samples say, found anew."""
+    samples = [
+        SoakSample(
+            part="decode",
+            begun_s=told["begun_s"],
+            seconds=told["seconds"],
+            tokens=0,
+            tokens_per_s=told["tokens_per_s"],
+            conditions=Conditions(
+                foreign_cores=told["foreign_cores"], wait_share=None, steal_cores=told["steal_cores"]
+            ),
+            throttled_periods=told["throttled_periods"],
+            throttled_seconds=None,
+        )
+        for told in run["samples"]
+    ]
+    return findings(samples)[0]
+
+
 def summary(path: Path) -> Iterator[str]:
     """A table of the runs in a file."""
     runs = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    yield "| arm | runs | change claimed | fall found | drop, median (range) | late, s | cause |"
-    yield "|---|--:|--:|--:|--:|--:|---|"
-    for arm in dict.fromkeys(run["arm"] for run in runs):
-        own = [run for run in runs if run["arm"] == arm]
-        parts = [run["parts"][0] for run in own]
-        claimed = sum(bool(part["changes"]) for part in parts)
-        fell = [(run, part) for run, part in zip(own, parts, strict=True) if part["time_to_throttle_s"]]
-        drops = [part["drop"] for _, part in fell]
-        late = [part["time_to_throttle_s"] - run["slowed_at_s"] for run, part in fell if run["slowed_at_s"]]
-        causes = [
-            change["causes"][0] for _, part in fell for change in part["changes"] if change["ratio"] < 1
+    yield "| threads | seconds | arm | runs | change claimed | fall claimed | drop | late, s | cause |"
+    yield "|--:|--:|---|--:|--:|--:|--:|--:|---|"
+    kinds = [(run["threads"], run["seconds"], run["arm"]) for run in runs]
+    for kind in dict.fromkeys(kinds):
+        own = [run for run, its in zip(runs, kinds, strict=True) if its == kind]
+        parts = [found_again(run) for run in own]
+        claimed = sum(bool(part.changes) for part in parts)
+        fell = [(run, part) for run, part in zip(own, parts, strict=True) if part.time_to_throttle_s]
+        late = [
+            part.time_to_throttle_s - run["slowed_at_s"]
+            for run, part in fell
+            if run["slowed_at_s"] and part.time_to_throttle_s
         ]
-        told = ", ".join(f"{cause} {causes.count(cause)}" for cause in dict.fromkeys(causes))
-        cells = (arm, len(own), claimed, len(fell), _range(drops, ".1%"), _range(late, ".2f"), told)
+        causes = [change.causes[0] for _, part in fell for change in part.changes if change.ratio < 1]
+        told = ", ".join(f"{cause} {causes.count(cause)}" for cause in dict.fromkeys(causes)) or "–"
+        drops = _range([part.drop for _, part in fell], ".1%")
+        cells = (*kind, len(own), claimed, len(fell), drops, _range(late, ".2f"), told)
         yield f"| {' | '.join(map(str, cells))} |"
 
 

@@ -88,6 +88,7 @@ def means(**told: Any) -> MeanConditions:
         ({}, {"steal_cores": 0.5}, ("hypervisor",)),
         ({}, {"periods": 3}, ("quota",)),
         ({}, {"periods": 3, "foreign_cores": 0.9}, ("quota", "other_program")),
+        ({}, {"periods": 3, "foreign_cores": 0.3}, ("quota",)),
         ({"devices": (device(),)}, {"devices": (device(throttled=("heat, by the hardware",)),)}, ("heat",)),
         ({"devices": (device(),)}, {"devices": (device(throttled=("power limit",)),)}, ("power_limit",)),
         (

@@ -31,6 +31,9 @@ HOT_CELSIUS = 80.0
 """Processors and devices begin to hold their clocks down between 80 and 105 °C."""
 _CLOCK_RATIO = 0.97
 _MORE_CORES = 0.1
+_MORE_CORES_BESIDE_A_QUOTA = 0.5
+"""The system counts CPU time in ticks, and a quota cuts in their rhythm: 0.2 cores were seen that nobody
+used."""
 _MORE_UTILIZATION = 0.1
 _MORE_THROTTLED = 0.1
 
@@ -122,7 +125,8 @@ def likely_causes(faster: MeanConditions, slower: MeanConditions) -> tuple[Cause
         found.append("power_limit")
     if _grew(faster.throttled_share, slower.throttled_share, _MORE_THROTTLED):
         found.append("quota")
-    if _grew(faster.foreign_cores, slower.foreign_cores, _MORE_CORES) or _grew(
+    more = _MORE_CORES_BESIDE_A_QUOTA if "quota" in found else _MORE_CORES
+    if _grew(faster.foreign_cores, slower.foreign_cores, more) or _grew(
         faster.foreign_utilization, slower.foreign_utilization, _MORE_UTILIZATION
     ):
         found.append("other_program")
