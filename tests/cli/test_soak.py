@@ -64,7 +64,8 @@ def test_a_soak_prints_its_document_and_writes_every_sample(
 ) -> None:
     path = tmp_path / "soak.csv"
     done = tunesmith.inline(
-        "soak", smollm2_path, "--minutes", 0.034, "--workload", "prompt=32,generate=16", "--csv", path,
+        "soak", smollm2_path, "--minutes", 0.034, "--workload", "prompt=32,generate=16", "--threads", 1,
+        "--threads-batch", 1, "--csv", path,
         "--json", "--quiet",
     )  # fmt: skip
     assert done.code == 0, done.err
