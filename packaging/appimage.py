@@ -90,7 +90,7 @@ def bring(library: Path, home: Path) -> None:
     Raises:
         Missing: nobody says under which licence it is.
     """
-    texts = debian_texts(library)
+    texts = debian_texts(library.resolve())
     if not texts:
         raise Missing(f"no package of this system says under which licence {library} is")
     shutil.copyfile(library.resolve(), home / "_internal" / library.name)
