@@ -85,6 +85,8 @@ def _dispatch(options: argparse.Namespace, output: Output) -> int:
             from tunesmith.cli.bundles import run as command
         case "fleet":
             from tunesmith.cli.fleet import run as command
+        case "soak":
+            from tunesmith.cli.soak import run as command
         case "cost":
             from tunesmith.cli.cost import run as command
         case "export":

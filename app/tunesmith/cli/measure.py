@@ -55,7 +55,7 @@ def make_request(options: argparse.Namespace, profile: TunedProfile | None) -> M
     if options.repetitions < 1:
         raise UsageError("--repetitions is 1 or more.")
     workload = _workload(options, profile)
-    settings = _settings(options, profile, workload)
+    settings = settings_asked(options, profile, workload)
     return MeasureRequest(
         model_path=str(Path(model)), workload=workload, settings=settings, repetitions=options.repetitions,
         rpc=parse_servers(options.rpc), energy=not options.no_energy,
@@ -71,7 +71,12 @@ def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Work
     )
 
 
-def _settings(options: argparse.Namespace, profile: TunedProfile | None, workload: Workload) -> Settings:
+def settings_asked(options: argparse.Namespace, profile: TunedProfile | None, workload: Workload) -> Settings:
+    """The settings that the options name, on top of a profile's or of llama.cpp's defaults.
+
+    Raises:
+        UsageError: they make no sense, or their context cannot hold the workload.
+    """
     changes = given_settings(options)
     if options.rpc:
         changes["rpc"] = parse_servers(options.rpc)

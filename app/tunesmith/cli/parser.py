@@ -16,7 +16,7 @@ exit codes:
 
 COMMANDS: Final = (
     "tune", "measure", "inspect", "machine", "devices", "doctor", "profiles", "survey", "quality",
-    "quantize", "speculate", "cost", "export", "verify", "bundle", "keys", "fleet", "completion",
+    "quantize", "speculate", "soak", "cost", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
 OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
@@ -99,6 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
         lambda to, name, summary: _add(to, name, summary, []),
         commands,
     )
+    _add_soak(commands, everywhere)
     _add_cost(commands, everywhere)
     _add_export(commands, everywhere)
     completion = _add(commands, "completion", "print a shell completion script", [])
@@ -384,6 +385,31 @@ def _add_speculate(
     how.add_argument("--rounds", type=int, default=6, metavar="N", help="times everything is measured; 6")
     how.add_argument("--seed", type=int, default=1, metavar="N", help="of the order of measurements")
     _add_settings(speculate)
+
+
+def _add_soak(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
+) -> None:
+    soak = _add(
+        commands,
+        "soak",
+        "run a setting for minutes or hours and tell burst and sustained speed",
+        [everywhere],
+    )
+    soak.add_argument("model", metavar="MODEL", nargs="?", help="a GGUF file; the profile's if left out")
+    soak.add_argument("--profile", metavar="ID", help="soak a stored profile")
+    what = soak.add_argument_group("what of, and how long")
+    what.add_argument("--minutes", type=float, metavar="N", help="10 if neither is named")
+    what.add_argument("--hours", type=float, metavar="N", help="the same in hours")
+    what.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or one of your own")
+    what.add_argument(
+        "--workload",
+        metavar="SPEC",
+        help="such as prompt=512,generate=128,depth=0,parallel=1, which is used if neither is named",
+    )
+    soak.add_argument("--csv", metavar="FILE", help="also write every sample there, as soon as it is there")
+    _add_settings(soak)
+    _add_devices(soak)
 
 
 def _add_cost(

@@ -74,6 +74,18 @@ def read_limits(root: Path) -> Limits:
     )
 
 
+def quota_folders(root: Path) -> tuple[Path, ...]:
+    """The folders of the groups whose CPU quota holds for this process; ``root`` holds proc/ and sys/."""
+    groups = _groups(root)
+    found: list[Path] = []
+    for mount in _mounts(root):
+        if not mount.controllers:
+            found += _lineage(mount, groups.get("", "/"))
+        elif "cpu" in mount.controllers:
+            found += _lineage(mount, groups.get("cpu", "/"))
+    return tuple(dict.fromkeys(found))
+
+
 def _groups(root: Path) -> dict[str, str]:
     """Return this process's group by controller; version 2 goes by the empty name."""
     groups: dict[str, str] = {}

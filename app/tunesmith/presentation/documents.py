@@ -36,6 +36,7 @@ from tunesmith.presentation.measure_documents import MeasuredFacts, MeasureDocum
 from tunesmith.presentation.pick_text import PickDocument
 from tunesmith.presentation.quality_text import QualityDocument
 from tunesmith.presentation.quantize_text import QuantizeDocument
+from tunesmith.presentation.soak_text import SoakDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
 from tunesmith.services.choose_result import ChooseResult
@@ -224,6 +225,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "keys": KeysDocument,
     "pick": PickDocument,
     "fleet": FleetDocument,
+    "soak": SoakDocument,
     "cost": CostDocument,
     "export": ExportDocument,
     "error": ErrorDocument,

@@ -1,0 +1,142 @@
+"""Own what a soak is: one setting run for minutes or hours, its samples, and what came of its speed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tunesmith.domain.base import Value
+from tunesmith.domain.event_base import Part
+from tunesmith.domain.measurement import Conditions, Quantity
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Workload
+
+CauseName = Literal["heat", "power_limit", "clock", "other_program", "hypervisor", "quota", "not_known"]
+"""``clock``: the clock fell, and nothing that was read says why. ``hypervisor``: the CPU was taken away from
+outside this virtual machine."""
+SoakEnd = Literal["finished", "interrupted", "failed"]
+
+LEAST_SOAK_SECONDS = 2.0
+MOST_SOAK_SECONDS = 7 * 86_400.0
+
+
+class SoakRequest(Value):
+    """One setting, run over and over."""
+
+    model_path: str
+    workload: Workload
+    settings: Settings
+    seconds: float = Field(ge=LEAST_SOAK_SECONDS, le=MOST_SOAK_SECONDS)
+    rpc: tuple[str, ...] = ()
+    """RPC servers that the user named; only these are ever connected to."""
+
+
+class Throttle(Value):
+    """How often control groups held this process back since they began to count."""
+
+    periods: int
+    """Periods of the scheduler in which a quota was used up."""
+    seconds: float
+    """So long threads waited for the next period, added up."""
+
+
+class SoakSample(Value):
+    """One short sample of a soak, raw."""
+
+    part: Part
+    begun_s: float
+    """Since the soak's first sample began."""
+    seconds: float
+    """That were timed."""
+    tokens: int
+    """Over all sequences."""
+    tokens_per_s: float
+    conditions: Conditions
+    throttled_periods: int | None
+    """In which a quota of a control group was used up since the sample before; None where not counted."""
+    throttled_seconds: float | None
+
+
+class MeanConditions(Value):
+    """Conditions of one stretch of time, means of what was read; None where nothing was."""
+
+    foreign_cores: float | None
+    steal_cores: float | None
+    cpu_mhz: float | None
+    temperature_celsius: float | None
+    """The highest."""
+    package_watts: float | None
+    device_mhz: float | None
+    device_celsius: float | None
+    """The highest of all devices."""
+    device_watts: float | None
+    """Of all devices together."""
+    foreign_utilization: float | None
+    """The most that others computed on a device."""
+    device_throttled: tuple[str, ...]
+    """All reasons that devices gave for holding their clock down."""
+    throttled_share: float | None
+    """Of the samples, those in whose time a quota was used up."""
+
+
+class SpeedChange(Value):
+    """The speed was another from some moment on."""
+
+    at_s: float
+    """When the first sample at the new speed began, since the soak's first sample began."""
+    sample: int
+    """That sample's number among the part's, from 0."""
+    ratio: float
+    """The new speed over the one before."""
+    low: float
+    high: float
+    causes: tuple[CauseName, ...]
+    """Likely causes, from what was read on either side."""
+
+
+class SoakPart(Value):
+    """What became of the speed of prefill or of decode."""
+
+    part: Part
+    samples: int
+    burst_tokens_per_s: Quantity
+    """Until the first change; of the whole soak where none is claimed."""
+    sustained_tokens_per_s: Quantity
+    """After the last change."""
+    changes: tuple[SpeedChange, ...]
+    drop: float
+    """1 less sustained over burst, 0 where no change is claimed; below 0 it became faster."""
+    drop_low: float
+    drop_high: float
+    time_to_throttle_s: float | None
+    """Until the first fall of a soak whose sustained speed is below its burst; None where it is not."""
+    sustained_seconds: float
+    """How long the last stretch lasted."""
+    settled: bool
+    """Whether that is long enough to be called a steady state: a fifth of the soak."""
+    burst_conditions: MeanConditions
+    sustained_conditions: MeanConditions
+
+
+class Soaked(Value):
+    """What a soak found."""
+
+    settings: Settings
+    workload: Workload
+    """What was asked for."""
+    sampled: dict[Part, Workload]
+    """What one sample of each part ran."""
+    planned_seconds: float
+    seconds: float
+    """From the first sample's begin to the last one's end."""
+    end: SoakEnd
+    fault: str
+    """What ended it early; empty where nothing did."""
+    alpha: float
+    """How often at most a change is claimed of a steady speed, over all parts together."""
+    least_ratio: float
+    """Smaller changes are not claimed."""
+    parts: tuple[SoakPart, ...]
+    """Those with enough samples."""
+    samples: tuple[SoakSample, ...]

@@ -1,0 +1,79 @@
+"""Claims about ``tunesmith soak``: what it asks for, prints and writes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.support.cli import CommandLine
+from tunesmith import assets
+from tunesmith.cli.parser import build_parser
+from tunesmith.cli.soak import DEFAULT_WORKLOAD, make_request
+from tunesmith.presentation.soak_text import CSV_HEAD
+
+
+def test_ten_minutes_of_512_and_128_tokens_are_soaked_if_nothing_is_named() -> None:
+    asked = make_request(build_parser().parse_args(["soak", "m.gguf"]), None)
+    assert (asked.seconds, asked.workload) == (600, DEFAULT_WORKLOAD)
+
+
+def test_hours_settings_and_a_workload_are_taken() -> None:
+    asked = make_request(
+        build_parser().parse_args(
+            ["soak", "m.gguf", "--hours", "2", "--workload", "prompt=0,generate=64", "--threads", "3"]
+        ),
+        None,
+    )
+    assert (asked.seconds, asked.workload.generate, asked.settings.threads) == (7200, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "There is no model to soak."),
+        (("m.gguf", "--minutes", "1", "--hours", "1"), "say two things"),
+        (("m.gguf", "--minutes", "0.01"), "A soak takes"),
+        (("m.gguf", "--hours", "1000"), "A soak takes"),
+        (("m.gguf", "--minutes", "nan"), "A soak takes"),
+        (("m.gguf", "--preset", "chat", "--workload", "generate=8"), "say two things"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    arguments: tuple[str, ...], said: str, tunesmith: CommandLine
+) -> None:
+    done = tunesmith.inline("soak", *arguments)
+    assert done.code == 2
+    assert said in done.err
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_runs(
+    tunesmith: CommandLine, tmp_path: Path
+) -> None:
+    done = tunesmith.inline("soak", "m.gguf", "--csv", tmp_path / "none" / "soak.csv")
+    assert done.code == 6
+    assert "Nothing was started." in done.err
+
+
+@pytest.mark.model
+def test_a_soak_prints_its_document_and_writes_every_sample(
+    tunesmith: CommandLine, smollm2_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "soak.csv"
+    done = tunesmith.inline(
+        "soak", smollm2_path, "--minutes", 0.034, "--workload", "prompt=32,generate=16", "--threads", 1,
+        "--threads-batch", 1, "--csv", path,
+        "--json", "--quiet",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    schema = json.loads((assets.profiles_dir() / "schema" / "cli" / "soak.schema.json").read_text("utf-8"))
+    jsonschema.validate(done.document, schema)
+    assert done.document["end"] == "finished"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == CSV_HEAD
+    assert [row["part"] for row in rows] == [sample["part"] for sample in done.document["samples"]]
+    assert {row["part"] for row in rows} == {"prefill", "decode"}
