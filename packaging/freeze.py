@@ -149,9 +149,7 @@ def report() -> None:
         forget(folder)
         first, *others = measured()
         middle, low, high = statistics.median(others), min(others), max(others)
-        print(
-            f"{name}: {middle:.0f} ms ({low:.0f}-{high:.0f}); from the disk {first:.0f} ms"
-        )
+        print(f"{name}: {middle:.0f} ms ({low:.0f}-{high:.0f}); from the disk {first:.0f} ms")
 
 
 def main(arguments: list[str]) -> int:

@@ -44,7 +44,7 @@ def test_what_the_guide_works_by_hand_is_printed(filled: CommandLine) -> None:
     assert done.code == 0, done.err
     for told in ("0.11 EUR", "0.10 EUR", "2.28 EUR", "2.49 EUR (2.26–2.77)", "0.25 EUR", "0.00045 EUR"):
         assert told in done.out
-    assert "65 W while it works (given)" in done.out
+    assert "65 W in decode (given)" in done.out
     assert "+190% against the API" in done.out
     assert "77.2% of its hours" in done.out
 
@@ -57,9 +57,12 @@ def test_the_document_is_as_its_schema_says_and_tells_who_says_the_watts(filled:
     assert slow["output_per_million"]["total"] == pytest.approx(2.489876, abs=1e-6)
     assert fast["output_per_million"]["total"] == pytest.approx(2.489876 / 2, abs=1e-6)
     assert slow["break_even_utilisation"] == pytest.approx(0.772, abs=1e-3)
-    assert document["prices"]["watts_source"] == "given"
+    assert slow["power"] == {
+        "prefill_watts": 65, "decode_watts": 65, "load_source": "given", "idle_watts": 20,
+        "idle_source": "given",
+    }  # fmt: skip
     bare = filled.inline("cost", "p-1", "--json").document
-    assert bare["prices"]["watts_source"] is None
+    assert bare["profiles"][0]["power"]["load_source"] is None
     assert bare["profiles"][0]["output_per_million"]["total"] is None
 
 

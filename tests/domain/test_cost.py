@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tests.store.values import measurement, quantity
 from tunesmith.domain.cost import Cost, Prices, ProfileCost, profile_cost
+from tunesmith.domain.energy import Energy, PhaseEnergy
 from tunesmith.domain.workload import Workload
 
 CENT = Decimal("0.01")
@@ -80,6 +81,28 @@ def test_what_is_not_known_is_no_figure_and_has_a_reason() -> None:
     assert found.break_even_utilisation is None
     assert cost_at(Prices()).request.parts[0].reason == "no_price"
     assert cost_at(Prices(), prefill=None).input_per_million is None
+
+
+def energy(*, prefill: float, decode: float, idle: float | None) -> Energy:
+    """What sensors told of a profile, watts."""
+    return Energy(
+        origin="measured", idle_watts=idle, idle_reason="", prefill=PhaseEnergy(watts=prefill),
+        decode=PhaseEnergy(watts=decode), sensors=(), cost=None,
+    )  # fmt: skip
+
+
+def test_what_sensors_told_counts_where_the_user_names_no_watts() -> None:
+    told = energy(prefill=100, decode=65, idle=20)
+    unnamed = PRICES.model_copy(update={"load_watts": None, "idle_watts": None})
+    speeds = {"prefill_tokens_per_s": quantity(500.0), "decode_tokens_per_s": quantity(50.0)}
+    measured = measurement().model_copy(update=speeds)
+    found = profile_cost(measured, WORKLOAD, unnamed, told)
+    assert (found.power.load_source, found.power.idle_source) == ("measured", "measured")
+    assert found.output_per_million == cost_at(PRICES).output_per_million
+    assert parts(found.input_per_million)[0] == Decimal("0.02"), "2000 s at 100 W"
+    named = profile_cost(measured, WORKLOAD, PRICES, told)
+    assert named.power.load_source == "given"
+    assert named.request == cost_at(PRICES).request
 
 
 def test_an_api_cheaper_than_the_electricity_is_never_reached() -> None:

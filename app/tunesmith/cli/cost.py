@@ -22,7 +22,10 @@ def run(options: argparse.Namespace, output: Output) -> int:
     prices = parse_prices(options.price)
     with Store.open(store_location(options.store)) as store:
         profiles = [find_profile(ref, store) for ref in options.id]
-    costed = [(profile, profile_cost(profile.tuned, profile.workload, prices)) for profile in profiles]
+    costed = [
+        (profile, profile_cost(profile.tuned, profile.workload, prices, profile.tuned_energy))
+        for profile in profiles
+    ]
     if options.csv is not None:
         try:
             replace_file(Path(options.csv), cost_csv(costed, prices).encode())

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.energy import Energy
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.workload import Workload
 
 MILLION = 1_000_000
 DAYS_PER_YEAR = Decimal("365.25")
-_SECONDS_PER_HOUR = 3600
-_WATTS_PER_KILOWATT = 1000
+_JOULES_PER_KWH = 3_600_000
 
 
 class Prices(Value):
@@ -33,9 +35,9 @@ class Prices(Value):
     utilisation: Decimal = Field(default=Decimal(1), gt=0, le=1)
     """The share of the time it is on in which it makes tokens."""
     load_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
-    """What it draws from the wall while it makes tokens, as the user names it."""
+    """What it draws while it makes tokens, as the user names it; else what the profile measured counts."""
     idle_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
-    """What it draws while it is on and waits, as the user names it."""
+    """What it draws while it is on and waits, as the user names it; else what the profile measured counts."""
     api_input: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 9)
     """What somebody else takes for a million input tokens."""
     api_output: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 9)
@@ -60,6 +62,7 @@ class Prices(Value):
 
 
 PartName = Literal["electricity", "idle_electricity", "hardware"]
+PowerOrigin = Literal["measured", "given"]
 
 
 class CostPart(Value):
@@ -91,9 +94,22 @@ class Cost(Value):
         return all(part.amount is not None for part in self.parts)
 
 
+class Power(Value):
+    """What a machine draws, in watts; None where nobody tells."""
+
+    prefill_watts: Decimal | None = None
+    decode_watts: Decimal | None = None
+    idle_watts: Decimal | None = None
+    load_source: PowerOrigin | None = None
+    """Who tells of it at work: sensors, while the profile was confirmed, or the user."""
+    idle_source: PowerOrigin | None = None
+
+
 class ProfileCost(Value):
     """What tokens cost under one profile's settings."""
 
+    power: Power
+    """What was reckoned with."""
     input_per_million: Cost | None
     """None where nothing was prefilled."""
     output_per_million: Cost | None
@@ -108,75 +124,107 @@ class ProfileCost(Value):
     a part or their price is not known."""
 
 
-def cost_of_seconds(seconds: Decimal, prices: Prices) -> tuple[CostPart, ...]:
-    """What some busy seconds cost, idle time and hardware that they have to bear included."""
-    hours = seconds / _SECONDS_PER_HOUR
+def power_of(prices: Prices, energy: Energy | None) -> Power:
+    """What the user names, and for what he does not, what was told while the profile was confirmed."""
+    told = energy if energy is not None and energy.origin != "none" else None
+    found: dict[str, Any] = {}
+    if prices.load_watts is not None:
+        found |= {
+            "prefill_watts": prices.load_watts,
+            "decode_watts": prices.load_watts,
+            "load_source": "given",
+        }
+    elif told is not None:
+        watts = {"prefill_watts": told.prefill.watts, "decode_watts": told.decode.watts}
+        found |= {name: Decimal(str(value)) for name, value in watts.items() if value is not None}
+        found["load_source"] = told.origin
+    if prices.idle_watts is not None:
+        found |= {"idle_watts": prices.idle_watts, "idle_source": "given"}
+    elif told is not None and told.idle_watts is not None:
+        found |= {"idle_watts": Decimal(str(told.idle_watts)), "idle_source": told.origin}
+    return Power(**found)
 
-    def electricity(watts: Decimal | None, per_busy_hour: Decimal) -> tuple[Decimal | None, str]:
-        if not per_busy_hour:
-            return Decimal(0), ""
-        if prices.electricity is None:
-            return None, "no_price"
-        if watts is None:
-            return None, "no_watts"
-        return watts / _WATTS_PER_KILOWATT * hours * per_busy_hour * prices.electricity, ""
 
-    load, load_reason = electricity(prices.load_watts, Decimal(1))
-    idle, idle_reason = electricity(prices.idle_watts, prices.idle_per_busy)
-    hardware = None if prices.hardware is None else prices.hardware / prices.busy_hours * hours
+def profile_cost(
+    measured: Measurement, workload: Workload, prices: Prices, energy: Energy | None = None
+) -> ProfileCost:
+    """What tokens cost at the speeds that were measured.
+
+    Args:
+        energy: what sensors told, or the user, while the speeds were measured.
+    """
+    power = power_of(prices, energy)
+    prefill, decode = measured.prefill_tokens_per_s, measured.decode_tokens_per_s
+    legs = [(workload.prompt, prefill, power.prefill_watts), (workload.generate, decode, power.decode_watts)]
+    request = [_Leg(tokens, speed, watts) for tokens, speed, watts in legs if tokens and speed is not None]
+    api = _api_request(workload, prices)
+    return ProfileCost(
+        power=power,
+        input_per_million=_per_million(prefill, power.prefill_watts, prices, power),
+        output_per_million=_per_million(decode, power.decode_watts, prices, power),
+        request=_cost(request, prices, power),
+        api_request=api,
+        break_even_utilisation=_break_even(request, api, prices, power),
+    )
+
+
+End = Literal["low", "median", "high"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """Tokens that are made at one speed."""
+
+    tokens: int
+    speed: Quantity
+    watts: Decimal | None
+
+    def seconds(self, end: End) -> Decimal:
+        """How long they take; 0 where the speed has no such end, or it is none."""
+        per_second = getattr(self.speed, end)
+        if not per_second or per_second < 0:
+            return Decimal(0)
+        return self.tokens / Decimal(str(per_second))
+
+
+def _per_million(speed: Quantity | None, watts: Decimal | None, prices: Prices, power: Power) -> Cost | None:
+    return None if speed is None else _cost([_Leg(MILLION, speed, watts)], prices, power)
+
+
+def _cost(legs: Sequence[_Leg], prices: Prices, power: Power) -> Cost:
+    interval = all(leg.seconds(end) for leg in legs for end in ("low", "high"))
+
+    def total(end: End) -> Decimal | None:
+        return Cost(parts=_parts(legs, end, prices, power), low=None, high=None).total if interval else None
+
+    return Cost(parts=_parts(legs, "median", prices, power), low=total("high"), high=total("low"))
+
+
+def _parts(legs: Sequence[_Leg], end: End, prices: Prices, power: Power) -> tuple[CostPart, ...]:
+    """What busy seconds cost, idle time and hardware that they have to bear included."""
+    seconds = sum((leg.seconds(end) for leg in legs), Decimal(0))
+    at_work: Decimal | None = Decimal(0)
+    for leg in legs:
+        at_work = None if at_work is None or leg.watts is None else at_work + leg.watts * leg.seconds(end)
+    waiting = None if power.idle_watts is None else power.idle_watts * seconds * prices.idle_per_busy
+    if not prices.idle_per_busy:
+        waiting = Decimal(0)
+    hardware = None if prices.hardware is None else prices.hardware / prices.busy_hours * seconds / 3600
     return (
-        CostPart(name="electricity", amount=load, reason=load_reason),
-        CostPart(name="idle_electricity", amount=idle, reason=idle_reason),
+        _electricity("electricity", at_work, prices),
+        _electricity("idle_electricity", waiting, prices),
         CostPart(name="hardware", amount=hardware, reason="" if hardware is not None else "no_price"),
     )
 
 
-def profile_cost(measured: Measurement, workload: Workload, prices: Prices) -> ProfileCost:
-    """What tokens cost at the speeds that were measured."""
-    prefill, decode = measured.prefill_tokens_per_s, measured.decode_tokens_per_s
-    asked = tuple(
-        (tokens, speed) for tokens, speed in ((workload.prompt, prefill), (workload.generate, decode))
-        if tokens and speed is not None
-    )  # fmt: skip
-    api = _api_request(workload, prices)
-    return ProfileCost(
-        input_per_million=None if prefill is None else _cost(((MILLION, prefill),), prices),
-        output_per_million=None if decode is None else _cost(((MILLION, decode),), prices),
-        request=_cost(asked, prices),
-        api_request=api,
-        break_even_utilisation=_break_even(_seconds(asked, "median"), api, prices),
-    )
-
-
-Asked = tuple[tuple[int, Quantity], ...]
-"""Tokens, and how many of them a second makes."""
-End = Literal["low", "median", "high"]
-
-
-def _seconds(asked: Asked, end: End) -> Decimal:
-    """How long tokens take; 0 where the speeds have no such end, or it is none."""
-    seconds = Decimal(0)
-    for tokens, speed in asked:
-        per_second = getattr(speed, end)
-        if not per_second or per_second < 0:
-            return Decimal(0)
-        seconds += tokens / Decimal(str(per_second))
-    return seconds
-
-
-def _cost(asked: Asked, prices: Prices) -> Cost:
-    ends = {end: _seconds(asked, end) for end in ("low", "high")}
-    interval = all(ends.values())
-
-    def total(seconds: Decimal) -> Decimal | None:
-        parts = cost_of_seconds(seconds, prices)
-        return Cost(parts=parts, low=None, high=None).total if interval else None
-
-    return Cost(
-        parts=cost_of_seconds(_seconds(asked, "median"), prices),
-        low=total(ends["high"]),
-        high=total(ends["low"]),
-    )
+def _electricity(name: PartName, joules: Decimal | None, prices: Prices) -> CostPart:
+    if joules == 0:
+        return CostPart(name=name, amount=Decimal(0))
+    if prices.electricity is None:
+        return CostPart(name=name, amount=None, reason="no_price")
+    if joules is None:
+        return CostPart(name=name, amount=None, reason="no_watts")
+    return CostPart(name=name, amount=joules / _JOULES_PER_KWH * prices.electricity)
 
 
 def _api_request(workload: Workload, prices: Prices) -> Decimal | None:
@@ -189,16 +237,14 @@ def _api_request(workload: Workload, prices: Prices) -> Decimal | None:
     return amount
 
 
-def _break_even(seconds: Decimal, api: Decimal | None, prices: Prices) -> Decimal | None:
+def _break_even(legs: Sequence[_Leg], api: Decimal | None, prices: Prices, power: Power) -> Decimal | None:
     """The share u at which load + idle·(1−u)/u + hardware/u, for the same busy seconds, is what they take."""
-    if api is None or None in (prices.load_watts, prices.idle_watts, prices.electricity, prices.hardware):
+    half = _parts(legs, "median", prices.model_copy(update={"utilisation": Decimal("0.5")}), power)
+    load, idle, twice = (part.amount for part in half)  # at a half each busy second bears one that waits
+    if api is None or load is None or idle is None or twice is None:
         return None
-    always_busy = prices.model_copy(update={"utilisation": Decimal(1)})
-    always_idle = always_busy.model_copy(update={"load_watts": prices.idle_watts})
-    load, _, hardware = (part.amount or Decimal(0) for part in cost_of_seconds(seconds, always_busy))
-    idle = cost_of_seconds(seconds, always_idle)[0].amount or Decimal(0)
     left = api - load + idle
     if left <= 0:
         return None
-    share = (idle + hardware) / left
+    share = (idle + twice / 2) / left
     return share if share <= 1 else None

@@ -22,6 +22,7 @@ from tunesmith.presentation.cost_text import (
     cost_csv,
     part_name,
     part_text,
+    power_text,
     request_words,
     total_text,
 )
@@ -50,9 +51,13 @@ class CostPanel(QWidget):
         self.output, self.input, self.request = Facts(), Facts(), Facts()
         self.request_title = label("", "section", wrap=True)
         self.verdict = label("", wrap=True, selectable=True)
+        self.drawn = label("", "secondary", wrap=True, selectable=True)
         self.wrong = label("", "secondary", wrap=True)
         self.note = label(
-            tr("From the speeds that were measured; intervals are theirs. Watts are as you name them."),
+            tr(
+                "From the speeds that were measured; intervals are theirs. Watts that are not named are "
+                "the profile's, where sensors told them."
+            ),
             "small", wrap=True,
         )  # fmt: skip
         column = QVBoxLayout(self)
@@ -98,6 +103,7 @@ class CostPanel(QWidget):
             column.addWidget(title)
             column.addWidget(shown)
             column.addSpacing(GRID)
+        column.addWidget(self.drawn)
         column.addWidget(self.verdict)
         column.addWidget(self.note)
         column.addStretch()
@@ -124,12 +130,14 @@ class CostPanel(QWidget):
             self.cost = None
             self.copy_button.setEnabled(False)
             self.verdict.hide()
+            self.drawn.hide()
             for shown in (self.output, self.input, self.request):
                 shown.show_rows([(tr("Total"), DASH)])
             return
         self.wrong.hide()
         self.copy_button.setEnabled(True)
-        self.cost = profile_cost(self.profile.tuned, self.profile.workload, prices)
+        profile = self.profile
+        self.cost = profile_cost(profile.tuned, profile.workload, prices, profile.tuned_energy)
         self._show(self.cost, prices)
 
     def _show(self, cost: ProfileCost, prices: Prices) -> None:
@@ -138,6 +146,8 @@ class CostPanel(QWidget):
         for shown, one, api in zip((self.output, self.input, self.request), whats, theirs, strict=True):
             shown.show_rows(_rows(one, api, prices.currency))
         lines = api_lines(cost)
+        self.drawn.setText(power_text(cost.power))
+        self.drawn.setVisible(bool(self.drawn.text()))
         self.verdict.setText(" ".join(lines))
         self.verdict.setVisible(bool(lines))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 from rich.text import Text
 
-from tunesmith.domain.cost import Cost, CostPart, PartName, Prices, ProfileCost
+from tunesmith.domain.cost import Cost, CostPart, PartName, Power, PowerOrigin, Prices, ProfileCost
 from tunesmith.domain.currency import money
 from tunesmith.domain.digits import figures, percent
 from tunesmith.domain.profile import TunedProfile
@@ -48,12 +48,23 @@ class CostFacts(Document):
     """Whether no part is lacking in the total."""
 
 
+class PowerFacts(Document):
+    """What the machine draws, and who says so; null where nobody does."""
+
+    prefill_watts: float | None
+    decode_watts: float | None
+    load_source: PowerOrigin | None
+    idle_watts: float | None
+    idle_source: PowerOrigin | None
+
+
 class ProfileCostFacts(Document):
     """What tokens cost under a profile's settings."""
 
     profile_id: str
     profile_name: str
     workload: Workload
+    power: PowerFacts
     input_per_million: CostFacts | None
     output_per_million: CostFacts | None
     request: CostFacts
@@ -73,8 +84,6 @@ class PriceFacts(Document):
     utilisation: float
     load_watts: float | None
     idle_watts: float | None
-    watts_source: Literal["given"] | None
-    """Who says what the machine draws; null where nobody does."""
     api_input_per_million: float | None
     api_output_per_million: float | None
 
@@ -99,7 +108,6 @@ def cost_document(costed: Sequence[Costed], prices: Prices) -> CostDocument:
             utilisation=float(prices.utilisation),
             load_watts=_amount(prices.load_watts),
             idle_watts=_amount(prices.idle_watts),
-            watts_source=None if prices.load_watts is None else "given",
             api_input_per_million=_amount(prices.api_input),
             api_output_per_million=_amount(prices.api_output),
         ),
@@ -108,6 +116,13 @@ def cost_document(costed: Sequence[Costed], prices: Prices) -> CostDocument:
                 profile_id=profile.id,
                 profile_name=profile.name,
                 workload=profile.workload,
+                power=PowerFacts(
+                    prefill_watts=_amount(cost.power.prefill_watts),
+                    decode_watts=_amount(cost.power.decode_watts),
+                    load_source=cost.power.load_source,
+                    idle_watts=_amount(cost.power.idle_watts),
+                    idle_source=cost.power.idle_source,
+                ),
                 input_per_million=None if cost.input_per_million is None else _facts(cost.input_per_million),
                 output_per_million=None
                 if cost.output_per_million is None
@@ -143,10 +158,6 @@ def assumptions_text(prices: Prices) -> str:
     code, parts = prices.currency, []
     if prices.electricity is not None:
         parts.append(tr("{price} a kWh", price=money(prices.electricity, code)))
-    if prices.load_watts is not None:
-        parts.append(tr("{watts} W while it works (given)", watts=figures(float(prices.load_watts), 4)))
-    if prices.idle_watts is not None and prices.utilisation < 1:
-        parts.append(tr("{watts} W while it waits (given)", watts=figures(float(prices.idle_watts), 4)))
     if prices.hardware is not None:
         parts.append(
             tr(
@@ -162,6 +173,21 @@ def assumptions_text(prices: Prices) -> str:
             share=percent(float(prices.utilisation)),
         )
     )
+    return " · ".join(parts)
+
+
+def power_text(power: Power) -> str:
+    """What the machine draws, in one line, with who says so; empty where nobody does."""
+    given, measured = tr("given"), tr("measured")
+    parts = []
+    for watts, words, source in (
+        (power.prefill_watts, tr("in prefill"), power.load_source),
+        (power.decode_watts, tr("in decode"), power.load_source),
+        (power.idle_watts, tr("while it waits"), power.idle_source),
+    ):
+        if watts is not None:
+            who = measured if source == "measured" else given
+            parts.append(tr("{watts} W {when} ({who})", watts=figures(float(watts), 4), when=words, who=who))
     return " · ".join(parts)
 
 
@@ -217,6 +243,8 @@ def cost_report(costed: Sequence[Costed], prices: Prices) -> list[RenderableType
     shown: list[RenderableType] = [Text(assumptions_text(prices), style="dim")]
     for profile, cost in costed:
         shown.append(Text(f"\n{profile.name}  {profile.id}", style="bold"))
+        if drawn := power_text(cost.power):
+            shown.append(Text(drawn, style="dim"))
         columns = (cost.input_per_million, cost.output_per_million, cost.request)
         names = tuple(part.name for part in cost.request.parts)
         rows = [
