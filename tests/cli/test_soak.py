@@ -9,6 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tests.store.values import profile
 from tests.support.cli import CommandLine
 from tunesmith import assets
 from tunesmith.cli.parser import build_parser
@@ -77,3 +78,10 @@ def test_a_soak_prints_its_document_and_writes_every_sample(
     assert tuple(rows[0]) == CSV_HEAD
     assert [row["part"] for row in rows] == [sample["part"] for sample in done.document["samples"]]
     assert {row["part"] for row in rows} == {"prefill", "decode"}
+
+
+def test_a_profile_brings_its_model_its_settings_and_its_workload() -> None:
+    tuned = profile("p-1", name="Tuned")
+    asked = make_request(build_parser().parse_args(["soak", "--profile", "p-1"]), tuned)
+    assert asked.model_path == str(Path(tuned.model.header.path))
+    assert (asked.settings, asked.workload) == (tuned.settings, tuned.workload)
