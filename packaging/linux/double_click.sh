@@ -63,13 +63,13 @@ xdotool key --clearmodifiers ctrl+2 # the page Tune; the model is on its form al
 sleep 2
 picture gio-open
 for _ in $(seq 9); do xdotool key Tab; done # to the time that it may take; the one above Standard is Quick
-xdotool key Up
+xdotool key Up space
 sleep 1
 picture form
 xdotool mousemove 843 56 click 1 # Tune
 sleep 20
 picture tuning
-for _ in $(seq 30); do
+for _ in $(seq 60); do
     sleep 10
     now=$(saved)
     [ "$now" = "$before" ] || break
