@@ -177,3 +177,24 @@ def test_only_the_model_whose_licence_is_told_is_packaged(tmp_path: Path, smollm
         deb.build_demo(other, tmp_path)
     with smollm2_path.open("rb") as file:
         assert hashlib.file_digest(file, "sha256").hexdigest() == deb.DEMO_SHA256
+
+
+@pytest.mark.parametrize("script", ["check_deb.sh", "linux/double_click.sh"])
+def test_the_scripts_that_try_the_packages_can_be_read_by_bash(script: str) -> None:
+    accepted(needs("bash"), "-n", str(FOLDER / script))
+
+
+def test_the_check_says_how_it_is_called_and_touches_nothing_without_packages(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [needs("bash"), str(FOLDER / "check_deb.sh"), str(tmp_path / "none.deb"), str(tmp_path / "none.deb")],
+        capture_output=True, text=True, timeout=30, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "packaging/check_deb.sh TUNESMITH.deb DEMO-MODEL.deb [FOLDER]" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_check_opens_the_window_by_the_entry_that_is_installed() -> None:
+    script = (LINUX / "double_click.sh").read_text("utf-8")
+    assert f"gtk-launch {Path('tunesmith.desktop').stem} " in script
+    assert "gio open " in script
