@@ -108,7 +108,8 @@ def test_tab_goes_over_the_profiles_as_they_are_read(make: MakePage, qtbot: QtBo
     page.details.notes.setFocus()
     assert walk(page) == [
         "Search profiles", "Import…", "Details", "Model", "Machine class", "Profiles",
-        "Facts of the profile", "Try it", "Tune again", "More", "Why these settings", "Show how it was found",
+        "Facts of the profile", "Try it", "Tune again", "More", "Why these settings", "What tokens cost",
+        "Show how it was found",
         "Notes",
     ]  # fmt: skip
 

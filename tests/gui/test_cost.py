@@ -12,8 +12,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from tests.gui import unmarked_texts
 from tests.gui.pages_support import shown_page, store_at
 from tests.gui.sample_profiles import filled
+from tunesmith.gui import price_form
 from tunesmith.gui.cost import CostPanel
 from tunesmith.gui.pages.profiles import ProfilesPage
 
@@ -42,6 +44,10 @@ def opened(page: ProfilesPage) -> CostPanel:
 
 def told(widget: QWidget) -> list[str]:
     return [one.text() for one in widget.findChildren(QLabel) if one.isVisible()]
+
+
+def test_the_currencies_offered_are_those_that_need_no_translation() -> None:
+    assert price_form.CURRENCIES == unmarked_texts.CURRENCIES
 
 
 def test_nothing_is_assumed_before_prices_are_named(page: ProfilesPage) -> None:

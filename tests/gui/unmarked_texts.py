@@ -11,6 +11,8 @@ import os
 import re
 import sys
 
+CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "CNY", "INR", "KRW", "BRL", "CAD", "AUD", "SEK", "PLN")
+"""Those that the window offers: tests/gui/test_cost.py holds both lists against each other."""
 WIDE = {ord("A") + place: 0xFF21 + place for place in range(26)} | {
     ord("a") + place: 0xFF41 + place for place in range(26)
 }
@@ -20,6 +22,7 @@ FIRST = (
     r"(?<![A-Za-z])[~.]?/\S*", r"https?://\S+", r"[\w.-]+\.(gguf|json|toml|sqlite3|py|md|svg|png|csv)\b",
     r"llama-cpp-python [^()]*\([^()]*\)", r"\([^()]* \d+\.\d\)",
     r"\b(Tunesmith|GGUF|TTFT|ITL|KV|llama\.cpp|llama-server|GitHub|Qt|SHA-256|JSON|TOML|Markdown|CSV|SVG|PNG)\b",
+    rf"\b({'|'.join(CURRENCIES)})\b",
     r"\b(CUDA|Metal|Vulkan|LM Studio|Ollama|Hugging Face|Jan|GPT4All|CPU|GPU|RPC|RAM|Linux|Windows|macOS)\b",
 )  # fmt: skip
 """What stays as it is in every language: paths, versions, running programs, names of programs and formats."""

@@ -226,6 +226,8 @@ class MainWindow(QMainWindow):
         bar.addWidget(self.machine_label, 1)
         self.update_button = button("", "quiet")
         self.update_button.setAccessibleName(tr("Newer versions"))
+        self.update_button.setStyleSheet("padding: 0 8px; min-height: 0")
+        self.update_button.setFixedHeight(self.memory_label.sizeHint().height())  # the bar keeps its height
         self.update_button.hide()
         bar.addPermanentWidget(self.update_button)
         bar.addPermanentWidget(self.memory_label)

@@ -49,6 +49,7 @@ _NAMES = {
     "devices": tr("Devices"), "power": tr("Power"), "governor": tr("Frequency"), "swap": tr("Swap"),
     "backends": tr("Backends"), "gpu": "GPU",
     "build": tr("Build"),  "quiet": tr("Quietness"), "store": tr("Store"), "files": tr("Own files"),
+    "energy": tr("Energy"),
 }  # fmt: skip
 
 
