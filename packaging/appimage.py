@@ -9,23 +9,19 @@ that stands before the folder in it could be had there.
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from desktop import ROOT, install
+from desktop import day, frozen_parser, install, is_missing
 from licences import debian_texts
 
 from tunesmith import __version__
 
-FROZEN: Final = ROOT / "build" / "frozen" / "tunesmith"
-OUTPUT: Final = ROOT / "build"
 HOME: Final = "usr/lib/tunesmith"
 ALONG: Final = (
     "libxkbcommon-x11.so.0", "libxcb-cursor.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0",
@@ -109,22 +105,15 @@ def pack(folder: Path, target: Path, tool: str, runtime: str | None) -> None:
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description="Make an AppImage of the frozen program.")
-    parser.add_argument("--frozen", type=Path, default=FROZEN, help="the frozen program's folder")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder it goes to")
+    parser = frozen_parser("Make an AppImage of the frozen program.")
     parser.add_argument("--tool", help="appimagetool; without it only the folder is made")
     parser.add_argument("--runtime", help="the runtime that appimagetool would else fetch")
     options = parser.parse_args()
-    if not (options.frozen / "tunesmith").exists():
-        print(
-            f"There is no frozen program in {options.frozen}: run packaging/freeze.py first.", file=sys.stderr
-        )
+    if is_missing(options.frozen):
         return 2
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    now = datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else datetime.now(tz=UTC)
     folder = options.output / "Tunesmith.AppDir"
     try:
-        make_folder(options.frozen, folder, f"{now:%Y-%m-%d}")
+        make_folder(options.frozen, folder, f"{day():%Y-%m-%d}")
     except Missing as error:
         print(f"{error}.", file=sys.stderr)
         return 1

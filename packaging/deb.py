@@ -8,25 +8,21 @@ They are made in the environment that was frozen.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from desktop import ROOT, install, packed
+from desktop import ROOT, day, frozen_parser, install, is_missing, packed
 
 from tunesmith import __version__
 from tunesmith.gui.requirements import COMMON, WAYLAND, X11, X11_ALONG, debian_package
 
-FROZEN: Final = ROOT / "build" / "frozen" / "tunesmith"
-OUTPUT: Final = ROOT / "build"
 HOME: Final = "usr/lib/tunesmith"
 LAUNCHERS: Final = ("tunesmith", "tunesmith-window")
 BESIDE: Final = ("libc6", "libstdc++6", "libgcc-s1", "libgomp1", "hicolor-icon-theme", "shared-mime-info",
@@ -235,19 +231,12 @@ def _said(*command: str) -> str:
 
 def main() -> int:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description="Make a Debian package of the frozen program.")
-    parser.add_argument("--frozen", type=Path, default=FROZEN, help="the frozen program's folder")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="the folder the package goes to")
+    parser = frozen_parser("Make a Debian package of the frozen program.")
     parser.add_argument("--demo-model", type=Path, metavar="MODEL", help="also make a package of this one")
     options = parser.parse_args()
-    if not (options.frozen / "tunesmith").exists():
-        print(
-            f"There is no frozen program in {options.frozen}: run packaging/freeze.py first.", file=sys.stderr
-        )
+    if is_missing(options.frozen):
         return 2
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    now = datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else datetime.now(tz=UTC)
-    made = [build(options.frozen, options.output, now)]
+    made = [build(options.frozen, options.output, day())]
     if options.demo_model is not None:
         try:
             made.append(build_demo(options.demo_model, options.output))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
+import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +45,29 @@ for target in targets:
     if not image.save(path, "PNG"):
         sys.exit(f"{path} cannot be written")
 """
+
+
+def frozen_parser(description: str) -> argparse.ArgumentParser:
+    """The command line of a script that packs the frozen program."""
+    parser = argparse.ArgumentParser(description=description)
+    frozen, output = ROOT / "build" / "frozen" / "tunesmith", ROOT / "build"
+    parser.add_argument("--frozen", type=Path, default=frozen, help="the frozen program's folder")
+    parser.add_argument("--output", type=Path, default=output, help="the folder that what is made goes to")
+    return parser
+
+
+def is_missing(frozen: Path) -> bool:
+    """Whether there is no frozen program; says so."""
+    missing = not (frozen / "tunesmith").exists()
+    if missing:
+        print(f"There is no frozen program in {frozen}: run packaging/freeze.py first.", file=sys.stderr)
+    return missing
+
+
+def day() -> datetime:
+    """The day that pages and lists state: SOURCE_DATE_EPOCH's, or today."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.fromtimestamp(int(epoch), tz=UTC) if epoch else datetime.now(tz=UTC)
 
 
 def completion(shell: str) -> str:

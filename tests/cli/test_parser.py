@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from tunesmith.cli import parser
+from tunesmith.cli import files_parser, parser
 from tunesmith.domain.settings import CACHE_TYPES_BY_PRECISION, SETTING_SPECS, LoadMode, setting_spec
 from tunesmith.domain.workload import ObjectiveName
 from tunesmith.services.presets import load_presets
@@ -77,7 +77,7 @@ def test_every_flag_is_the_one_llama_cpp_uses() -> None:
 def test_the_grammar_names_what_the_domain_knows() -> None:
     assert set(parser.PRESETS) <= set(load_presets())
     assert get_args(ObjectiveName) == parser.OBJECTIVES
-    assert set(parser.CACHE_TYPES) == set(CACHE_TYPES_BY_PRECISION)
+    assert set(files_parser.CACHE_TYPES) == set(CACHE_TYPES_BY_PRECISION)
     assert get_args(LoadMode) == parser.LOAD_MODES
 
 

@@ -6,12 +6,13 @@ from decimal import Decimal
 
 from pydantic import ValidationError
 from PySide6.QtCore import QSettings, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from tunesmith.domain.cost import Cost, Prices, ProfileCost, profile_cost
 from tunesmith.domain.currency import money
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.page import button, label
@@ -72,22 +73,13 @@ class CostPanel(QWidget):
         row.addWidget(form)
         row.addWidget(_scrolled(self._results(), tr("Costs")), 1)
         column.addLayout(row, 1)
-        for keys in ("Esc", QKeySequence(QKeySequence.StandardKey.Back)):
-            made = QShortcut(QKeySequence(keys), self, self.left.emit)
-            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        leave_by_keys(self, self.left.emit)
 
     def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(GRID)
-        self.back_button = button(tr("Back"), tip=tr("Go back to where this was opened. (Esc)"))
-        self.back_button.clicked.connect(self.left)
+        self.back_button = back_button(self.left.emit)
         self.copy_button = button(tr("Copy as CSV"), tip=tr("The amounts, for a spreadsheet"))
         self.copy_button.clicked.connect(self._copy)
-        row.addWidget(self.back_button)
-        row.addWidget(label(TITLE, "section"))
-        row.addStretch()
-        row.addWidget(self.copy_button)
-        return row
+        return head(TITLE, self.back_button, self.copy_button)
 
     def _results(self) -> QWidget:
         body = QWidget()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
+from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.loading import LOADING_MS, LoadingState
 from tunesmith.gui.page import button, label
@@ -62,26 +63,17 @@ class WhyPanel(QWidget):
         self._late.setSingleShot(True)
         self._late.setInterval(LOADING_MS)
         self._late.timeout.connect(lambda: self._states.setCurrentWidget(self._loading))
-        for keys in ("Esc", QKeySequence(QKeySequence.StandardKey.Back)):
-            made = QShortcut(QKeySequence(keys), self, self._leave)
-            made.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        leave_by_keys(self, self._leave)
         context.theme.changed.connect(self.table.recolour)
 
     def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(GRID)
-        self.back_button = button(tr("Back"), tip=tr("Go back to where this was opened. (Esc)"))
-        self.back_button.clicked.connect(self._leave)
+        self.back_button = back_button(self._leave)
         self.copy_button = button(
             tr("Copy as Markdown"),
             tip=tr("Copy all of it; Ctrl+C in the table copies the chosen candidates."),
         )
         self.copy_button.clicked.connect(self._copy)
-        row.addWidget(self.back_button)
-        row.addWidget(label(TITLE, "section"))
-        row.addStretch()
-        row.addWidget(self.copy_button)
-        return row
+        return head(TITLE, self.back_button, self.copy_button)
 
     def open(self, profile: TunedProfile) -> None:
         """Read the run behind a profile and show why its settings won."""

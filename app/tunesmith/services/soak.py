@@ -133,25 +133,19 @@ class Soak:
 
     def _sized(self) -> dict[Part, Workload]:
         """What one sample of each part runs, by a pilot's speed; a pilot is no sample, it warms up."""
-        whole = self.request.workload
-        sized: dict[Part, Workload] = {}
-        parts = [part for part, tokens in (("prefill", whole.prompt), ("decode", whole.generate)) if tokens]
+        whole, settings = self.request.workload, self.request.settings
         aim = self.request.seconds / SAMPLES
         seconds = min(max(aim, SHORTEST_SAMPLE_SECONDS), LONGEST_SAMPLE_SECONDS)
-        if "prefill" in parts:
-            pilot = self.source.sample(
-                self.request.settings, _prefill(whole, min(whole.prompt, PILOT_PROMPT))
-            )
-            tokens = _fitting(seconds, pilot.prefill_tokens_per_s, whole.parallel)
-            most = min(whole.prompt, MOST_PROMPT)
-            sized["prefill"] = _prefill(whole, min(most, max(LEAST_PROMPT, tokens)))
-        if "decode" in parts:
-            pilot = self.source.sample(
-                self.request.settings, _decode(whole, min(whole.generate, PILOT_GENERATE))
-            )
-            tokens = _fitting(seconds, pilot.decode_tokens_per_s, whole.parallel)
-            most = min(whole.generate, MOST_GENERATE)
-            sized["decode"] = _decode(whole, min(most, max(LEAST_GENERATE, tokens)))
+        kinds: tuple[tuple[Part, int, int, int, int], ...] = (
+            ("prefill", whole.prompt, PILOT_PROMPT, LEAST_PROMPT, MOST_PROMPT),
+            ("decode", whole.generate, PILOT_GENERATE, LEAST_GENERATE, MOST_GENERATE),
+        )
+        sized: dict[Part, Workload] = {}
+        for part, asked, tried, least, most in kinds:
+            if asked:
+                pilot = self.source.sample(settings, _piece(whole, part, min(asked, tried)))
+                fitting = round(seconds * _speed(pilot, part) / whole.parallel)
+                sized[part] = _piece(whole, part, min(asked, most, max(least, fitting)))
         return sized
 
     def _repeat(self, sampled: dict[Part, Workload]) -> None:
@@ -187,14 +181,13 @@ class Soak:
                 round=len(self._samples), sample=sample,
             )
         )  # fmt: skip
-        speed = sample.prefill_tokens_per_s if part == "prefill" else sample.decode_tokens_per_s
         counted = _since(before, held)
         return SoakSample(
             part=part,
             begun_s=(sample.started_mono_ns - self._begun_ns) / 1e9,
             seconds=_timed_ns(sample) / 1e9,
             tokens=sample.prefill_tokens if part == "prefill" else len(sample.step_ns) * sample.sequences,
-            tokens_per_s=speed or 0.0,
+            tokens_per_s=_speed(sample, part),
             conditions=sample.conditions,
             throttled_periods=None if counted is None else counted.periods,
             throttled_seconds=None if counted is None else counted.seconds,
@@ -229,15 +222,13 @@ def _timed_ns(sample: Sample) -> int:
     return (sample.prefill_ns or 0) + sum(sample.step_ns)
 
 
-def _prefill(whole: Workload, tokens: int) -> Workload:
-    return Workload(prompt=tokens, generate=0, depth=whole.depth, parallel=whole.parallel)
-
-
-def _decode(whole: Workload, tokens: int) -> Workload:
-    """Where the workload decodes: behind its prompt."""
+def _piece(whole: Workload, part: Part, tokens: int) -> Workload:
+    """So many tokens of one part of the workload; it decodes where the workload does, behind its prompt."""
+    if part == "prefill":
+        return Workload(prompt=tokens, generate=0, depth=whole.depth, parallel=whole.parallel)
     return Workload(prompt=0, generate=tokens, depth=whole.depth + whole.prompt, parallel=whole.parallel)
 
 
-def _fitting(seconds: float, tokens_per_s: float | None, parallel: int) -> int:
-    """Tokens of one sequence that take about so long."""
-    return round(seconds * (tokens_per_s or 0.0) / parallel)
+def _speed(sample: Sample, part: Part) -> float:
+    """Tokens per second over all sequences; 0 where it was too short to tell."""
+    return (sample.prefill_tokens_per_s if part == "prefill" else sample.decode_tokens_per_s) or 0.0
