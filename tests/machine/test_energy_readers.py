@@ -179,9 +179,10 @@ def test_a_jetsons_input_rail_is_voltage_times_current_and_a_part_is_not_asked(t
     assert reader.power()[0].watts == pytest.approx(6.048)
 
 
-def test_sockets_of_amd_energy_are_processors_and_its_cores_are_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("driver", ["amd_energy", "zenergy"])
+def test_sockets_of_amd_energy_are_processors_and_its_cores_are_not(tmp_path: Path, driver: str) -> None:
     plant(tmp_path / "hwmon3", {
-        "name": "amd_energy", "energy1_label": "Ecore000", "energy1_input": "5",
+        "name": driver, "energy1_label": "Ecore000", "energy1_input": "5",
         "energy65_label": "Esocket0", "energy65_input": "148377000000",
     })  # fmt: skip
     reader = HwmonReader(tmp_path)
@@ -327,10 +328,20 @@ def test_a_card_of_its_own_is_a_device_and_graphics_in_a_processor_are_the_proce
     assert inside.power()[0].watts == pytest.approx(17.08)
 
 
-def test_an_intel_card_counts_energy(tmp_path: Path) -> None:
-    """energy1_input in µJ: Documentation/ABI/testing/sysfs-driver-intel-xe-hwmon; the value is made up."""
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"energy1_label": "card", "energy1_input": "1300000000", "energy2_input": "900000000"},
+        {"energy2_label": "pkg", "energy2_input": "1300000000"},
+    ],
+)
+def test_an_intel_card_counts_energy(tmp_path: Path, files: dict[str, str]) -> None:
+    """Labels as a Battlemage's: github.com/aristocratos/btop/pull/1457; the values are made up.
+
+    In µJ: Documentation/ABI/testing/sysfs-driver-intel-xe-hwmon.
+    """
     plant(tmp_path / "card0" / "device", {"uevent": "DRIVER=xe\nPCI_SLOT_NAME=0000:03:00.0"})
-    plant(tmp_path / "card0" / "device" / "hwmon" / "hwmon2", {"name": "xe", "energy1_input": "1300000000"})
+    plant(tmp_path / "card0" / "device" / "hwmon" / "hwmon2", {"name": "xe", **files})
     reader = SysfsReader(tmp_path)
     assert [(s.source, s.covers, s.counts) for s in reader.sensors()] == [("xe", "device", True)]
     assert reader.power()[0].joules == 1300.0

@@ -22,6 +22,8 @@ _DRIVERS: dict[str, Source] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
 _POWER_SOURCES: dict[str, PowerSource] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
 _CURRENT_CLOCK = re.compile(r"^\s*[0-9S]+:\s*([0-9]{1,6})\s*Mhz\s*\*", re.IGNORECASE | re.MULTILINE)
 """``1: 2124Mhz *`` of pp_dpm_sclk: the star marks the state the device is in."""
+_INTEL_ENERGY = ("energy1_input", "energy2_input")
+"""The card's counter; xe has only its package's of some, such as those of the A series (xe_hwmon.c)."""
 _MOST_WATTS = 2000.0
 _NOT_THERE = tr("the kernel's driver does not tell")
 _NO_PROCESSES = tr("the kernel tells it only of one's own processes")
@@ -145,7 +147,8 @@ class SysfsReader:
         found.put("memory_clock_mhz", None)
         hwmon = _hwmon(device)
         found.put("temperature_celsius", _hottest(hwmon))
-        energy_uj = None if hwmon is None else read_int(hwmon / "energy1_input")
+        values = (None if hwmon is None else read_int(hwmon / name) for name in _INTEL_ENERGY)
+        energy_uj = next((value for value in values if value is not None), None)
         joules = None if energy_uj is None else energy_uj / 1e6
         found.put("energy_joules", joules)
         watts = None if joules is None else self._mean_power(card.name, joules)
@@ -182,7 +185,7 @@ def _power_sensor(card: Path) -> tuple[Path, PowerSensor] | None:
     source, hwmon = _POWER_SOURCES.get(_source(device) or ""), _hwmon(device)
     if source is None or hwmon is None:
         return None
-    names = ("power1_average", "power1_input") if source == "amdgpu" else ("energy1_input",)
+    names = ("power1_average", "power1_input") if source == "amdgpu" else _INTEL_ENERGY
     file = next((hwmon / name for name in names if read_int(hwmon / name) is not None), None)
     if file is None:
         return None

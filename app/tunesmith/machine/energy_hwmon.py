@@ -34,12 +34,13 @@ class HwmonReader:
     """Reads the few drivers whose numbers are of a whole: other rails and graphics devices are not asked.
 
     - ``power_meter``: a server's own meter of all that it draws (ACPI), from its supplies.
-    - ``amd_energy``: counters of AMD's sockets.
+    - ``amd_energy``, ``zenergy``: counters of AMD's sockets; the second, from outside the kernel, lets anyone
+      read them.
     - ``macsmc_hwmon``: Linux on Apple's computers, total system power.
     - ``ina3221``: NVIDIA's Jetson boards, voltage times current of the rail that feeds all.
 
     Sources: Documentation/hwmon/sysfs-interface.rst (µW, µJ, mV, mA), acpi_power_meter.rst, amd_energy.rst
-    and ina3221.rst of the Linux kernel.
+    and ina3221.rst of the Linux kernel; github.com/BoukeHaarsma23/zenergy.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class HwmonReader:
                     if _label(folder, f"power{number}_label") == "Total System Power":
                         name = tr("total system power")
                         return self._channel(folder, folder / f"power{number}_input", name, "machine")
-            case "amd_energy":
+            case "amd_energy" | "zenergy":
                 return [
                     channel
                     for number in range(1, 300)
