@@ -4,8 +4,9 @@
 
 The arms take turns, in one worker, and each run appends one line to FILE. ``quota`` needs Linux and the
 right to make a control group (version 1 or 2): halfway through, this process and its worker get 70% of the
-CPUs that the threads had. ``load`` starts a program that computes on one core. A summary of a file:
-``--summary FILE``.
+CPUs that the threads had. ``load`` starts a program that computes on one core. Ten times a second another
+core reads a little memory, apart from the soak: where its pace changed as well when a soak claims a change,
+the machine changed. A summary of a file: ``--summary FILE``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from tunesmith.cli.values import parse_workload
 from tunesmith.domain.measurement import Conditions
@@ -74,6 +77,46 @@ class Quota:
                 return
 
 
+class Canary:
+    """How fast a core that the soak leaves free reads a buffer beyond its own cache, ten times a second."""
+
+    SIZE_BYTES = 16 * 2**20
+    PAUSE_SECONDS = 0.1
+
+    def __init__(self) -> None:
+        self._buffer = np.ones(self.SIZE_BYTES, dtype=np.uint8)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._sing, daemon=True)
+        self.pace: list[tuple[float, float]] = []
+        """Monotonic seconds, and bytes read per second."""
+
+    def _sing(self) -> None:
+        while not self._over.wait(self.PAUSE_SECONDS):
+            begun = time.perf_counter()
+            np.maximum.reduce(self._buffer)
+            seconds = time.perf_counter() - begun
+            self.pace.append((time.monotonic(), self.SIZE_BYTES / seconds))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def canary_ratio(run: dict[str, Any], part: SoakPart, number: int) -> float | None:
+    """The canary's median pace behind a part's change to that before it, between the changes beside it."""
+    pace = run.get("canary")
+    if not pace:
+        return None
+    cuts = [0.0, *(change.at_s for change in part.changes), run["seconds"] + 1.0]
+    before = [speed for at, speed in pace if cuts[number] <= at < cuts[number + 1]]
+    behind = [speed for at, speed in pace if cuts[number + 1] <= at < cuts[number + 2]]
+    return median(behind) / median(before) if before and behind else None
+
+
 @contextmanager
 def slowed(
     arm: str, quota: Quota | None, threads: int, after: float, begun: threading.Event
@@ -123,7 +166,10 @@ def soak_once(request: SoakRequest, rig: Rig, arm: str, quota: Quota | None) -> 
         request, rig, stream=Stream(lambda _event: None), controls=Controls(), keep=keep,
         throttle=ThrottleReader().read,
     )  # fmt: skip
-    with slowed(arm, quota, request.settings.threads or 1, request.seconds / 2, begun) as at:
+    with (
+        slowed(arm, quota, request.settings.threads or 1, request.seconds / 2, begun) as at,
+        Canary() as canary,
+    ):
         soaked, _ = soak.run()
     ends = soaked.samples[0].begun_s + soaked.samples[0].seconds
     return {
@@ -133,6 +179,7 @@ def soak_once(request: SoakRequest, rig: Rig, arm: str, quota: Quota | None) -> 
         "threads": request.settings.threads,
         "seconds": request.seconds,
         "slowed_at_s": at[0] - first[0] + ends if at else None,
+        "canary": [(round(mono - first[0] + ends, 2), round(pace)) for mono, pace in canary.pace],
         "parts": [part.model_dump(mode="json") for part in soaked.parts],
         "samples": [
             {
@@ -197,6 +244,17 @@ def summary(path: Path) -> Iterator[str]:
         drops = _range([part.drop for _, part in fell], ".1%")
         cells = (*kind, len(own), claimed, len(fell), drops, _range(late, ".2f"), told)
         yield f"| {' | '.join(map(str, cells))} |"
+
+    for number, run in enumerate(runs):
+        if run["arm"] == "steady" and run.get("canary"):
+            part = found_again(run)
+            told_of = [
+                f"{change.at_s:.1f} s: {change.ratio:.3f}, canary {canary_ratio(run, part, place):.3f}"
+                for place, change in enumerate(part.changes)
+            ]
+            paces = [pace for _, pace in run["canary"]]
+            swing = np.percentile(paces, 90) / np.percentile(paces, 10)
+            yield f"run {number}: {'; '.join(told_of) or 'nothing claimed'}; canary 10% to 90%: {swing:.3f}"
 
 
 def _range(values: list[float], form: str) -> str:
