@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,16 +12,18 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from tests.domain.test_bandwidth import FALLING
 from tunesmith.domain.machine import Device, machine_class
-from tunesmith.errors import WorkerCrashed
+from tunesmith.errors import Interrupted, WorkerCrashed
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.pages.machine import MachinePage
 from tunesmith.machine.probe import probe_machine
 from tunesmith.presentation.machine_facts import report_text
 from tunesmith.services import context as services_context
-from tunesmith.services import doctor
+from tunesmith.services import doctor, limits
 from tunesmith.services.context import Surroundings
 from tunesmith.services.doctor import Check
+from tunesmith.services.session import Controls
 
 CHECKS = [
     Check(name="engine", status="ok", what="llama.cpp starts in a worker"),
@@ -123,3 +128,60 @@ def test_an_engine_that_does_not_start_is_told_in_place(
     assert page.message.isVisible()
     assert not page.copy.isEnabled()
     assert page.again.isEnabled()
+
+
+def test_memory_is_measured_on_demand_and_no_run_starts_meanwhile(
+    page: MachinePage, qtbot: QtBot, surroundings: Surroundings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def measure(found: Surroundings, _store: object, _controls: object) -> Surroundings:
+        go.wait(20)
+        machine = found.machine.model_copy(update={"memory_bandwidth": FALLING})
+        return dataclasses.replace(found, machine=machine)
+
+    monkeypatch.setattr(limits, "remeasured", measure)
+    look(page, qtbot)
+    assert any("not measured yet" in text for text in words(page))
+    page.remeasure.button.click()
+    busy = [page.context.busy]
+    assert page.remeasure.button.text() == "Stop measuring"
+    go.set()
+    qtbot.waitUntil(lambda: any("16.0 GB/s at best" in text for text in words(page)))
+    busy.append(page.context.busy)
+    assert busy == [True, False]
+    assert page.remeasure.button.text() == "Measure memory"
+
+
+def test_a_measurement_of_memory_can_be_stopped(
+    page: MachinePage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(_found: Surroundings, _store: object, controls: Controls) -> Surroundings:
+        while not controls.cancelled:
+            time.sleep(0.01)
+        raise Interrupted("stopped")
+
+    monkeypatch.setattr(limits, "remeasured", measure)
+    look(page, qtbot)
+    page.remeasure.button.click()
+    with qtbot.waitSignal(page.context.bus.message, check_params_cb=lambda text: text.startswith("Stopped")):
+        page.remeasure.button.click()
+    assert page.remeasure.button.isEnabled()
+    assert not page.message.isVisible()
+
+
+def test_memory_is_not_measured_during_a_run_and_a_failure_is_told(
+    page: MachinePage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(page, qtbot)
+    page.context.bus.busy_changed.emit(True)
+    assert not page.remeasure.button.isEnabled()
+    page.context.bus.busy_changed.emit(False)
+
+    def crash(*_ignored: object) -> Surroundings:
+        raise WorkerCrashed("The worker died.")
+
+    monkeypatch.setattr(limits, "remeasured", crash)
+    page.remeasure.button.click()
+    qtbot.waitUntil(page.message.isVisible)
+    assert not page.context.busy

@@ -11,7 +11,7 @@ import pytest
 from tests.domain.test_bandwidth import FALLING
 from tests.domain.test_machine import GPU, MACHINE
 from tests.support.gguf_writer import tiny_llama
-from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth
+from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth, ThreadReadings
 from tunesmith.domain.machine import Machine, machine_class
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.settings import Settings
@@ -27,6 +27,7 @@ from tunesmith.services.limits import (
     confirmed_limit,
     forget_if_beaten,
     limit_of,
+    remeasured,
     with_bandwidth,
 )
 from tunesmith.store import Store
@@ -158,6 +159,26 @@ def test_a_real_worker_measures_this_machine_within_moments(store: Store) -> Non
     assert [reading.size_bytes for reading in bandwidth.readings] == [64 * 2**20]
 
 
+def test_what_is_measured_on_demand_takes_the_place_of_what_was_kept_unless_it_was_disturbed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save_machine(KNOWN, FOUND.machine_class)
+    for noisy in (True, False):
+        anew = FALLING.model_copy(update={"threads": 1, "noisy": noisy})
+        monkeypatch.setattr(service, "_measure_bandwidth", lambda *_ignored, anew=anew: anew)
+        assert remeasured(FOUND, store).machine.memory_bandwidth == anew
+        assert store.memory_bandwidth(FOUND.machine_class.fingerprint) == (FALLING if noisy else anew)
+
+
+def test_a_measurement_on_demand_says_why_it_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(**_ignored: object) -> None:
+        raise WorkerCrashed("The worker died.")
+
+    monkeypatch.setattr(service, "WorkerHandle", crash)
+    with pytest.raises(WorkerCrashed):
+        remeasured(FOUND, store)
+
+
 def test_the_limit_is_told_in_a_sentence() -> None:
     limit = DecodeLimit(tokens_per_s=100.0, bandwidth_bytes_per_s=1.56e10, step_bytes=156 * 10**6)
     assert limit_sentence(measured(62.0), limit) == (
@@ -175,3 +196,9 @@ def test_the_machine_tells_best_and_median_of_its_main_memory() -> None:
     assert told == (
         "16.0 GB/s at best, 16.0 GB/s in the median, reading 488.3 MiB with 2 threads, measured 2026-11-26"
     )
+
+
+def test_the_machine_tells_what_other_numbers_of_threads_read() -> None:
+    fewer = ThreadReadings(threads=1, readings=FALLING.readings)
+    told = memory_bandwidth_text(FALLING.model_copy(update={"others": (fewer,)}))
+    assert "with 2 threads; with other numbers of threads 1: 16.0 GB/s" in told

@@ -167,7 +167,7 @@ EVENTS: list[WorkerEvent] = [
 ]
 
 
-MEMORY = ReadMemory(request=9, threads=2, free_bytes=5)
+MEMORY = ReadMemory(request=9, threads=(2, 1), free_bytes=5)
 TELL = TellMemory(request=10, model_path="/m.gguf", settings=SETTINGS)
 SCORE = Score(
     request=4, role="candidate", model_path="/m.gguf", settings=SETTINGS, text_path="/t.txt",

@@ -27,7 +27,7 @@ from tunesmith.services.context import (
 )
 from tunesmith.services.doctor import examine
 from tunesmith.services.fit import CONTEXT_TOKENS
-from tunesmith.services.limits import with_bandwidth
+from tunesmith.services.limits import remeasured, with_bandwidth
 from tunesmith.services.memory import Projector, ReserveCache, calibrated
 from tunesmith.settings import folders, store_location
 from tunesmith.tuning.space import baseline_settings
@@ -81,7 +81,8 @@ def _memory(path: str, options: argparse.Namespace) -> MemoryFacts | None:
 
 
 def _machine(options: argparse.Namespace, output: Output) -> int:
-    found = _remembered(survey_machine(), options.store)
+    found = survey_machine()
+    found = (_remeasured if options.remeasure else _remembered)(found, options.store)
     if output.json_mode:
         output.document(
             documents.MachineDocument(
@@ -103,6 +104,14 @@ def _remembered(found: Surroundings, location: str | None) -> Surroundings:
     except StoreError as error:
         _LOG.info("the store was not asked for the memory's bandwidth: %s", error)
         return found
+
+
+def _remeasured(found: Surroundings, location: str | None) -> Surroundings:
+    """With the memory bandwidth measured now, and kept."""
+    from tunesmith.store import Store
+
+    with Store.open(store_location(location)) as store:
+        return remeasured(found, store)
 
 
 def _devices(options: argparse.Namespace, output: Output) -> int:

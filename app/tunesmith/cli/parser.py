@@ -248,7 +248,11 @@ def _add_facts(
     memory.add_argument("--parallel", type=int, metavar="N", help="sequences at once; 1")
     _add_settings(inspect)
     _add_devices(inspect)
-    _add(commands, "machine", "show this machine and its class", [everywhere])
+    machine = _add(commands, "machine", "show this machine and its class", [everywhere])
+    machine.add_argument(
+        "--remeasure", action="store_true",
+        help="measure the memory's bandwidth now, in place of what the store holds; takes some seconds",
+    )  # fmt: skip
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)
     doctor = _add(commands, "doctor", "check that everything needed is in order", [everywhere])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from pydantic import Field
@@ -33,12 +34,30 @@ class BandwidthReading(Value):
         return median(self.bytes_per_s)
 
 
-class MemoryBandwidth(Value):
-    """How fast a machine's threads read memory, by how much memory they go through."""
+class ThreadReadings(Value):
+    """What so many threads read together."""
 
     threads: int = Field(ge=1)
     readings: tuple[BandwidthReading, ...] = Field(min_length=1)
     """Smallest buffer first. What fits a cache is read faster, so the figures fall with the size."""
+
+    def at_most(self, size_bytes: float) -> float | None:
+        """Bytes/s that so many threads cannot surpass; see :meth:`MemoryBandwidth.at_most`."""
+        if size_bytes < self.readings[0].size_bytes:
+            return None
+        start = max(n for n, reading in enumerate(self.readings) if reading.size_bytes <= size_bytes)
+        return max(reading.best for reading in self.readings[start:])
+
+
+class MemoryBandwidth(Value):
+    """How fast a machine's threads read memory, by how much memory they go through."""
+
+    threads: int = Field(ge=1)
+    """How many read the largest buffer fastest; the readings are theirs."""
+    readings: tuple[BandwidthReading, ...] = Field(min_length=1)
+    """Smallest buffer first."""
+    others: tuple[ThreadReadings, ...] = ()
+    """Of other numbers of threads, fewest first; none where only one was tried."""
     foreign_cores: float | None
     """CPU used by others meanwhile, in cores."""
     noisy: bool
@@ -56,12 +75,48 @@ class MemoryBandwidth(Value):
 
         What is read over and over is read the slower the more it is, since less of it stays in caches.
         So the highest figure of all buffers from the largest not above ``size_bytes`` on is a bound,
-        whatever the caches are; below the smallest buffer nothing is known.
+        whatever the caches are; below the smallest buffer nothing is known. Of several numbers of threads
+        that were tried it is the highest bound.
         """
-        if size_bytes < self.readings[0].size_bytes:
-            return None
-        start = max(n for n, reading in enumerate(self.readings) if reading.size_bytes <= size_bytes)
-        return max(reading.best for reading in self.readings[start:])
+        bounds = (one.at_most(size_bytes) for one in self.by_threads)
+        return max((bound for bound in bounds if bound is not None), default=None)
+
+    @property
+    def by_threads(self) -> tuple[ThreadReadings, ...]:
+        """All numbers of threads that were tried, fewest first."""
+        fastest = ThreadReadings(threads=self.threads, readings=self.readings)
+        return tuple(sorted((fastest, *self.others), key=lambda one: one.threads))
+
+
+def memory_bandwidth(
+    tried: Sequence[ThreadReadings], *, foreign_cores: float | None, noisy: bool
+) -> MemoryBandwidth:
+    """What was read by each number of threads, with the one that reads main memory fastest in front.
+
+    Args:
+        tried: at least one; those that did not come to the largest buffer are never in front.
+        foreign_cores: CPU used by others meanwhile, in cores.
+        noisy: whether others disturbed it.
+    """
+    size = max(one.readings[-1].size_bytes for one in tried)
+    whole = [one for one in tried if one.readings[-1].size_bytes == size]
+    fastest = max(whole, key=lambda one: one.readings[-1].best)
+    others = sorted((one for one in tried if one is not fastest), key=lambda one: one.threads)
+    return MemoryBandwidth(
+        threads=fastest.threads, readings=fastest.readings, others=tuple(others),
+        foreign_cores=foreign_cores, noisy=noisy,
+    )  # fmt: skip
+
+
+def useful_thread_counts(*, cores: int, cpus: int) -> tuple[int, ...]:
+    """Numbers of threads worth trying, most first: all CPUs, all physical cores, and halves down to one.
+
+    Args:
+        cores: physical cores that may be used.
+        cpus: logical CPUs that may be used at once.
+    """
+    powers = {2**n for n in range(cores.bit_length()) if 2**n < cores}
+    return tuple(sorted({cpus, min(cores, cpus)} | {n for n in powers if n < cpus}, reverse=True))
 
 
 class DecodeLimit(Value):

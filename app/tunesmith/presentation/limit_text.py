@@ -36,6 +36,10 @@ def memory_bandwidth_text(bandwidth: MemoryBandwidth) -> str:
         best=bandwidth_text(largest.best), median=bandwidth_text(largest.median),
         size=memory_text(largest.size_bytes), threads=bandwidth.threads,
     )  # fmt: skip
+    others = [one for one in bandwidth.others if one.readings[-1].size_bytes == largest.size_bytes]
+    if others:
+        listed = ", ".join(f"{one.threads}: {bandwidth_text(one.readings[-1].best)}" for one in others)
+        told = tr("{figures}; with other numbers of threads {list}", figures=told, list=listed)
     if bandwidth.noisy:
         return tr("{figures}; disturbed by other programs", figures=told)
     return tr("{figures}, measured {date}", figures=told, date=bandwidth.measured_utc[:10])

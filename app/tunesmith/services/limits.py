@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith import gguf
-from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth
+from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth, useful_thread_counts
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.model import ModelHeader
@@ -46,24 +46,41 @@ def with_bandwidth(
     """
     bandwidth = store.memory_bandwidth(found.machine_class.fingerprint)
     if bandwidth is None and measure:
-        bandwidth = _measure_bandwidth(found.machine, controls)
-    if bandwidth is None:
-        return found
+        try:
+            bandwidth = _measure_bandwidth(found.machine, controls)
+        except WorkerError as error:
+            _LOG.warning("memory bandwidth could not be measured: %s", error)
+    return found if bandwidth is None else _known(found, bandwidth)
+
+
+def remeasured(found: Surroundings, store: Store, controls: Controls | None = None) -> Surroundings:
+    """The surroundings with the memory's bandwidth measured now, in place of what the store holds of it.
+
+    What others disturbed is shown and told as such, and the store keeps what it had.
+
+    Raises:
+        WorkerError: it could not be measured.
+        StoreError: it cannot be kept.
+        Interrupted: the user stopped it.
+    """
+    bandwidth = _measure_bandwidth(found.machine, controls)
+    found = _known(found, bandwidth)
+    if not bandwidth.noisy:
+        store.save_machine(found.machine, found.machine_class)
+    return found
+
+
+def _known(found: Surroundings, bandwidth: MemoryBandwidth) -> Surroundings:
     machine = found.machine.model_copy(update={"memory_bandwidth": bandwidth})
     return dataclasses.replace(found, machine=machine)
 
 
-def _measure_bandwidth(machine: Machine, controls: Controls | None) -> MemoryBandwidth | None:
-    """In a worker of its own, so that a lack of memory ends nothing else; None where it fails."""
+def _measure_bandwidth(machine: Machine, controls: Controls | None) -> MemoryBandwidth:
+    """In a worker of its own, so that a lack of memory ends nothing else."""
     interrupted = (lambda: controls.cancelled) if controls is not None else (lambda: False)
-    try:
-        with WorkerHandle(interrupted=interrupted) as worker:
-            found = worker.read_memory(
-                threads=machine.cpu.usable_cpus, free_bytes=machine.memory.available_bytes
-            )
-    except WorkerError as error:
-        _LOG.warning("memory bandwidth could not be measured: %s", error)
-        return None
+    counts = useful_thread_counts(cores=machine.cpu.usable_cores, cpus=machine.cpu.usable_cpus)
+    with WorkerHandle(interrupted=interrupted) as worker:
+        found = worker.read_memory(threads=counts, free_bytes=machine.memory.available_bytes)
     return found.model_copy(update={"measured_utc": datetime.now(tz=UTC).isoformat(timespec="seconds")})
 
 

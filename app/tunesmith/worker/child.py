@@ -14,7 +14,7 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
-from tunesmith.domain.bandwidth import MemoryBandwidth
+from tunesmith.domain.bandwidth import memory_bandwidth
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
@@ -183,10 +183,9 @@ class Child:
             command.threads, free_bytes=command.free_bytes, stopped=lambda: self._abort.is_set
         )
         conditions = self._probe.end()
-        bandwidth = MemoryBandwidth(
-            threads=command.threads, readings=readings, foreign_cores=conditions.foreign_cores,
-            noisy=command.noise.disturbed(conditions),
-        )  # fmt: skip
+        bandwidth = memory_bandwidth(
+            readings, foreign_cores=conditions.foreign_cores, noisy=command.noise.disturbed(conditions)
+        )
         self._emit(MemoryRead(bandwidth=bandwidth))
 
     def _reserve(self, path: str, settings: Settings) -> Reserve:

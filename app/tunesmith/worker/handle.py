@@ -185,18 +185,18 @@ class WorkerHandle:
         self._requests += 1
         self._ask(CollectImportance.model_validate({**arguments, "request": self._requests}))
 
-    def read_memory(self, *, threads: int, free_bytes: int) -> MemoryBandwidth:
-        """Measure how fast memory is read; takes a second or so.
+    def read_memory(self, *, threads: Sequence[int], free_bytes: int) -> MemoryBandwidth:
+        """Measure how fast memory is read; takes some seconds.
 
         Args:
-            threads: how many read at once.
+            threads: numbers of threads to try, the most useful first.
             free_bytes: main memory that is free; a part of it is used.
 
         Raises:
             As :meth:`measure`.
         """
         self._requests += 1
-        self._ask(ReadMemory(request=self._requests, threads=threads, free_bytes=free_bytes))
+        self._ask(ReadMemory(request=self._requests, threads=tuple(threads), free_bytes=free_bytes))
         found, self._bandwidth = self._bandwidth, None
         if found is None:
             raise self._garbage(tr("it measured memory and did not say what"))

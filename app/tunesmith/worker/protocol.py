@@ -179,7 +179,8 @@ class ReadMemory(Value):
 
     type: Literal["read_memory"] = "read_memory"
     request: int
-    threads: int = Field(ge=1)
+    threads: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    """Numbers of threads to try, the most useful first."""
     free_bytes: int = Field(ge=0)
     """Main memory that is free; a part of it is used."""
     noise: NoisePolicy = NoisePolicy()

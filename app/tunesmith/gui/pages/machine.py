@@ -23,6 +23,7 @@ from tunesmith.gui.context import AppContext
 from tunesmith.gui.facts import Facts
 from tunesmith.gui.icons import icon
 from tunesmith.gui.page import Page, button, label
+from tunesmith.gui.remeasure import Remeasure
 from tunesmith.gui.server_list import ServerList
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
 from tunesmith.gui.waiting import Waiting
@@ -70,6 +71,10 @@ class MachinePage(Page):
         self.copy = button(tr("Copy report"), "primary", tip=tr("Copy everything here as plain text"))
         self.copy.clicked.connect(self._copy)
         self.copy.setEnabled(False)
+        self.remeasure = Remeasure(context, self)
+        self.remeasure.measured.connect(self._remeasured)
+        self.remeasure.failed.connect(self.message.show_error)
+        self.add_action(self.remeasure.button)
         self.add_action(self.again)
         self.add_action(self.copy)
         self.waiting = Waiting(self, tr("Starting a worker to ask llama.cpp what it sees"))
@@ -116,6 +121,7 @@ class MachinePage(Page):
             return
         self._looking = True
         self.again.setEnabled(False)
+        self.remeasure.set_ready(False)
         self.message.hide()
         self.waiting.begin()
         context = self.context
@@ -139,14 +145,25 @@ class MachinePage(Page):
         self._tasks.run(survey, self._surveyed, self._failed)
 
     def _surveyed(self, found: Surroundings) -> None:
+        self._show_found(found)
+        self._show_checks([], tr("Checking; this takes some seconds"))
+        self._ready()
+        self._tasks.run(self._examine, self._examined, self._failed)
+
+    def _show_found(self, found: Surroundings) -> None:
         self._found = found
         self.context.machine = found.machine
         rows = machine_rows(found.machine, found.machine_class)
         self.facts.show_rows([*rows, *reading_rows(found.readings)])
         self._show_devices(device_rows(found.machine))
-        self._show_checks([], tr("Checking; this takes some seconds"))
-        self._ready()
-        self._tasks.run(self._examine, self._examined, self._failed)
+
+    def _remeasured(self, found: Surroundings) -> None:
+        self.message.hide()
+        self._show_found(found)
+
+    def closing(self) -> None:
+        """Measure no longer."""
+        self.remeasure.stop()
 
     def _examined(self, checks: list[Check]) -> None:
         self._checks = checks
@@ -163,6 +180,7 @@ class MachinePage(Page):
         self._looking = False
         self.waiting.end()
         self.again.setEnabled(True)
+        self.remeasure.set_ready(self._found is not None)
 
     def _ready(self) -> None:
         self.waiting.end()
