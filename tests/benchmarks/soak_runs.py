@@ -186,13 +186,17 @@ def soak_once(request: SoakRequest, rig: Rig, arm: str, quota: Quota | None) -> 
                 "begun_s": round(sample.begun_s, 4),
                 "seconds": round(sample.seconds, 4),
                 "tokens_per_s": round(sample.tokens_per_s, 2),
-                "foreign_cores": sample.conditions.foreign_cores,
-                "steal_cores": sample.conditions.steal_cores,
+                "foreign_cores": _rounded(sample.conditions.foreign_cores),
+                "steal_cores": _rounded(sample.conditions.steal_cores),
                 "throttled_periods": sample.throttled_periods,
             }
             for sample in soaked.samples
         ],
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def lean(run: dict[str, Any]) -> dict[str, Any]:
@@ -283,7 +287,7 @@ def main(options: argparse.Namespace) -> None:
                 for arm in arms:
                     run = lean(soak_once(request, rig, arm, quota))
                     with Path(options.out).open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(run) + "\n")
+                        file.write(json.dumps(run, separators=(",", ":")) + "\n")
                     told = [(c["at_s"], c["ratio"], c["causes"]) for c in run["parts"][0]["changes"]]
                     print(arm, number, told, flush=True)
     finally:
