@@ -1,11 +1,11 @@
-"""Own the comparison of read bandwidth with C and llama-roofline, and of decode with the limit from it.
+"""Own the comparison of read bandwidth with C and llama-roofline, and of speeds with the limits from it.
 
 ``python -m tests.benchmarks.read_bandwidth --rounds 12 --out FILE.json [--roofline FOLDER] [MODEL …]``. In
 each round a C program that is compiled here (``stream_read.c``, at its best distance of prefetching),
 Tunesmith's own reader and, where FOLDER holds it
 (``pip install --no-deps --target FOLDER llama-roofline==0.2.3``), llama-roofline read a buffer of the same
-size with the same threads, in random order, each in a fresh process. Then models are decoded in
-rounds, by ``tunesmith measure``, and set beside the limit that it tells. Needs gcc or cc.
+size with the same threads, in random order, each in a fresh process. Then models are measured in
+rounds, by ``tunesmith measure``, and set beside the limits that it tells. Needs gcc or cc.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def _python(code: str, *values: int, path: Path | None = None) -> str:
 
 def _decode(model: Path, store: Path) -> dict[str, Any]:
     command = [
-        sys.executable, "-m", "tunesmith", "measure", str(model), "--prompt", "0", "--generate", "64",
+        sys.executable, "-m", "tunesmith", "measure", str(model), "--prompt", "512", "--generate", "64",
         "--repetitions", "5", "--json", "--quiet", "--store", str(store),
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -135,9 +135,17 @@ def _decode(model: Path, store: Path) -> dict[str, Any]:
         "decode_step_bytes",
         "memory_bandwidth_bytes_per_s",
     )
+    prefill_names = (
+        "prefill_limit_tokens_per_s",
+        "prefill_limit_reason",
+        "prefill_operations_per_token",
+        "matrix_operations_per_s",
+    )
     return {
         "model": model.name,
         "samples": told["decode_tokens_per_s"]["samples"],
+        "prefill_samples": told["prefill_tokens_per_s"]["samples"],
+        **{n: told[n] for n in prefill_names},
         **{n: told[n] for n in names},
     }
 
@@ -159,24 +167,28 @@ def report(record: dict[str, Any]) -> str:
         told = f"{ratio.median:.3f} ({ratio.low:.3f}-{ratio.high:.3f})" if ratio.low and ratio.high else "-"
         low, high = min(best) / 1e9, max(best) / 1e9
         lines.append(f"| {name} | {statistics.median(best) / 1e9:.1f} | {low:.1f}-{high:.1f} | {told} |")
-    lines += [
-        "",
-        "| model | decode, tokens/s | limit | share | highest sample / limit |",
-        "|---|---|---|---|---|",
-    ]
-    for model in sorted({one["model"] for one in record["decode"]}):
-        own = [one for one in record["decode"] if one["model"] == model]
-        samples = [sample for one in own for sample in one["samples"]]
-        limits = [one["decode_limit_tokens_per_s"] for one in own if one["decode_limit_tokens_per_s"]]
+    for part, samples in (("decode", "samples"), ("prefill", "prefill_samples")):
+        lines += [
+            "",
+            f"| model | {part}, tokens/s | limit | share | highest sample / limit |",
+            "|---|---|---|---|---|",
+            *_beside_limits(record["decode"], samples, f"{part}_limit"),
+        ]
+    return "\n".join(lines)
+
+
+def _beside_limits(measured: list[dict[str, Any]], samples_name: str, limit_name: str) -> Iterator[str]:
+    """A row for each model."""
+    for model in sorted({one["model"] for one in measured}):
+        own = [one for one in measured if one["model"] == model]
+        samples = [sample for one in own for sample in one[samples_name]]
+        limits = [found for one in own if (found := one[f"{limit_name}_tokens_per_s"])]
         middle = statistics.median(samples)
         if not limits:
-            lines.append(f"| {model} | {middle:.1f} | - ({own[0]['decode_limit_reason']}) | - | - |")
+            yield f"| {model} | {middle:.1f} | - ({own[0][f'{limit_name}_reason']}) | - | - |"
             continue
         limit = min(limits)
-        lines.append(
-            f"| {model} | {middle:.1f} | {limit:.1f} | {middle / limit:.0%} | {max(samples) / limit:.0%} |"
-        )
-    return "\n".join(lines)
+        yield f"| {model} | {middle:.1f} | {limit:.1f} | {middle / limit:.0%} | {max(samples) / limit:.0%} |"
 
 
 if __name__ == "__main__":

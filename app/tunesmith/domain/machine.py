@@ -9,6 +9,7 @@ from typing import Literal
 
 from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.base import Value
+from tunesmith.domain.throughput import MatrixThroughput
 
 CoreKind = Literal["performance", "efficiency", "unknown"]
 DeviceType = Literal["cpu", "gpu", "igpu", "accel", "meta", "unknown"]
@@ -139,6 +140,8 @@ class Machine(Value):
     """None until a worker was asked."""
     memory_bandwidth: MemoryBandwidth | None = None
     """None until it was measured."""
+    matrix_throughput: tuple[MatrixThroughput, ...] = ()
+    """Of each type of weights that was measured so far."""
 
 
 class ForeignLoad(Value):

@@ -13,6 +13,7 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.quality import ChunkScore
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.speculation import SpeculationResult
+from tunesmith.domain.throughput import MatrixThroughput
 
 
 class WorkerReady(Stamped):
@@ -78,6 +79,13 @@ class MemoryRead(Stamped):
 
     type: Literal["memory_read"] = "memory_read"
     bandwidth: MemoryBandwidth
+
+
+class MatricesMultiplied(Stamped):
+    """Matrix throughput was measured."""
+
+    type: Literal["matrices_multiplied"] = "matrices_multiplied"
+    throughput: MatrixThroughput
 
 
 class MemoryTold(Stamped):
@@ -222,6 +230,7 @@ WorkerEvent = Annotated[
     | TokensTimed
     | SampleTaken
     | MemoryRead
+    | MatricesMultiplied
     | MemoryTold
     | PromptRead
     | TextGenerated

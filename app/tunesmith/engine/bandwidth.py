@@ -14,8 +14,9 @@ from tunesmith.engine.errors import Cancelled
 
 SIZES_BYTES = tuple(mib * 2**20 for mib in (64, 128, 256, 512))
 """Buffers that are read, smallest first."""
-REPETITIONS = 5
-OTHER_REPETITIONS = 3
+REPETITIONS = 4
+"""With each kernel; those of the faster one are kept."""
+OTHER_REPETITIONS = 2
 """With further numbers of threads, which seldom read faster."""
 BUDGET_SECONDS = 1.2
 """No larger buffer is begun that would, at the pace so far, take longer than this in all."""
@@ -26,7 +27,11 @@ _REPETITION_SECONDS = 0.02
 _FREE_SHARE = 4
 """At most this fraction of the free memory is used: 1 / 4."""
 
+_ORDINARY = 0x3F
+"""Eight such bytes are an ordinary floating-point number, whose square is one too."""
+
 Part = NDArray[np.uint8]
+Kernel = Callable[[Part], None]
 
 
 def read_bandwidth(
@@ -34,9 +39,11 @@ def read_bandwidth(
 ) -> tuple[ThreadReadings, ...]:
     """Read buffers of growing size over and over, a slice a thread, as decoding reads weights.
 
-    Each thread takes the maximum of its slice, which numpy does with the CPU's widest registers and
-    without the interpreter's lock. Each slice is first written by the thread that reads it, so that it
-    lies in the memory next to it. Further numbers of threads share the same buffers.
+    Each thread takes the maximum of its slice, and in turn its scalar product with itself: two kernels
+    that numpy has for the CPU's widest registers and runs without the interpreter's lock. Which of them
+    keeps more reads under way differs by processor, so the faster counts, size by size. Each slice is first
+    written by the thread that reads it, so that it lies in the memory next to it. Further numbers of threads
+    share the same buffers.
 
     Args:
         threads: how many read at once, one number after the other; the first is measured in any case.
@@ -94,30 +101,43 @@ def _shared(
 def _reading(
     size: int, of_each: list[list[Part]], repetitions: int, stopped: Callable[[], bool]
 ) -> BandwidthReading:
-    """Read the parts of each thread, as often as it takes to tell how fast."""
+    """Read the parts of each thread with each kernel in turn, as often as it takes to tell how fast."""
     total = sum(part.size for parts in of_each for part in parts)
     passes = 1
-    figures: list[float] = []
-    while len(figures) < repetitions:
+    figures: dict[Kernel, list[float]] = {kernel: [] for kernel in _KERNELS}
+    while min(map(len, figures.values())) < repetitions:
+        kernel = min(figures, key=lambda one: len(figures[one]))
         if stopped():
             raise Cancelled("the measurement of memory was stopped")
-        seconds = _at_once([_reader(parts, passes) for parts in of_each])
+        seconds = _at_once([_reader(kernel, parts, passes) for parts in of_each])
         if seconds * 2 < _REPETITION_SECONDS:  # too short to tell: read it more often
             passes = max(passes * 2, int(passes * _REPETITION_SECONDS / max(seconds, 1e-6)))
             continue
-        figures.append(total * passes / seconds)
-    return BandwidthReading(size_bytes=size, bytes_per_s=tuple(figures))
+        figures[kernel].append(total * passes / seconds)
+    return BandwidthReading(size_bytes=size, bytes_per_s=tuple(max(figures.values(), key=max)))
+
+
+def _maximum(part: Part) -> None:
+    np.maximum.reduce(part)
+
+
+def _scalar_product(part: Part) -> None:
+    numbers = part[: part.size // 8 * 8].view(np.float64)
+    np.dot(numbers, numbers)
+
+
+_KERNELS: tuple[Kernel, ...] = (_maximum, _scalar_product)
 
 
 def _writer(part: Part) -> Callable[[], None]:
-    return lambda: part.fill(1)
+    return lambda: part.fill(_ORDINARY)
 
 
-def _reader(parts: list[Part], passes: int) -> Callable[[], None]:
+def _reader(kernel: Kernel, parts: list[Part], passes: int) -> Callable[[], None]:
     def read() -> None:
         for _ in range(passes):
             for part in parts:
-                np.maximum.reduce(part)
+                kernel(part)
 
     return read
 

@@ -7,6 +7,7 @@ from tunesmith.gguf.ggml_types import TENSOR_TYPES, TENSOR_TYPES_BY_NAME, Tensor
 from tunesmith.gguf.hash_cache import HashCache
 from tunesmith.gguf.header import read_header, read_tensors
 from tunesmith.gguf.identity import content_hash, identify
+from tunesmith.gguf.operations import decode_operations, prefill_work
 from tunesmith.gguf.shape import read_header_and_shape, read_shape
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "TensorType",
     "content_hash",
     "decode_bytes",
+    "decode_operations",
     "identify",
+    "prefill_work",
     "read_header",
     "read_header_and_shape",
     "read_shape",

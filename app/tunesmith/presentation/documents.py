@@ -279,6 +279,7 @@ def tune_document(result: TuneResult) -> TuneDocument:
                 found.machine_class,
                 build,
                 result.baseline_energy,
+                result.baseline_prefill_limit,
             )
         ),
         tuned=MeasuredFacts(
@@ -289,6 +290,7 @@ def tune_document(result: TuneResult) -> TuneDocument:
                 found.machine_class,
                 build,
                 result.tuned_energy,
+                result.tuned_prefill_limit,
             )
         ),
         changes=change_facts(result.changes),

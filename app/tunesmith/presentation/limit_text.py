@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth
 from tunesmith.domain.digits import fixed, memory_text, percent
 from tunesmith.domain.measurement import Measurement
+from tunesmith.domain.throughput import MatrixThroughput, PrefillLimit
 from tunesmith.wording import tr
 
 
@@ -26,6 +29,56 @@ def limit_sentence(measured: Measurement, limit: DecodeLimit) -> str | None:
         share=percent(share), limit=f"{fixed(limit.tokens_per_s, 0)} tok/s",
         bandwidth=bandwidth_text(limit.bandwidth_bytes_per_s),
     )  # fmt: skip
+
+
+def throughput_text(operations_per_s: float) -> str:
+    """Such as ``182 GFLOPS``: billions of multiplications and additions a second."""
+    return f"{fixed(operations_per_s / 1e9, 0)} GFLOPS"
+
+
+def prefill_limit_sentence(measured: Measurement, limit: PrefillLimit | None) -> str | None:
+    """How near prefill comes to what matrix throughput allows; None where no prompt was read."""
+    speeds = measured.prefill_tokens_per_s
+    if speeds is None or limit is None:
+        return None
+    share = limit.reached(speeds.median)
+    if share is None or limit.tokens_per_s is None or limit.operations_per_s is None:
+        return tr("What matrix throughput allows of prefill is not known: {reason}.", reason=limit.reason)
+    most = f"{fixed(limit.tokens_per_s, 0)} tok/s"
+    if limit.by_memory:
+        return tr(
+            "Prefill reaches {share} of what memory bandwidth allows with so short a prompt: {limit}.",
+            share=percent(share), limit=most,
+        )  # fmt: skip
+    return tr(
+        "Prefill reaches {share} of what matrix throughput allows: {limit} at {throughput}.",
+        share=percent(share), limit=most, throughput=throughput_text(limit.operations_per_s),
+    )  # fmt: skip
+
+
+def known_limits(measured: Measurement, decode: DecodeLimit, prefill: PrefillLimit | None) -> list[str]:
+    """The sentences of those limits that are known."""
+    told = []
+    if decode.tokens_per_s is not None:
+        told.append(limit_sentence(measured, decode))
+    if prefill is not None and prefill.tokens_per_s is not None:
+        told.append(prefill_limit_sentence(measured, prefill))
+    return [sentence for sentence in told if sentence is not None]
+
+
+def all_limits(measured: Measurement, decode: DecodeLimit, prefill: PrefillLimit | None) -> list[str]:
+    """The sentences of all limits of what was run; one that is not known says why."""
+    told = (limit_sentence(measured, decode), prefill_limit_sentence(measured, prefill))
+    return [sentence for sentence in told if sentence is not None]
+
+
+def matrix_throughput_text(throughputs: Sequence[MatrixThroughput]) -> str:
+    """The highest figure of each type of weights, the fastest first."""
+    listed = sorted(throughputs, key=lambda one: -one.fastest.best)
+    told = ", ".join(f"{one.type} {throughput_text(one.fastest.best)}" for one in listed)
+    if any(one.noisy for one in listed):
+        return tr("{figures}; disturbed by other programs", figures=told)
+    return tr("{figures}, measured {date}", figures=told, date=max(o.measured_utc for o in listed)[:10])
 
 
 def memory_bandwidth_text(bandwidth: MemoryBandwidth) -> str:

@@ -34,6 +34,7 @@ from tunesmith.domain.worker_events import (
     Heartbeat,
     ImportanceRead,
     LogLine,
+    MatricesMultiplied,
     MemoryRead,
     MemoryTold,
     ModelLoaded,
@@ -181,9 +182,10 @@ class LiveView:
                     self._say(f"llama.cpp: {text}")
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
-                | MemoryTold() | RequestDone() | RequestFailed() | PromptRead() | TextGenerated()
-                | TextEnded() | TextSplit() | ChunkKept() | ChunkScored() | TensorQuantized()
-                | FileQuantized() | ImportanceRead() | SpeculationTaken() | ContenderStanding()
+                | MatricesMultiplied() | MemoryTold() | RequestDone() | RequestFailed() | PromptRead()
+                | TextGenerated() | TextEnded() | TextSplit() | ChunkKept() | ChunkScored()
+                | TensorQuantized() | FileQuantized() | ImportanceRead() | SpeculationTaken()
+                | ContenderStanding()
             ):  # fmt: skip
                 pass
             case _:

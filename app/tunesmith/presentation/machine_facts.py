@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tunesmith.domain.digits import fixed
 from tunesmith.domain.machine import Build, Machine, MachineClass
 from tunesmith.domain.worker_events import ServerReached
-from tunesmith.presentation.limit_text import memory_bandwidth_text
+from tunesmith.presentation.limit_text import matrix_throughput_text, memory_bandwidth_text
 from tunesmith.presentation.model_facts import plain
 from tunesmith.presentation.numbers import DASH, bytes_text, figures
 from tunesmith.tuning.setting_text import format_cpu_list
@@ -77,6 +77,12 @@ def machine_rows(machine: Machine, machine_class: MachineClass) -> list[tuple[st
             tr("Memory bandwidth"),
             memory_bandwidth_text(machine.memory_bandwidth)
             if machine.memory_bandwidth
+            else tr("not measured yet: a tune or a measurement does"),
+        ),
+        (
+            tr("Matrix throughput"),
+            matrix_throughput_text(machine.matrix_throughput)
+            if machine.matrix_throughput
             else tr("not measured yet: a tune or a measurement does"),
         ),
         (tr("System"), f"{machine.os_name}, {machine.os_kernel}"),

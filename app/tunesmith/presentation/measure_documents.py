@@ -14,6 +14,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.throughput import PrefillLimit
 from tunesmith.domain.workload import Workload
 from tunesmith.presentation.document import Document as _Document
 from tunesmith.presentation.fact_documents import (
@@ -48,6 +49,14 @@ class MeasuredFacts(_Document):
     """What a decoding step reads at least."""
     memory_bandwidth_bytes_per_s: float | None
     """The highest read bandwidth measured at the size that a step reads."""
+    prefill_limit_tokens_per_s: float | None = None
+    """What matrix throughput allows of prefill, or memory bandwidth if that is less; null where not known."""
+    prefill_limit_reason: str | None = None
+    """Why no limit of prefill is known; null where one is."""
+    prefill_operations_per_token: float | None = None
+    """Multiplications and additions that a token of the prompt takes at least."""
+    matrix_operations_per_s: float | None = None
+    """The highest throughput measured, over the types of weights that take part."""
     energy: Energy | None = None
     """Joules for each token; null where it was not asked for, and figures that nothing tells have reasons."""
     foreign_cores: Quantity | None
@@ -83,7 +92,7 @@ class MeasureDocument(MeasuredFacts):
 
 def measured_values(
     measurement: Measurement, limit: DecodeLimit, model: ModelIdentity, machine: MachineClass, build: Build,
-    energy: Energy | None = None,
+    energy: Energy | None = None, prefill_limit: PrefillLimit | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """What :class:`MeasuredFacts` holds, of a measurement and of what it is about."""
     values = {name: getattr(measurement, name) for name in Measurement.model_fields}
@@ -93,10 +102,22 @@ def measured_values(
         "decode_limit_reason": limit.reason or None,
         "decode_step_bytes": limit.step_bytes,
         "memory_bandwidth_bytes_per_s": limit.bandwidth_bytes_per_s,
+        **_prefill_values(prefill_limit),
         "model": model_facts(model),
         "machine": MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
         "build": build_facts(build),
         "energy": energy,
+    }
+
+
+def _prefill_values(limit: PrefillLimit | None) -> dict[str, Any]:
+    if limit is None:
+        return {}
+    return {
+        "prefill_limit_tokens_per_s": limit.tokens_per_s,
+        "prefill_limit_reason": limit.reason or None,
+        "prefill_operations_per_token": limit.operations_per_token,
+        "matrix_operations_per_s": limit.operations_per_s,
     }
 
 
@@ -123,7 +144,13 @@ def measure_document(result: MeasureResult, profile: TunedProfile | None) -> Mea
     assert build is not None  # noqa: S101 (a measurement had a worker)
     return MeasureDocument(
         **measured_values(
-            result.measurement, result.limit, result.model, found.machine_class, build, result.energy
+            result.measurement,
+            result.limit,
+            result.model,
+            found.machine_class,
+            build,
+            result.energy,
+            result.prefill_limit,
         ),
         tunesmith_version=__version__,
         run_id=result.run_id,

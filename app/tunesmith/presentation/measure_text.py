@@ -9,7 +9,7 @@ from rich.text import Text
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.settings import SETTING_SPECS, Settings
 from tunesmith.presentation.energy_text import energy_notes, energy_rows
-from tunesmith.presentation.limit_text import limit_sentence
+from tunesmith.presentation.limit_text import all_limits
 from tunesmith.presentation.numbers import DASH, bytes_text, quantity_text
 from tunesmith.presentation.tables import facts
 from tunesmith.tuning.setting_text import format_setting
@@ -74,9 +74,7 @@ def measure_report(result: MeasureResult, against: AgainstProfile | None) -> lis
         *energy_rows(result.energy),
     ]
     parts: list[RenderableType] = [facts(rows), Text(REPEAT_NOTE, style="dim")]
-    limit = limit_sentence(measured, result.limit)
-    if limit is not None:
-        parts.append(Text(limit))
+    parts += [Text(limit) for limit in all_limits(measured, result.limit, result.prefill_limit)]
     parts += [Text(note, style="dim") for note in energy_notes(result.energy)]
     noise = noise_sentence(measured)
     if noise is not None:

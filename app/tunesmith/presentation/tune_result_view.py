@@ -11,7 +11,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
 from tunesmith.presentation.energy_text import energy_notes
 from tunesmith.presentation.guarantee import guarantee_text
-from tunesmith.presentation.limit_text import limit_sentence
+from tunesmith.presentation.limit_text import known_limits
 from tunesmith.presentation.measure_text import noise_sentence
 from tunesmith.presentation.numbers import (
     DASH,
@@ -81,9 +81,7 @@ def result_view(result: TuneResult) -> ResultView:
     notes = [_effort(result), tr("Beside each number: where 95% of repeated measurements are expected.")]
     if proven := guarantee_text(result.guarantee):
         notes.insert(0, proven)
-    limit = limit_sentence(result.tuned, result.tuned_limit)
-    if limit is not None and result.tuned_limit.tokens_per_s is not None:
-        notes.append(limit)
+    notes += known_limits(result.tuned, result.tuned_limit, result.tuned_prefill_limit)
     notes += filter(None, (safety_sentence(result.safety), fit_sentence(result.fit)))
     if _energy_rows(result):
         notes += energy_notes(result.tuned_energy)

@@ -11,7 +11,7 @@ from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
 from tunesmith.presentation.energy_text import energy_comparison, energy_notes, energy_rows
 from tunesmith.presentation.guarantee import guarantee_text
-from tunesmith.presentation.limit_text import limit_sentence
+from tunesmith.presentation.limit_text import all_limits
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.safety_text import fit_sentence, safety_sentence
@@ -61,8 +61,8 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     parts.append(Text(REPEAT_NOTE, style="dim"))
     if proven := guarantee_text(result.guarantee):
         parts.append(Text(proven))
-    if limit := limit_sentence(result.tuned, result.tuned_limit):
-        parts.append(Text(limit))
+    limits = all_limits(result.tuned, result.tuned_limit, result.tuned_prefill_limit)
+    parts += [Text(limit) for limit in limits]
     for sentence in (safety_sentence(result.safety), fit_sentence(result.fit)):
         if sentence:
             parts.append(Text(sentence))

@@ -14,9 +14,17 @@ from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.settings import CacheType, Settings
+from tunesmith.domain.throughput import PrefillLimit
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import StoreError, WorkerError
 from tunesmith.services.context import Surroundings
+from tunesmith.services.prefill_limits import (
+    PrefillLimits,
+    confirmed_prefill_limit,
+    forget_throughput_if_beaten,
+    measure_again,
+    with_throughput,
+)
 from tunesmith.services.session import Controls
 from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
@@ -50,12 +58,16 @@ def with_bandwidth(
             bandwidth = _measure_bandwidth(found.machine, controls)
         except WorkerError as error:
             _LOG.warning("memory bandwidth could not be measured: %s", error)
-    return found if bandwidth is None else _known(found, bandwidth)
+    if bandwidth is None:
+        return found
+    machine = found.machine.model_copy(update={"memory_bandwidth": bandwidth})
+    return dataclasses.replace(found, machine=machine)
 
 
 def remeasured(found: Surroundings, store: Store, controls: Controls | None = None) -> Surroundings:
-    """The surroundings with the memory's bandwidth measured now, in place of what the store holds of it.
+    """The surroundings with all that limits are made of measured now, in place of what the store holds.
 
+    That is the memory's bandwidth, and the throughput of the types of weights that were measured before.
     What others disturbed is shown and told as such, and the store keeps what it had.
 
     Raises:
@@ -64,14 +76,12 @@ def remeasured(found: Surroundings, store: Store, controls: Controls | None = No
         Interrupted: the user stopped it.
     """
     bandwidth = _measure_bandwidth(found.machine, controls)
-    found = _known(found, bandwidth)
-    if not bandwidth.noisy:
-        store.save_machine(found.machine, found.machine_class)
-    return found
-
-
-def _known(found: Surroundings, bandwidth: MemoryBandwidth) -> Surroundings:
-    machine = found.machine.model_copy(update={"memory_bandwidth": bandwidth})
+    throughput = measure_again(found, store, controls)
+    steady = tuple(one for one in throughput if not one.noisy)
+    kept = None if bandwidth.noisy else bandwidth
+    machine = found.machine.model_copy(update={"memory_bandwidth": kept, "matrix_throughput": steady})
+    store.save_machine(machine, found.machine_class)  # what is None there stays as it was
+    machine = machine.model_copy(update={"memory_bandwidth": bandwidth, "matrix_throughput": throughput})
     return dataclasses.replace(found, machine=machine)
 
 
@@ -161,3 +171,46 @@ def forget_if_beaten(store: Store, found: Surroundings, limit: DecodeLimit, conf
             store.forget_memory_bandwidth(found.machine_class.fingerprint)
         except StoreError as error:
             _LOG.warning("a memory bandwidth that is too low stays in the store: %s", error)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What physics allows of a measurement, as far as its samples bear it out."""
+
+    decode: DecodeLimit
+    prefill: PrefillLimit
+
+
+class Limits:
+    """Both limits of one model on one machine."""
+
+    def __init__(self, header: ModelHeader, machine: Machine) -> None:
+        """Read what the limits are made of.
+
+        Raises:
+            ModelFileError: the model's tensors cannot be read.
+        """
+        self.decode = DecodeLimits(header, machine)
+        self.prefill = PrefillLimits(header.path, machine)
+
+    def confirmed(self, store: Store, found: Surroundings, measured: Measurement) -> Confirmed:
+        """The limits of what was measured; one that a sample surpasses is none, and its base forgotten."""
+        of = measured.workload, measured.settings
+        decode, prefill = self.decode.of(*of), self.prefill.of(*of)
+        kept = Confirmed(confirmed_limit(decode, measured), confirmed_prefill_limit(prefill, measured))
+        forget_if_beaten(store, found, decode, kept.decode)
+        forget_throughput_if_beaten(store, found, prefill, kept.prefill)
+        return kept
+
+
+def with_ceilings(
+    found: Surroundings, store: Store, path: str, workload: Workload, controls: Controls | None = None,
+    *, measure: bool = True,
+) -> Surroundings:  # fmt: skip
+    """The surroundings with all that limits of a model are made of: from the store, else measured now.
+
+    Raises:
+        As :func:`with_bandwidth` and :func:`with_throughput`.
+    """
+    found = with_bandwidth(found, store, controls, measure=measure)
+    return with_throughput(found, store, path, workload, controls, measure=measure)

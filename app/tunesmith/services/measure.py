@@ -21,7 +21,7 @@ from tunesmith.services.context import (
     read_model,
     survey_machine,
 )
-from tunesmith.services.limits import DecodeLimits, confirmed_limit, forget_if_beaten, with_bandwidth
+from tunesmith.services.limits import Limits, with_ceilings
 from tunesmith.services.metering import StoreRecorder
 from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.rig import Rig
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
+    from tunesmith.domain.throughput import PrefillLimit
     from tunesmith.store import Store
 
 
@@ -48,6 +49,7 @@ class MeasureResult:
     limit: DecodeLimit
     energy: Energy | None = None
     """None where it was not asked for."""
+    prefill_limit: PrefillLimit | None = None
 
 
 def start_measure(request: MeasureRequest, store: Store) -> Session[MeasureResult]:
@@ -64,7 +66,7 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
     refuse_unnamed(request.settings.rpc, request.rpc)
     found = survey_machine(controls, rpc=request.settings.rpc, on_reached=stream.emit)
     check_devices(request.settings, found.machine)
-    found = with_bandwidth(found, store, controls)
+    found = with_ceilings(found, store, request.model_path, request.workload, controls)
     build = found.machine.build
     assert build is not None  # noqa: S101 (survey_machine fills it in)
     model = identify_model(request.model_path, controls)
@@ -74,11 +76,11 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
     recorder = StoreRecorder(lambda events, trial: store.record(run_id, events, trial=trial))
     stream.run_id, stream.recorder = run_id, recorder
     name = model.header.name or Path(request.model_path).name
-    limit = DecodeLimits(model.header, found.machine).of(request.workload, request.settings)
+    limits = Limits(model.header, found.machine)
     stream.emit(
         RunStarted(
             kind="measure", model_name=name, baseline=request.settings,
-            decode_limit_tokens_per_s=limit.tokens_per_s,
+            decode_limit_tokens_per_s=limits.decode.of(request.workload, request.settings).tokens_per_s,
         )
     )  # fmt: skip
     try:
@@ -91,9 +93,10 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
         raise
     measurement = summarize(samples, request.settings, request.workload)
     _end(store, stream, recorder, run_id, "finished")
-    confirmed = confirmed_limit(limit, measurement)
-    forget_if_beaten(store, found, limit, confirmed)
-    return MeasureResult(run_id, measurement, time.monotonic() - begun, model, found, confirmed, energy)
+    allowed = limits.confirmed(store, found, measurement)
+    return MeasureResult(
+        run_id, measurement, time.monotonic() - begun, model, found, allowed.decode, energy, allowed.prefill
+    )
 
 
 def _samples(

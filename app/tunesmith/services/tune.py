@@ -30,12 +30,7 @@ from tunesmith.services.context import (
     read_model,
     survey_machine,
 )
-from tunesmith.services.limits import (
-    DecodeLimits,
-    confirmed_limit,
-    forget_if_beaten,
-    with_bandwidth,
-)
+from tunesmith.services.limits import Limits, with_ceilings
 from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
 from tunesmith.services.overtime import Overtime
@@ -60,7 +55,6 @@ from tunesmith.wording import tr
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
-    from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.energy import Energy
     from tunesmith.domain.machine import Machine
     from tunesmith.domain.model import ModelIdentity
@@ -127,9 +121,10 @@ class _Tune:
         found = survey_machine(
             self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
         )  # fmt: skip
-        surroundings = with_bandwidth(
-            found, self._store, self._controls, measure=self._make_source is _rig
-        )  # a recorded source says nothing of this machine
+        surroundings = with_ceilings(
+            found, self._store, self._request.model_path, self._request.workload, self._controls,
+            measure=self._make_source is _rig,  # a recorded source says nothing of this machine
+        )  # fmt: skip
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
@@ -227,7 +222,7 @@ class _Tune:
         baseline, start = starting_points(request, found)
         check_devices(start, found.machine)
         gate.spare(baseline, start)
-        limits = DecodeLimits(model.header, found.machine)
+        limits = Limits(model.header, found.machine)
         blocks = blocks_of(model.header, gguf.read_tensors(Path(model.header.path)))
         machine = narrowed(found.machine, request.devices)
         baseline, tuner, guarded, result = self._search(
@@ -237,7 +232,7 @@ class _Tune:
         return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits, gate)
 
     def _search(
-        self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: DecodeLimits,
+        self, model: ModelIdentity, machine: Machine, meter: LedgerMeter, limits: Limits,
         blocks: Blocks | None, gate: MemoryGate, *, baseline: Settings, start: Settings,
     ) -> tuple[Settings, Tuner, Meter, SearchResult]:  # fmt: skip
         """Search; with fewer layers of the defaults on devices where no device holds them.
@@ -256,7 +251,7 @@ class _Tune:
             lowered.insert(0, {name: getattr(request.fitted, name) for name in _FITTED})
         fewer = iter(lowered)
         while True:
-            loosest = limits.loosest(request.workload, baseline, request.rules.cache_types)
+            loosest = limits.decode.loosest(request.workload, baseline, request.rules.cache_types)
             self._stream.emit(
                 RunStarted(
                     kind="tune",
@@ -283,7 +278,7 @@ class _Tune:
 
     def _conclude(
         self, run_id: str, model: ModelIdentity, found: Surroundings, meter: LedgerMeter,
-        baseline: Settings, result: SearchResult, confirmer: Confirmer, limits: DecodeLimits,
+        baseline: Settings, result: SearchResult, confirmer: Confirmer, limits: Limits,
         gate: MemoryGate,
     ) -> TuneResult:  # fmt: skip
         changes = result.changes
@@ -324,7 +319,7 @@ class _Tune:
                         "{baseline} are best here: other settings won, but {why}",
                         baseline=baseline_name(self._request.baseline), why=confirmed.why,
                     )  # fmt: skip
-        baseline_limit, tuned_limit = (self._limit(limits, found, one) for one in (before, after))
+        allowed = [limits.confirmed(self._store, found, one) for one in (before, after)]
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
             tuned=after, speedup=speedup, changes=changes,
@@ -336,16 +331,10 @@ class _Tune:
             safety=safety_of(after, found.machine),
             projected_memory_bytes=gate.projected_bytes(after.settings),
             fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),
-            surroundings=found, baseline_limit=baseline_limit, tuned_limit=tuned_limit,
+            surroundings=found, baseline_limit=allowed[0].decode, tuned_limit=allowed[1].decode,
+            baseline_prefill_limit=allowed[0].prefill, tuned_prefill_limit=allowed[1].prefill,
             baseline_energy=self._energy(run_id, before), tuned_energy=self._energy(run_id, after),
         )  # fmt: skip
-
-    def _limit(self, limits: DecodeLimits, found: Surroundings, measured: Measurement) -> DecodeLimit:
-        """What memory bandwidth allows of what was measured, if that bears it out."""
-        limit = limits.of(measured.workload, measured.settings)
-        confirmed = confirmed_limit(limit, measured)
-        forget_if_beaten(self._store, found, limit, confirmed)
-        return confirmed
 
     def _energy(self, run_id: str, measured: Measurement) -> Energy | None:
         return confirmed_energy(self._store, run_id, self._request, self._source, measured)

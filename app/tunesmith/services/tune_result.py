@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
+    from tunesmith.domain.throughput import PrefillLimit
 
 _TELLING = 10.0
 """A bound on a ratio beyond this tells nothing."""
@@ -43,6 +44,8 @@ class TuneResult:
     surroundings: Surroundings
     baseline_limit: DecodeLimit
     tuned_limit: DecodeLimit
+    baseline_prefill_limit: PrefillLimit | None = None
+    tuned_prefill_limit: PrefillLimit | None = None
     safety: Safety | None = None
     fit: FitComparison | None = None
     baseline_energy: Energy | None = None

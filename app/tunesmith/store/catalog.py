@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session
@@ -12,10 +13,15 @@ from sqlmodel import Session
 from tunesmith.domain.bandwidth import MemoryBandwidth
 from tunesmith.domain.machine import Machine, MachineClass
 from tunesmith.domain.model import ModelHeader, ModelIdentity
+from tunesmith.domain.throughput import MatrixThroughput
 from tunesmith.store.database import Database
 from tunesmith.store.tables import MachineTable, ModelTable
 
 _BANDWIDTH: TypeAdapter[MemoryBandwidth | None] = TypeAdapter(MemoryBandwidth | None)
+_THROUGHPUT: TypeAdapter[tuple[MatrixThroughput, ...] | None] = TypeAdapter(
+    tuple[MatrixThroughput, ...] | None
+)
+_Part = TypeVar("_Part")
 _FACTS: TypeAdapter[dict[str, str | int | list[str]]] = TypeAdapter(dict[str, str | int | list[str]])
 
 
@@ -58,10 +64,31 @@ class Catalog(Repository):
         Raises:
             StoreError: or one of its kin.
         """
+        self._forget(fingerprint, memory_bandwidth=None)
+
+    def matrix_throughput(self, fingerprint: str) -> tuple[MatrixThroughput, ...]:
+        """What was measured of each type of weights on a machine class while nothing disturbed it.
+
+        Raises:
+            StoreError: or one of its kin.
+        """
+        with self._database.reading() as session:
+            found = _throughput_of(session.get(MachineTable, fingerprint))
+        return tuple(one for one in found if not one.noisy)
+
+    def forget_matrix_throughput(self, fingerprint: str) -> None:
+        """Let it be measured again: something contradicted it.
+
+        Raises:
+            StoreError: or one of its kin.
+        """
+        self._forget(fingerprint, matrix_throughput=[])
+
+    def _forget(self, fingerprint: str, **nothing: object) -> None:
         with self._database.writing() as session:
             row = session.get(MachineTable, fingerprint)
             if row is not None and row.machine is not None:
-                row.machine = json.dumps({**json.loads(row.machine), "memory_bandwidth": None})
+                row.machine = json.dumps({**json.loads(row.machine), **nothing})
                 session.add(row)
 
     def save_model(self, identity: ModelIdentity) -> None:
@@ -82,8 +109,11 @@ def stamp(moment: datetime) -> str:
 def put_machine(
     session: Session, machine_class: MachineClass, seen_utc: str, machine: Machine | None = None
 ) -> None:
-    """Add or renew a machine class; a full machine, or its bandwidth, is never dropped for None."""
+    """Add or renew a machine class; a full machine, or what was measured of it, is never dropped for None."""
     known = session.get(MachineTable, machine_class.fingerprint)
+    if machine is not None:
+        throughput = {one.type: one for one in (*_throughput_of(known), *machine.matrix_throughput)}
+        machine = machine.model_copy(update={"matrix_throughput": tuple(throughput.values())})
     if machine is not None and machine.memory_bandwidth is None:
         machine = machine.model_copy(update={"memory_bandwidth": _bandwidth_of(known)})
     full = machine.model_dump_json() if machine else known.machine if known else None
@@ -100,10 +130,19 @@ def put_machine(
 
 
 def _bandwidth_of(row: MachineTable | None) -> MemoryBandwidth | None:
+    return _part_of(row, "memory_bandwidth", _BANDWIDTH)
+
+
+def _throughput_of(row: MachineTable | None) -> tuple[MatrixThroughput, ...]:
+    return _part_of(row, "matrix_throughput", _THROUGHPUT) or ()
+
+
+def _part_of(row: MachineTable | None, name: str, kind: TypeAdapter[_Part]) -> _Part | None:
+    """What a row keeps of the machine under a name; None where it keeps nothing that is understood."""
     if row is None or row.machine is None:
         return None
     try:
-        return _BANDWIDTH.validate_json(json.dumps(json.loads(row.machine).get("memory_bandwidth")))
+        return kind.validate_json(json.dumps(json.loads(row.machine).get(name)))
     except ValidationError:  # of another version
         return None
 

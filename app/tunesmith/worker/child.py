@@ -18,10 +18,12 @@ from tunesmith.domain.bandwidth import memory_bandwidth
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.throughput import MatrixThroughput
 from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
     Heartbeat,
     LogLine,
+    MatricesMultiplied,
     MemoryRead,
     MemoryTold,
     RequestDone,
@@ -34,6 +36,7 @@ from tunesmith.domain.worker_events import (
 from tunesmith.engine import library, rpc
 from tunesmith.engine.bandwidth import read_bandwidth
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
+from tunesmith.engine.matmul import multiply
 from tunesmith.engine.memory import reserve
 from tunesmith.engine.timing import LiveTiming
 from tunesmith.worker.bench import Bench
@@ -48,6 +51,7 @@ from tunesmith.worker.protocol import (
     CollectImportance,
     Generate,
     Measure,
+    MultiplyMatrices,
     Quantize,
     Reach,
     ReadMemory,
@@ -151,6 +155,8 @@ class Child:
                     self._importance.collect(command)
                 case ReadMemory():
                     self._read_memory(command)
+                case MultiplyMatrices():
+                    self._multiply(command)
                 case TellMemory(model_path=path, settings=settings):
                     self._emit(MemoryTold(reserve=self._reserve(path, settings)))
                 case Speculate():
@@ -187,6 +193,16 @@ class Child:
             readings, foreign_cores=conditions.foreign_cores, noisy=command.noise.disturbed(conditions)
         )
         self._emit(MemoryRead(bandwidth=bandwidth))
+
+    def _multiply(self, command: MultiplyMatrices) -> None:
+        self._probe.begin()
+        readings = multiply(command.type_id, command.threads, stopped=lambda: self._abort.is_set)
+        conditions = self._probe.end()
+        throughput = MatrixThroughput(
+            type=command.weights_type, readings=readings, foreign_cores=conditions.foreign_cores,
+            noisy=command.noise.disturbed(conditions),
+        )  # fmt: skip
+        self._emit(MatricesMultiplied(throughput=throughput))
 
     def _reserve(self, path: str, settings: Settings) -> Reserve:
         rpc.connect(settings.rpc)
@@ -259,6 +275,7 @@ class Child:
                 | Quantize()
                 | CollectImportance()
                 | ReadMemory()
+                | MultiplyMatrices()
                 | TellMemory()
                 | Speculate()
                 | Reach()

@@ -17,8 +17,10 @@ from tunesmith.domain.measurement import Sample
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.speculation import SpeculationResult
+from tunesmith.domain.throughput import MatrixThroughput
 from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
+    MatricesMultiplied,
     MemoryRead,
     MemoryTold,
     RequestDone,
@@ -45,6 +47,7 @@ from tunesmith.worker.protocol import (
     Command,
     Generate,
     Measure,
+    MultiplyMatrices,
     Quantize,
     Reach,
     ReadMemory,
@@ -202,6 +205,26 @@ class WorkerHandle:
             raise self._garbage(tr("it measured memory and did not say what"))
         return found
 
+    def multiply(self, *, weights_type: str, type_id: int, threads: Sequence[int]) -> MatrixThroughput:
+        """Measure how fast weights of a type are multiplied on the CPU; takes a second or so.
+
+        Args:
+            weights_type: ggml's name of the type.
+            type_id: its number in ``enum ggml_type``.
+            threads: numbers of threads to try, the most useful first.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        command = MultiplyMatrices(
+            request=self._requests, weights_type=weights_type, type_id=type_id, threads=tuple(threads)
+        )
+        answers = [one.throughput for one in self._ask(command) if isinstance(one, MatricesMultiplied)]
+        if len(answers) != 1:
+            raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
+        return answers[0]
+
     def tell_memory(self, model_path: str, settings: Settings) -> Reserve:
         """Have llama.cpp say what memory a model would take; takes some tenths of a second.
 
@@ -240,7 +263,7 @@ class WorkerHandle:
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
                 raise Interrupted(tr("The run was interrupted; what was measured is kept."))
             match event:
-                case SampleTaken() | SpeculationTaken() | MemoryTold():
+                case SampleTaken() | SpeculationTaken() | MemoryTold() | MatricesMultiplied():
                     answers.append(event)
                 case MemoryRead(bandwidth=bandwidth):
                     self._bandwidth = bandwidth
@@ -364,7 +387,7 @@ def _servers(command: Work) -> tuple[str, ...]:
             return settings.rpc
         case Speculate(settings=settings, draft=draft):
             return settings.rpc if draft is None else (*settings.rpc, *draft.settings.rpc)
-        case Quantize() | ReadMemory():
+        case Quantize() | ReadMemory() | MultiplyMatrices():
             return ()
         case _:
             assert_never(command)

@@ -186,6 +186,20 @@ class ReadMemory(Value):
     noise: NoisePolicy = NoisePolicy()
 
 
+class MultiplyMatrices(Value):
+    """Measure how fast the CPU multiplies weights of a type by a batch of activations."""
+
+    type: Literal["multiply_matrices"] = "multiply_matrices"
+    request: int
+    weights_type: str
+    """ggml's name."""
+    type_id: int = Field(ge=0)
+    """Its number in ``enum ggml_type``."""
+    threads: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    """Numbers of threads to try, the most useful first."""
+    noise: NoisePolicy = NoisePolicy()
+
+
 class TellMemory(Value):
     """Have llama.cpp say what memory a model would take under some settings, without taking it."""
 
@@ -276,7 +290,18 @@ class Cancel(Value):
     request: int
 
 
-Work = Measure | Generate | Score | Quantize | CollectImportance | ReadMemory | TellMemory | Speculate | Reach
+Work = (
+    Measure
+    | Generate
+    | Score
+    | Quantize
+    | CollectImportance
+    | ReadMemory
+    | MultiplyMatrices
+    | TellMemory
+    | Speculate
+    | Reach
+)
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
