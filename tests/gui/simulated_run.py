@@ -25,6 +25,7 @@ from tunesmith.services.context import Surroundings
 from tunesmith.services.session import Controls
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_result import TuneResult, improvement_sentence
+from tunesmith.store.records import MeasuredTrial
 from tunesmith.tuning.confirm import Confirmer
 from tunesmith.tuning.meter import Job
 from tunesmith.tuning.space import baseline_settings
@@ -68,6 +69,7 @@ class TellingMachine(SimulatedMachine):
     """A simulated machine that tells of its samples as session and worker do."""
 
     events: list[Event] = field(default_factory=list)
+    trials: list[MeasuredTrial] = field(default_factory=list)
 
     def sample(self, job: Job) -> Sample:
         digest = job.settings.digest
@@ -101,6 +103,12 @@ class TellingMachine(SimulatedMachine):
                     )
                 )  # fmt: skip
         self.now = now
+        self.trials.append(
+            MeasuredTrial(
+                key=str(len(self.trials)), stage=job.stage, candidate=job.candidate, round=job.round,
+                settings=job.settings, sample=sample,
+            )
+        )  # fmt: skip
         self.tell(
             TrialMeasured(
                 stage=job.stage, candidate=job.candidate, digest=digest, round=job.round, sample=sample
@@ -124,6 +132,8 @@ class Simulated:
 
     events: list[Event]
     result: TuneResult
+    trials: list[MeasuredTrial]
+    """As a store would keep them."""
 
 
 def simulated(
@@ -160,7 +170,7 @@ def simulated(
         RunFinished(outcome=profile.outcome, profile_id=profile.id, sentence=sentence)
     )  # fmt: skip
     values = {name: getattr(result, name) for name in TuneResult.__slots__} | {"profile": profile}
-    return Simulated(telling.events, TuneResult(**values))
+    return Simulated(telling.events, TuneResult(**values), telling.trials)
 
 
 def profile_of(result: TuneResult, outcome: Outcome) -> TunedProfile:

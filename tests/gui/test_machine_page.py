@@ -150,7 +150,7 @@ def test_memory_is_measured_on_demand_and_no_run_starts_meanwhile(
     qtbot.waitUntil(lambda: any("16.0 GB/s at best" in text for text in words(page)))
     busy.append(page.context.busy)
     assert busy == [True, False]
-    assert page.remeasure.button.text() == "Measure memory"
+    assert page.remeasure.button.text() == "Measure limits"
 
 
 def test_a_measurement_of_memory_can_be_stopped(

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.domain.test_throughput import throughput
 from tests.worker.conftest import SETTINGS
 from tunesmith.domain.bandwidth import BandwidthReading, MemoryBandwidth
 from tunesmith.domain.machine import Build, Device
@@ -23,6 +24,7 @@ from tunesmith.domain.worker_events import (
     Heartbeat,
     ImportanceRead,
     LogLine,
+    MatricesMultiplied,
     MemoryRead,
     MemoryTold,
     ModelLoaded,
@@ -51,6 +53,7 @@ from tunesmith.worker.protocol import (
     DraftModel,
     Generate,
     Measure,
+    MultiplyMatrices,
     NoisePolicy,
     Quantize,
     Reach,
@@ -151,6 +154,7 @@ EVENTS: list[WorkerEvent] = [
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
     MemoryRead(bandwidth=BANDWIDTH),
+    MatricesMultiplied(throughput=throughput("Q4_K", 1e11, 2e11)),
     MemoryTold(reserve=RESERVE),
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
     TextGenerated(text="Größe\n", tokens=2, elapsed_ns=5),
@@ -167,6 +171,7 @@ EVENTS: list[WorkerEvent] = [
 ]
 
 
+MULTIPLY = MultiplyMatrices(request=10, weights_type="Q4_K", type_id=12, threads=(2, 1))
 MEMORY = ReadMemory(request=9, threads=(2, 1), free_bytes=5)
 TELL = TellMemory(request=10, model_path="/m.gguf", settings=SETTINGS)
 SCORE = Score(
@@ -195,6 +200,7 @@ REACH = Reach(request=2, endpoint="box:1")
         QUANTIZE,
         COLLECT,
         MEMORY,
+        MULTIPLY,
         TELL,
         SPECULATE,
         REACH,

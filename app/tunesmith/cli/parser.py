@@ -251,7 +251,7 @@ def _add_facts(
     machine = _add(commands, "machine", "show this machine and its class", [everywhere])
     machine.add_argument(
         "--remeasure", action="store_true",
-        help="measure the memory's bandwidth now, in place of what the store holds; takes some seconds",
+        help="measure memory bandwidth, and matrices as far as they were, anew; takes some seconds",
     )  # fmt: skip
     devices = _add(commands, "devices", "list the devices llama.cpp can use", [everywhere])
     _add_devices(devices, only_rpc=True)

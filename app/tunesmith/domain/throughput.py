@@ -12,6 +12,12 @@ SHARE_THAT_COUNTS = 0.01
 """Weights whose type takes less of a token's operations than this are not measured and count as free."""
 
 
+ATTENTION_THAT_COUNTS = 0.1
+"""Attention that takes less of a token's operations than this counts as free: it has kernels of its own."""
+ATTENTION_TYPE = "F16"
+"""Measured beside a model's own types where attention counts."""
+
+
 class MatrixReading(Value):
     """A batch of activations multiplied by weights over and over, raw."""
 
@@ -63,21 +69,28 @@ class PrefillWork(Value):
 
     @property
     def types(self) -> tuple[str, ...]:
-        """The types of weights that take part in earnest, the most busy first."""
+        """The types whose throughput is wanted, the most busy first: of weights, then of attention."""
         least = SHARE_THAT_COUNTS * self.operations_per_token
         busy = sorted(self.operations, key=lambda each: -each[1])
-        return tuple(name for name, count in busy if count >= least)
+        weights = [name for name, count in busy if count >= least]
+        if self._attention_counts and ATTENTION_TYPE not in weights:
+            weights.append(ATTENTION_TYPE)
+        return tuple(weights)
+
+    @property
+    def _attention_counts(self) -> bool:
+        return self.attention_operations >= ATTENTION_THAT_COUNTS * self.operations_per_token > 0
 
     def seconds_per_token(self, throughputs: Iterable[MatrixThroughput]) -> float | None:
         """What computing a token takes at least; None where a type that counts was not measured.
 
-        Attention goes by the fastest of all types, since it has kernels of its own.
+        Attention, where it counts, goes by the fastest of all types, since it has kernels of its own.
         """
         rates = {one.type: one.fastest.best for one in throughputs}
         if not all(name in rates for name in self.types):
             return None
         total = sum(count / rates[name] for name, count in self.operations if name in self.types)
-        return total + self.attention_operations / max(rates.values())
+        return total + (self.attention_operations / max(rates.values()) if self._attention_counts else 0.0)
 
 
 class PrefillLimit(Value):

@@ -17,13 +17,13 @@ from tunesmith.engine.library import symbol
 
 COLUMNS = 512
 """Of the activations: as many tokens as llama.cpp computes at once by default (n_ubatch)."""
-ROWS, INNER = 4096, 2048
+ROWS, INNER = 2048, 2048
 """Of the weights: as wide as those of small models, which fit the caches better than larger ones do."""
 OPERATIONS = 2 * ROWS * INNER * COLUMNS
 """A multiplication and an addition for each weight and column."""
 BUDGET_SECONDS = 1.0
 """No further repetition is begun after so long; each place of the weights is measured once in any case."""
-REPETITIONS = 5
+REPETITIONS = 10
 """At most, for each number of threads and place of the weights."""
 _ROWS_QUANTIZED = 16
 _CPU = 0

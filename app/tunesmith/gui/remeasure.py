@@ -1,4 +1,4 @@
-"""Own the button that measures this machine's memory anew, and stops it."""
+"""Own the button that measures anew what this machine allows, and stops it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Remeasure(QObject):
         self._tasks = Tasks(self)
         self._controls: Controls | None = None
         self._ready = False
-        self.button = button(tr("Measure memory"))
+        self.button = button(tr("Measure limits"))
         self.button.clicked.connect(self._toggle)
         context.bus.busy_changed.connect(self._show)
         self._show()
@@ -71,7 +71,7 @@ class Remeasure(QObject):
             return limits.remeasured(surroundings.survey_machine(), context.store, controls)
 
         self._context.bus.busy_changed.emit(True)  # noqa: FBT003 (Qt's)
-        self._context.bus.message.emit(tr("Measuring how fast memory is read; this takes some seconds"))
+        self._context.bus.message.emit(tr("Measuring memory and matrices; this takes some seconds"))
         self._tasks.run(measure, self._done, self._broke)
 
     def _done(self, found: Surroundings) -> None:
@@ -80,7 +80,9 @@ class Remeasure(QObject):
         bandwidth = found.machine.memory_bandwidth
         noisy = bandwidth is not None and bandwidth.noisy
         self._context.bus.message.emit(
-            tr("Other programs disturbed it: what was known is kept") if noisy else tr("Memory was measured")
+            tr("Other programs disturbed it: what was known is kept")
+            if noisy
+            else tr("Memory and matrices were measured")
         )
 
     def _broke(self, error: TunesmithError) -> None:
@@ -97,9 +99,9 @@ class Remeasure(QObject):
 
     def _show(self) -> None:
         free = self._ready and not self._context.busy
-        retitle(self.button, tr("Stop measuring") if self.going else tr("Measure memory"))
+        retitle(self.button, tr("Stop measuring") if self.going else tr("Measure limits"))
         self.button.setEnabled(self.going or free)
-        tip = tr("Measure how fast memory is read, in place of what is known; takes some seconds")
+        tip = tr("Measure how fast memory is read and matrices are multiplied, in place of what is known")
         if self._context.busy and not self.going:
             tip = tr("A run is under way: it would be disturbed")
         self.button.setToolTip(tip)

@@ -32,6 +32,7 @@ class TuneResultView(QScrollArea):
 
     show_profile = Signal()
     explain = Signal()
+    roofline = Signal()
     copy_command = Signal()
     try_it = Signal()
     export = Signal()
@@ -55,6 +56,10 @@ class TuneResultView(QScrollArea):
             (
                 "why_button", tr("Why these settings"), "",
                 tr("Candidate by candidate: why it won or lost."), self.explain,
+            ),
+            (
+                "roofline_button", tr("Roofline"), "",
+                tr("What memory and CPU allow, and where each candidate stands below."), self.roofline,
             ),
             ("profile_button", tr("Show profile"), "", tr("Open the saved profile."), self.show_profile),
             (

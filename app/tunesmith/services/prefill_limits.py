@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tunesmith.store import Store
 
 _LOG = logging.getLogger(__name__)
-_SINGLE = ("F16",)
-"""Measured beside a model's own types: attention with an F16 cache is of it."""
 
 
 def with_throughput(
@@ -56,7 +54,7 @@ def with_throughput(
     known = {one.type: one for one in store.matrix_throughput(found.machine_class.fingerprint)}
     if measure and workload.prompt and _other_device(found.machine) is None:
         work = gguf.prefill_work(gguf.read_shape(Path(path)), workload)
-        missing = [name for name in (*work.types, *_SINGLE) if name not in known]
+        missing = [name for name in work.types if name not in known]
         known |= {one.type: one for one in _measure(found.machine, missing, controls)}
     machine = found.machine.model_copy(update={"matrix_throughput": tuple(known.values())})
     return dataclasses.replace(found, machine=machine)

@@ -138,7 +138,7 @@ def _running(window: MainWindow) -> Ready:
 
 
 @scene("tune-result", kept=True)
-def _result(window: MainWindow) -> Ready:
+def result_scene(window: MainWindow) -> Ready:
     page, _session = _run(window, "result")
     return lambda: page.state == "result"
 

@@ -36,6 +36,7 @@ from tunesmith.services.presets import DEFAULT_PRESET
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.gui.roofline import RooflinePanel
     from tunesmith.gui.tune_result import TuneResultView
     from tunesmith.gui.tune_running import TuneRunning
     from tunesmith.services.tune_result import TuneResult
@@ -59,9 +60,12 @@ class TunePage(RunPage):
         self.state = "setup"
         self._result: TuneResult | None = None
         self._stopped_run: str | None = None
+        self._replayed = ""
         self._running: TuneRunning | None = None
         self._result_view: TuneResultView | None = None
         self._why: WhyPanel | None = None
+        self._roofline: RooflinePanel | None = None
+        self._opened_from = "result"
         self._add_actions()
         self.setup = TuneSetup(context, self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
@@ -85,6 +89,9 @@ class TunePage(RunPage):
 
     def _add_actions(self) -> None:
         self.back_button = button(tr("New tune"), tip=tr("Go to the form."))
+        self.roofline_button = button(
+            tr("Roofline"), tip=tr("What memory and CPU allow, and where each candidate stands below.")
+        )
         self.resume_button = button(tr("Resume stopped run"), tip=tr("Go on where the stopped run left off."))
         self._make_run_buttons(
             pause_tip=tr("Wait after the current sample."),
@@ -93,7 +100,8 @@ class TunePage(RunPage):
         self.start_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
         self._place_buttons(
             (
-                (self.back_button, self._new_tune), (self.resume_button, self._resume),
+                (self.roofline_button, self._draw_roofline), (self.back_button, self._new_tune),
+                (self.resume_button, self._resume),
                 (self.pause_button, self._toggle_pause), (self.stop_button, self._stop),
                 (self.start_button, self.begin),
             )
@@ -122,6 +130,7 @@ class TunePage(RunPage):
             made = self._result_view = TuneResultView()
             made.show_profile.connect(self._show_profile)
             made.explain.connect(self._explain)
+            made.roofline.connect(self._draw_roofline)
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
             made.export.connect(self._export)
@@ -139,8 +148,19 @@ class TunePage(RunPage):
             self.add_state(self._why)
         return self._why
 
+    @property
+    def roofline(self) -> RooflinePanel:
+        """The view of where candidates stand below the machine's roof; made when it is first needed."""
+        if self._roofline is None:
+            from tunesmith.gui.roofline import RooflinePanel
+
+            self._roofline = RooflinePanel(self.context)
+            self._roofline.left.connect(lambda: self._show(self._opened_from))
+            self.add_state(self._roofline)
+        return self._roofline
+
     def _show(self, state: str) -> None:
-        """Switch between ``setup``, ``running``, ``replay``, ``result`` and ``why``."""
+        """Switch between ``setup``, ``running``, ``replay``, ``result``, ``why`` and ``roofline``."""
         self.state = state
         widget: QWidget = self.setup
         if state in ("running", "replay"):
@@ -149,6 +169,8 @@ class TunePage(RunPage):
             widget = self.result_view
         elif state == "why":
             widget = self.why
+        elif state == "roofline":
+            widget = self.roofline
         self.show_state(widget)
         self._enable()
 
@@ -156,6 +178,7 @@ class TunePage(RunPage):
         super()._enable()
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
         self.back_button.setVisible(self.state == "replay")
+        self.roofline_button.setVisible(self.state == "replay")
 
     def shown(self) -> None:
         """Draw what came in while the page was not seen; begin with the model that was opened."""
@@ -297,6 +320,7 @@ class TunePage(RunPage):
     def _show_replay(self, view: LiveView, first: bool) -> None:  # noqa: FBT001 (a slot)
         if self.run.busy:
             return
+        self._replayed = view.run_id
         if first:
             self.message.hide()
             self.running.show_run(view, replay=True)
@@ -317,6 +341,12 @@ class TunePage(RunPage):
         if self._result is not None and self._result.profile is not None:
             self._show("why")
             self.why.open(self._result.profile)
+
+    def _draw_roofline(self) -> None:
+        run_id = self._replayed if self.state == "replay" else self._result.run_id if self._result else ""
+        self._opened_from = self.state
+        self._show("roofline")
+        self.roofline.open(run_id)
 
     def _copy_command(self) -> None:
         from tunesmith.presentation.server_command import server_command
