@@ -38,5 +38,5 @@ def _half(window: MainWindow) -> Ready:
 def _none(window: MainWindow) -> Ready:
     """The run is not in the store."""
     page = _page(window)
-    page.result_view.roofline_button.click()
+    page.result_view.roofline_button.click()  # type: ignore[attr-defined]
     return lambda: bool(page.roofline.empty.text())
