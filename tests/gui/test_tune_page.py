@@ -570,6 +570,15 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     assert view is not None
     assert view.questions or view.note  # a busy machine leaves no time for a question
     assert all(row.why for question in view.questions for row in question.rows)
+    real_page.why.back_button.click()
+    real_page.result_view.roofline_button.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: real_page.roofline.view is not None)
+    roofline = real_page.roofline.view
+    assert roofline is not None
+    assert {dot.part for dot in roofline.dots} == {"prefill", "decode"}
+    assert {"baseline"} <= {dot.standing for dot in roofline.dots}
+    real_page.roofline.back_button.click()
+    assert real_page.state == "result"
 
 
 @pytest.mark.model

@@ -14,11 +14,11 @@ from tunesmith.engine.errors import Cancelled
 
 SIZES_BYTES = tuple(mib * 2**20 for mib in (64, 128, 256, 512))
 """Buffers that are read, smallest first."""
-REPETITIONS = 4
+REPETITIONS = 8
 """With each kernel; those of the faster one are kept."""
-OTHER_REPETITIONS = 2
+OTHER_REPETITIONS = 3
 """With further numbers of threads, which seldom read faster."""
-BUDGET_SECONDS = 1.2
+BUDGET_SECONDS = 1.5
 """No larger buffer is begun that would, at the pace so far, take longer than this in all."""
 OTHERS_BUDGET_SECONDS = 1.5
 """No further number of threads is begun after so long."""
