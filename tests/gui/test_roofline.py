@@ -45,7 +45,7 @@ def opened(qtbot: QtBot, panel: RooflinePanel) -> RooflinePanel:
 
 def test_it_draws_the_run_and_says_the_same_in_words(qtbot: QtBot, panel: RooflinePanel) -> None:
     opened(qtbot, panel)
-    assert panel.sentences.text().startswith("Prefill is bounded by computing")
+    assert panel.sentences.text().startswith("Prefill has computing as its ceiling")
     assert not panel.note.isVisible()
     described = panel.plot.accessibleDescription()
     assert panel.sentences.text() in described

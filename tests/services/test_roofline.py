@@ -102,8 +102,8 @@ def test_a_run_without_samples_has_no_roofline(run: Simulated) -> None:
 def test_the_picture_is_told_in_words(roofline: Roofline) -> None:
     view = roofline_view(roofline)
     assert len(view.sentences) == 2
-    assert view.sentences[0].startswith("Prefill is bounded by computing, and reaches ")
-    assert view.sentences[1].startswith("Decode is bounded by memory, and reaches ")
+    assert view.sentences[0].startswith("Prefill has computing as its ceiling, and reaches ")
+    assert view.sentences[1].startswith("Decode has memory as its ceiling, and reaches ")
     assert {dot.name for dot in view.dots} == {
         "", "Prefill, tuned", "Prefill, the defaults", "Decode, tuned", "Decode, the defaults",
     }  # fmt: skip

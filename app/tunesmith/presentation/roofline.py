@@ -124,11 +124,9 @@ def _sentences(roofline: Roofline) -> list[str]:
         ridge = roofline.operations_per_s / roofline.bandwidth_bytes_per_s
         values = {"part": name, "share": percent(reached)}
         if best.operations_per_byte < ridge:
-            told.append(tr("{part} is bounded by memory, and reaches {share} of what it allows.", **values))
+            told.append(tr("{part} has memory as its ceiling, and reaches {share} of it.", **values))
         else:
-            told.append(
-                tr("{part} is bounded by computing, and reaches {share} of what it allows.", **values)
-            )
+            told.append(tr("{part} has computing as its ceiling, and reaches {share} of it.", **values))
     return told
 
 
