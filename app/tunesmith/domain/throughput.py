@@ -25,7 +25,7 @@ class MatrixReading(Value):
     place: str
     """ggml's name of the buffer type the weights lay in, such as ``CPU`` or ``CPU_REPACK``."""
     operations_per_s: tuple[float, ...] = Field(min_length=1)
-    """Multiplications and additions, one figure a repetition, in the order they were taken."""
+    """Multiplications and additions: sums over the threads, of the fastest repetition of each first."""
 
     @property
     def best(self) -> float:

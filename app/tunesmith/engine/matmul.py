@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,8 @@ REPETITIONS = 10
 _ROWS_QUANTIZED = 16
 _CPU = 0
 _WEIGHTS_USAGE = 1
-_OBJECT_BYTES = 2**20
-"""Room for what describes tensors and graph; their data lie in buffers of their own."""
+_OBJECT_BYTES = 2**19
+"""Room for what describes tensors, and again for each graph; data lie in buffers of their own."""
 
 _P, _S, _I, _L = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int64
 
@@ -45,8 +46,10 @@ def multiply(
 ) -> tuple[MatrixReading, ...]:
     """Multiply weights of a type by a batch of F32 activations, as prefill does, over and over.
 
-    The weights lie once as a file holds them and once in each place that llama.cpp offers for weights
-    that it rearranges for its kernels (``CPU_REPACK``, ``AMX``), as far as it takes the type there.
+    Each thread multiplies by itself while the others do, all of them the same weights: threads that share one
+    product wait for each other, so that one that something held up would slow all. The weights lie once
+    as a file holds them and once in each place that llama.cpp offers for weights that it rearranges for its
+    kernels (``CPU_REPACK``, ``AMX``), as far as it takes the type there.
 
     Args:
         type_id: the number of ``enum ggml_type``.
@@ -60,42 +63,68 @@ def multiply(
         EngineError: this llama.cpp cannot multiply weights of the type, or there is no room.
         Cancelled: it was stopped.
     """
-    with _backend() as (backend, device, registry):
-        set_threads = _proc(registry, "ggml_backend_set_n_threads", None, [_P, _I])
-        places = [_default_place(backend), *_extra_places(registry, device)]
-        share = BUDGET_SECONDS / len(places)
+    most = max(threads)
+    with ExitStack() as stack:
+        backends, device, registry = [], None, None
+        for _ in range(most):
+            backend, device, registry = stack.enter_context(_backend())
+            _proc(registry, "ggml_backend_set_n_threads", None, [_P, _I])(backend, 1)
+            backends.append(backend)
+        places = [*_extra_places(registry, device), _default_place(backends[0])]
+        begun = time.perf_counter()
         found: list[MatrixReading] = []
-        for place in places:
-            begun = time.perf_counter()
-            with _product(type_id, place, backend, device) as graph:
-                if graph is None:
-                    continue
-                for number, count in enumerate(threads):
-                    if number and time.perf_counter() - begun > share:
+        for order, place in enumerate(places, start=1):
+            until = begun + BUDGET_SECONDS * order / len(
+                places
+            )  # a place that takes no such weights costs none
+            with _products(type_id, place, backends, device) as graphs:
+                for number, count in enumerate(threads if graphs else ()):
+                    if number and time.perf_counter() > until:
                         break
-                    set_threads(backend, count)
-                    figures = tuple(_repeat(backend, graph, begun + share, stopped))
-                    name = _name(place)
-                    found.append(MatrixReading(threads=count, place=name, operations_per_s=figures))
+                    figures = _at_once(backends[:count], graphs[:count], until, stopped)
+                    found.append(MatrixReading(threads=count, place=_name(place), operations_per_s=figures))
     if not found:
         raise EngineError("this llama.cpp cannot multiply weights of this type on the CPU")
     return tuple(found)
 
 
-def _repeat(backend: Any, graph: Any, until: float, stopped: Callable[[], bool]) -> Iterator[float]:
-    """Operations per second of each repetition; the first one, which finds caches cold, does not count."""
+def _at_once(
+    backends: Sequence[Any], graphs: Sequence[Any], until: float, stopped: Callable[[], bool]
+) -> tuple[float, ...]:
+    """What all threads do in a second: sums over them, of the fastest repetition of each first."""
+    gate = threading.Barrier(len(graphs))
     compute = symbol("ggml_backend_graph_compute", _I, [_P, _P])
-    for number in range(REPETITIONS + 1):
-        if stopped():
-            raise Cancelled("the measurement of matrices was stopped")
-        started = time.perf_counter()
-        if compute(backend, graph) != 0:
-            raise EngineError("llama.cpp could not multiply matrices")
-        ended = time.perf_counter()
-        if number:
-            yield OPERATIONS / (ended - started)
-            if ended > until:
+    speeds: list[list[float]] = [[] for _ in graphs]
+    failed = threading.Event()
+
+    def run(backend: Any, graph: Any, own: list[float]) -> None:
+        gate.wait()
+        for number in range(REPETITIONS + 1):
+            if stopped() or failed.is_set():
                 return
+            started = time.perf_counter()
+            if compute(backend, graph) != 0:
+                failed.set()
+            ended = time.perf_counter()
+            if number:  # the first finds caches cold
+                own.append(OPERATIONS / (ended - started))
+                if ended > until:
+                    return
+
+    workers = [
+        threading.Thread(target=run, args=each, daemon=True)
+        for each in zip(backends, graphs, speeds, strict=True)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if stopped():
+        raise Cancelled("the measurement of matrices was stopped")
+    if failed.is_set():
+        raise EngineError("llama.cpp could not multiply matrices")
+    ranked = zip(*(sorted(own, reverse=True) for own in speeds), strict=False)
+    return tuple(sum(of_each) for of_each in ranked)
 
 
 @contextmanager
@@ -144,32 +173,35 @@ def _name(place: Any) -> str:
 
 
 @contextmanager
-def _product(type_id: int, place: Any, backend: Any, device: Any) -> Iterator[Any]:
-    """A graph that multiplies weights that lie in a place; None where they cannot lie there.
+def _products(type_id: int, place: Any, backends: Sequence[Any], device: Any) -> Iterator[list[Any]]:
+    """For each backend a graph that multiplies weights that lie in a place; none where they cannot lie there.
 
-    Weights and activations have contexts of their own, since each context has its buffer of one kind.
+    Weights and the rest have contexts of their own, since each context has its buffer of one kind.
     """
     new_2d = symbol("ggml_new_tensor_2d", _P, [_P, _I, _L, _L])
-    with _context() as held, _context() as others:
+    with _context() as held, _context(len(backends)) as others:
         weights = new_2d(held, type_id, INNER, ROWS)
         activations = new_2d(others, 0, INNER, COLUMNS)
-        product = symbol("ggml_mul_mat", _P, [_P, _P, _P])(others, weights, activations)
-        graph = symbol("ggml_new_graph", _P, [_P])(others)
-        symbol("ggml_build_forward_expand", None, [_P, _P])(graph, product)
-        with _allocated(held, place) as own, _allocated(others, _default_place(backend)) as rest:
+        multiplied = symbol("ggml_mul_mat", _P, [_P, _P, _P])
+        products = [multiplied(others, weights, activations) for _ in backends]
+        graphs = [symbol("ggml_new_graph", _P, [_P])(others) for _ in backends]
+        for graph, product in zip(graphs, products, strict=True):
+            symbol("ggml_build_forward_expand", None, [_P, _P])(graph, product)
+        with _allocated(held, place) as own, _allocated(others, _default_place(backends[0])) as rest:
             if not own or not rest:
                 raise EngineError("there is no room for the matrices")
             symbol("ggml_backend_buffer_set_usage", None, [_P, _I])(own, _WEIGHTS_USAGE)
-            if not symbol("ggml_backend_dev_supports_op", ctypes.c_bool, [_P, _P])(device, product):
-                yield None
+            if not symbol("ggml_backend_dev_supports_op", ctypes.c_bool, [_P, _P])(device, products[0]):
+                yield []
                 return
             _fill(type_id, weights, activations)
-            yield graph
+            yield graphs
 
 
 @contextmanager
-def _context() -> Iterator[Any]:
-    made = symbol("ggml_init", _P, [_InitParams])(_InitParams(_OBJECT_BYTES, None, no_alloc=True))
+def _context(graphs: int = 0) -> Iterator[Any]:
+    room = _OBJECT_BYTES * (1 + graphs)
+    made = symbol("ggml_init", _P, [_InitParams])(_InitParams(room, None, no_alloc=True))
     if not made:
         raise EngineError("there is no room for the matrices")
     try:
