@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from tests.store.values import profile
 from tests.support.cli import CommandLine
+from tests.support.soaks import soak_of
 from tunesmith import assets
 from tunesmith.cli.parser import build_parser
 from tunesmith.cli.soak import DEFAULT_WORKLOAD, make_request
+from tunesmith.domain.soak import KeptSoak
 from tunesmith.presentation.soak_text import CSV_HEAD
+from tunesmith.services.session import Session
+from tunesmith.store import Store
 
 
 def test_ten_minutes_of_512_and_128_tokens_are_soaked_if_nothing_is_named() -> None:
@@ -85,3 +90,46 @@ def test_a_profile_brings_its_model_its_settings_and_its_workload() -> None:
     asked = make_request(build_parser().parse_args(["soak", "--profile", "p-1"]), tuned)
     assert asked.model_path == str(Path(tuned.model.header.path))
     assert (asked.settings, asked.workload) == (tuned.settings, tuned.workload)
+
+
+def answered(
+    monkeypatch: pytest.MonkeyPatch, tunesmith: CommandLine, *options: str, **changed: Any
+) -> tuple[Any, KeptSoak | None]:
+    """What ``soak --profile`` prints of a soak that was not really run, and what the profile carries then."""
+    tuned = profile("p-1", name="Tuned")
+    path = Path(tunesmith.environment["TUNESMITH_STORE"])
+    with Store.open(path) as store:
+        store.save_profile(tuned)
+    monkeypatch.setattr(
+        "tunesmith.cli.soak.start_soak",
+        lambda _request, **_keep: Session(lambda _stream, _controls: soak_of(tuned, falls_to=0.8, **changed)),
+    )
+    done = tunesmith.inline("soak", "--profile", "p-1", *options)
+    with Store.open(path) as store:
+        return done, store.profile("p-1").soak
+
+
+def test_a_profile_carries_both_speeds_after_its_soak(
+    tunesmith: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, carried = answered(monkeypatch, tunesmith)
+    assert "Kept in the profile Tuned." in done.out
+    assert carried is not None
+    assert [part.part for part in carried.parts] == ["prefill", "decode"]
+    shown = tunesmith.inline("profiles", "show", "p-1").out
+    assert "Sustained" in shown
+    assert "Decode fell by 20.0%" in " ".join(shown.split())
+
+
+def test_no_save_leaves_the_profile_as_it_is(tunesmith: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, carried = answered(monkeypatch, tunesmith, "--no-save", "--json")
+    assert carried is None
+    assert (done.document["saved"], done.document["not_saved"]) == (False, None)
+
+
+def test_an_interrupted_soak_is_not_carried_and_it_is_said_why(
+    tunesmith: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, carried = answered(monkeypatch, tunesmith, "--json", end="interrupted")
+    assert (done.code, carried) == (130, None)
+    assert done.document["not_saved"] == "It did not run to its end."

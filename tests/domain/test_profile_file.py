@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.store.values import profile
+from tests.support.soaks import kept as kept_soak
 from tunesmith import assets
 from tunesmith.domain.profile import DeviceRoom, FitComparison, Safety
 from tunesmith.domain.profile_file import (
@@ -70,7 +71,7 @@ def test_all_that_a_profile_states_travels_but_the_models_folder() -> None:
         update={
             "notes": "n", "source_url": "https://models.example/m.gguf", "baseline_label": "mine",
             "safety": Safety(longest_prompt_tokens=7, context_tokens=9, devices=(room,)), "fit": fit,
-            "projected_memory_bytes": 5,
+            "projected_memory_bytes": 5, "soak": kept_soak(falls_to=0.8),
         }
     )  # fmt: skip
     again = profile_of(profile_file(kept))

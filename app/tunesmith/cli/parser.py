@@ -8,6 +8,7 @@ from typing import Final
 from tunesmith import __version__
 from tunesmith.cli.files_parser import add_files
 from tunesmith.cli.fleet_parser import add_device_options, add_fleet
+from tunesmith.cli.soak_parser import add_soak_options
 
 EXIT_CODES: Final = """\
 exit codes:
@@ -343,18 +344,7 @@ def _add_soak(
         "run a setting for minutes or hours and tell burst and sustained speed",
         [everywhere],
     )
-    soak.add_argument("model", metavar="MODEL", nargs="?", help="a GGUF file; the profile's if left out")
-    soak.add_argument("--profile", metavar="ID", help="soak a stored profile")
-    what = soak.add_argument_group("what of, and how long")
-    what.add_argument("--minutes", type=float, metavar="N", help="10 if neither is named")
-    what.add_argument("--hours", type=float, metavar="N", help="the same in hours")
-    what.add_argument("--preset", metavar="NAME", help=f"{', '.join(PRESETS)} or one of your own")
-    what.add_argument(
-        "--workload",
-        metavar="SPEC",
-        help="such as prompt=512,generate=128,depth=0,parallel=1, which is used if neither is named",
-    )
-    soak.add_argument("--csv", metavar="FILE", help="also write every sample there, as soon as it is there")
+    add_soak_options(soak, PRESETS)
     _add_settings(soak)
     _add_devices(soak)
 

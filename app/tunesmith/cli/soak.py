@@ -16,13 +16,16 @@ from tunesmith.cli.values import parse_servers, parse_workload
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.soak import LEAST_SOAK_SECONDS, MOST_SOAK_SECONDS, SoakRequest, SoakSample
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import StoreError, UsageError
+from tunesmith.errors import StoreError, TunesmithError, UsageError
 from tunesmith.services.presets import load_preset
 from tunesmith.services.soak import start_soak
+from tunesmith.services.soak_keeping import Kept
 from tunesmith.settings import store_location
 
 if TYPE_CHECKING:
     from typing import TextIO
+
+    from tunesmith.services.soak import SoakResult
 
 DEFAULT_SECONDS = 600.0
 DEFAULT_WORKLOAD = Workload(prompt=512, generate=128)
@@ -39,15 +42,35 @@ def run(options: argparse.Namespace, output: Output) -> int:
         with interruptible(session):
             follow(session.events(), output)
         result = session.result()
-    if profile is not None and result.model.sha256 != profile.model.sha256:
-        output.say(f"tunesmith: this is not the model that profile {profile.id} was tuned for")
+    kept, fault = _keep(options, profile, result)
     if output.json_mode:
-        output.document(soak_document(result, profile.id if profile else None))
+        output.document(soak_document(result, profile.id if profile else None, kept))
     else:
-        output.show(*soak_report(result))
+        output.show(*soak_report(result, kept))
     if options.csv is not None:
         output.say(f"Wrote {options.csv}.")
+    if fault is not None:
+        raise fault
     return result.exit_code
+
+
+def _keep(
+    options: argparse.Namespace, profile: TunedProfile | None, result: SoakResult
+) -> tuple[Kept, TunesmithError | None]:
+    """Put the figures into the profile; a fault of the store is raised once they are shown."""
+    from tunesmith.services.soak_keeping import keep_soak, why_not_kept
+    from tunesmith.store import Store
+
+    if profile is None or options.no_save:
+        return Kept(), None
+    if why := why_not_kept(profile, result):
+        return Kept(why_not=why), None
+    try:
+        with Store.open(store_location(options.store)) as store:
+            keep_soak(store, profile, result)
+    except TunesmithError as error:
+        return Kept(why_not=error.what), error
+    return Kept(profile=profile), None
 
 
 def _profile(options: argparse.Namespace) -> TunedProfile | None:

@@ -38,7 +38,7 @@ class DeviceReading(Value):
     """Of what computes."""
     memory_clock_mhz: float | None = None
     throttled: tuple[str, ...] | None = None
-    """Why the clock is held down: power, heat, hardware; empty if it is not."""
+    """Why the clock is held down, keys in English whatever the language; empty if it is not."""
     own_memory_bytes: int | None = None
     """Of the memory used, what our own processes hold."""
     foreign_processes: int | None = None

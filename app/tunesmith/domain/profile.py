@@ -13,6 +13,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.quality import Quality
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.soak import KeptSoak
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
 Outcome = Literal["improved", "defaults_are_best", "budget_spent", "infeasible"]
@@ -121,6 +122,8 @@ class TunedProfile(Value):
     baseline_energy: Energy | None = None
     """Of the samples that confirmed the baseline; None where nothing was watched and no watts were given."""
     tuned_energy: Energy | None = None
+    soak: KeptSoak | None = None
+    """Burst and sustained speed of the tuned settings; None until they were soaked to the end."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)
     """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
     source_url: str | None = None

@@ -27,6 +27,7 @@ from tunesmith.domain.profile import (
     TunedProfile,
 )
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.soak import KeptSoak
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.errors import UsageError
 from tunesmith.wording import tr
@@ -78,6 +79,8 @@ class Evidence(Part):
     baseline_energy: Energy | None = None
     """Joules for each token of the baseline; null where nothing was watched, and in earlier profiles."""
     tuned_energy: Energy | None = None
+    soak: KeptSoak | None = None
+    """Burst and sustained speed of the tuned settings; null until they were soaked to the end."""
     baseline_label: str | None = None
     """Whose configuration the baseline is; null for llama.cpp's own defaults."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)

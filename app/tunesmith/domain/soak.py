@@ -19,6 +19,8 @@ SoakEnd = Literal["finished", "interrupted", "failed"]
 
 LEAST_SOAK_SECONDS = 2.0
 MOST_SOAK_SECONDS = 7 * 86_400.0
+MOST_KEPT = 240
+"""Raw samples of one stretch that a profile carries: it stays a document that is read at once."""
 
 
 class SoakRequest(Value):
@@ -117,6 +119,35 @@ class SoakPart(Value):
     """Whether that is long enough to be called a steady state: a fifth of the soak."""
     burst_conditions: MeanConditions
     sustained_conditions: MeanConditions
+
+
+class KeptPart(Value):
+    """The burst and the sustained speed of prefill or of decode, as a profile carries them."""
+
+    part: Part
+    burst_tokens_per_s: Quantity
+    """With at most :data:`MOST_KEPT` of its raw samples, evenly taken from the stretch."""
+    sustained_tokens_per_s: Quantity
+    drop: float
+    """1 less sustained over burst, 0 where no change is claimed; below 0 it became faster."""
+    drop_low: float
+    drop_high: float
+    time_to_throttle_s: float | None
+    """Until the first fall; None where the sustained speed is not below the burst."""
+    sustained_seconds: float
+    settled: bool
+    """Whether a steady state was reached: the last stretch is at least a fifth of the soak."""
+
+
+class KeptSoak(Value):
+    """What a soak of a profile's own settings and workload found, kept in the profile."""
+
+    made_utc: str
+    """ISO 8601 with offset."""
+    seconds: float
+    samples: int
+    """That were measured, of all parts."""
+    parts: tuple[KeptPart, ...]
 
 
 class Soaked(Value):

@@ -24,13 +24,13 @@ GPU_TEMPERATURE = 0
 SM_CLOCK, MEMORY_CLOCK = 1, 2
 """NVML_CLOCK_SM and NVML_CLOCK_MEM of nvml.h."""
 REASONS = {
-    0x0000000000000004: tr("power limit"),
-    0x0000000000000008: tr("hardware slowdown"),
-    0x0000000000000020: tr("heat"),
-    0x0000000000000040: tr("heat, by the hardware"),
-    0x0000000000000080: tr("power brake"),
-    0x0000000000000200: tr("board limit"),
-    0x0000000000000400: tr("reliability"),
+    0x0000000000000004: "power limit",
+    0x0000000000000008: "hardware slowdown",
+    0x0000000000000020: "heat",
+    0x0000000000000040: "heat, by the hardware",
+    0x0000000000000080: "power brake",
+    0x0000000000000200: "board limit",
+    0x0000000000000400: "reliability",
 }
 """Of nvmlClocksEventReasons of nvml.h those that hold a busy device's clock down.
 

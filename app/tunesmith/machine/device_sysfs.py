@@ -28,9 +28,9 @@ _MOST_WATTS = 2000.0
 _NOT_THERE = tr("the kernel's driver does not tell")
 _NO_PROCESSES = tr("the kernel tells it only of one's own processes")
 _REASONS = {
-    "pl1": tr("power limit"), "pl2": tr("power limit"), "pl4": tr("power limit"),
-    "thermal": tr("heat"), "prochot": tr("heat, by the hardware"),
-    "vr_tdc": tr("current limit"), "vr_thermalert": tr("heat, by the hardware"), "ratl": tr("heat"),
+    "pl1": "power limit", "pl2": "power limit", "pl4": "power limit",
+    "thermal": "heat", "prochot": "heat, by the hardware",
+    "vr_tdc": "current limit", "vr_thermalert": "heat, by the hardware", "ratl": "heat",
 }  # fmt: skip
 """Of ``throttle_reason_*`` (i915) and ``reason_*`` (xe)."""
 

@@ -12,6 +12,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
 from tunesmith.presentation.csv_text import text_cell
+from tunesmith.presentation.kept_soak_text import sustained_drop_text, sustained_text
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.markdown import markdown_table
 from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
@@ -216,10 +217,25 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
             tr("Peak memory"), _peak, tr("The highest memory use of the process that ran the model.")
         ),
     ]  # fmt: skip
+    if any(profile.soak is not None for profile in profiles):
+        lines += [line(MEASURED, name, of, tip) for name, of, tip in _sustained()]
     lines += [
         line(tr("Settings"), spec.name, setting(spec.name), _explanation(spec.name)) for spec in SETTING_SPECS
     ]
     return lines
+
+
+def _sustained() -> list[tuple[str, Callable[[TunedProfile], str], str]]:
+    steady, fell = (
+        tr("Speed after the last change in a soak."),
+        tr("Sustained against burst speed in a soak."),
+    )
+    return [
+        (tr("Decode, sustained"), lambda p: sustained_text(p, "decode"), steady),
+        (tr("Decode, drop"), lambda p: sustained_drop_text(p, "decode"), fell),
+        (tr("Prefill, sustained"), lambda p: sustained_text(p, "prefill"), steady),
+        (tr("Prefill, drop"), lambda p: sustained_drop_text(p, "prefill"), fell),
+    ]
 
 
 def _explanation(name: str) -> str:

@@ -26,6 +26,13 @@ _QUANTITIES = {
     "foreign_utilization": tr("load by other programs"),
 }
 """What is worth saying of where it is missing."""
+_HELD_BY = {
+    "power limit": tr("power limit"), "current limit": tr("current limit"),
+    "power brake": tr("power brake"), "board limit": tr("board limit"),
+    "heat": tr("heat"), "heat, by the hardware": tr("heat, by the hardware"),
+    "hardware slowdown": tr("hardware slowdown"), "reliability": tr("reliability"),
+}  # fmt: skip
+"""What holds a clock down, by what readings call it."""
 
 
 def reading_text(reading: DeviceReading) -> str:
@@ -51,7 +58,7 @@ def reading_remarks(reading: DeviceReading) -> list[str]:
     """What is worth a sentence: a clock held down, others at work, what is missing and why."""
     remarks: list[str] = []
     if reading.throttled:
-        remarks.append(tr("The clock is held down: {reasons}.", reasons=", ".join(reading.throttled)))
+        remarks.append(tr("The clock is held down: {reasons}.", reasons=held_text(reading.throttled)))
     if reading.foreign_processes:
         load = reading.foreign_utilization
         others = trn(
@@ -69,6 +76,11 @@ def reading_remarks(reading: DeviceReading) -> list[str]:
         for reason, names in by_reason.items()
     ]
     return remarks
+
+
+def held_text(reasons: Sequence[str]) -> str:
+    """What holds a clock down, in words."""
+    return ", ".join(_HELD_BY.get(reason, reason) for reason in reasons)
 
 
 def reading_tip(reading: DeviceReading) -> str:

@@ -31,6 +31,7 @@ from tunesmith.presentation.fact_documents import (
     build_facts,
     model_facts,
 )
+from tunesmith.presentation.kept_soak_text import part_name, range_text
 from tunesmith.presentation.measure_text import settings_line
 from tunesmith.presentation.numbers import DASH, bytes_text, duration_text, quantity_text
 from tunesmith.presentation.tables import facts
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from tunesmith.services.soak import SoakResult
+    from tunesmith.services.soak_keeping import Kept
 
 CSV_HEAD: Final = (
     "part", "begun_s", "seconds", "tokens", "tokens_per_s", "foreign_cores", "steal_cores", "cpu_mhz",
@@ -54,6 +56,10 @@ class SoakDocument(Document):
     schema_name: Literal["tunesmith.soak/1"] = Field(default="tunesmith.soak/1", alias="schema")
     tunesmith_version: str
     profile_id: str | None
+    saved: bool
+    """Whether the profile carries these figures now."""
+    not_saved: str | None
+    """Why not, though it was a profile's soak; null where it is, or nobody asked for it."""
     end: SoakEnd
     fault: str | None
     """What ended it early; null where nothing did."""
@@ -75,7 +81,7 @@ class SoakDocument(Document):
     build: BuildFacts
 
 
-def soak_document(result: SoakResult, profile_id: str | None) -> SoakDocument:
+def soak_document(result: SoakResult, profile_id: str | None, kept: Kept) -> SoakDocument:
     """What ``soak`` prints for programs."""
     soaked, machine = result.soaked, result.surroundings.machine_class
     build = result.surroundings.machine.build
@@ -83,6 +89,8 @@ def soak_document(result: SoakResult, profile_id: str | None) -> SoakDocument:
     return SoakDocument(
         tunesmith_version=__version__,
         profile_id=profile_id,
+        saved=kept.profile is not None,
+        not_saved=kept.why_not or None,
         end=soaked.end,
         fault=soaked.fault or None,
         planned_seconds=soaked.planned_seconds,
@@ -100,7 +108,7 @@ def soak_document(result: SoakResult, profile_id: str | None) -> SoakDocument:
     )
 
 
-def soak_report(result: SoakResult) -> list[RenderableType]:
+def soak_report(result: SoakResult, kept: Kept) -> list[RenderableType]:
     """What ``soak`` prints for people."""
     header, soaked = result.model.header, result.soaked
     rows = [
@@ -115,12 +123,16 @@ def soak_report(result: SoakResult) -> list[RenderableType]:
         shown.append(facts(part_rows(part)))
         shown += [Text(sentence) for sentence in part_sentences(part, soaked)]
     shown += [Text(note, style="dim") for note in soak_notes(soaked)]
+    if sentence := kept_sentence(kept):
+        shown.append(Text(sentence))
     return shown
 
 
-def part_name(part: Part) -> str:
-    """In words."""
-    return tr("Prefill") if part == "prefill" else tr("Decode")
+def kept_sentence(kept: Kept) -> str:
+    """What became of the figures; empty where nobody asked for it."""
+    if kept.profile is not None:
+        return tr("Kept in the profile {name}.", name=kept.profile.name)
+    return tr("Not kept in the profile: {why}", why=kept.why_not) if kept.why_not else ""
 
 
 def part_rows(part: SoakPart) -> list[tuple[str, str]]:
@@ -156,11 +168,7 @@ def condition_texts(told: MeanConditions) -> list[str]:
 
 def drop_text(part: SoakPart) -> str:
     """Such as ``18.2% (16.9%–19.4%)``; with a plus where it became faster."""
-    if part.drop < 0:
-        low, high = percent(-part.drop_high, 1), percent(-part.drop_low, 1)
-        return tr("none: {change} faster ({low}–{high})", change=percent(-part.drop, 1), low=low, high=high)
-    low, high = percent(part.drop_low, 1), percent(part.drop_high, 1)
-    return f"{percent(part.drop, 1)} ({low}–{high})"
+    return range_text(part.drop, part.drop_low, part.drop_high)
 
 
 def part_sentences(part: SoakPart, soaked: Soaked) -> list[str]:

@@ -11,12 +11,13 @@ from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
 from tunesmith.presentation.energy_text import energy_comparison, energy_notes, energy_rows
 from tunesmith.presentation.guarantee import guarantee_text
+from tunesmith.presentation.kept_soak_text import kept_rows, kept_sentences
 from tunesmith.presentation.limit_text import all_limits
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.safety_text import fit_sentence, safety_sentence
 from tunesmith.presentation.tables import facts, grid
-from tunesmith.wording import trn
+from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -109,4 +110,7 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         parts.append(Text(proven))
     parts.append(Text(REPEAT_NOTE, style="dim"))
     parts += [Text(note, style="dim") for note in energy_notes(profile.tuned_energy)]
+    if profile.soak is not None:
+        parts += [Text(), grid(("", tr("Burst"), tr("Sustained")), kept_rows(profile.soak))]
+        parts += [Text(sentence) for sentence in kept_sentences(profile.soak)]
     return parts

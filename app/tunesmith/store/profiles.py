@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sqlmodel import Session, col, select
 
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.soak import KeptSoak
 from tunesmith.errors import NotFoundError, UsageError
 from tunesmith.store.catalog import Repository, model_name, put_machine, put_model, stamp
 from tunesmith.store.records import ProfileRow
@@ -86,6 +87,15 @@ class Profiles(Repository):
         """
         return self._change(ref, notes=notes)
 
+    def set_soak(self, ref: str, soak: KeptSoak) -> TunedProfile:
+        """Replace what a profile carries of its last soak.
+
+        Raises:
+            NotFoundError: there is none, or several.
+            StoreError: or one of its kin.
+        """
+        return self._change(ref, soak=soak)
+
     def delete_profile(self, ref: str) -> str:
         """Put a profile away, to be brought back by the id that is returned.
 
@@ -113,7 +123,7 @@ class Profiles(Repository):
             row.deleted_utc = None
             session.add(row)
 
-    def _change(self, ref: str, **changes: str) -> TunedProfile:
+    def _change(self, ref: str, **changes: str | KeptSoak) -> TunedProfile:
         with self._database.writing() as session:
             changed = _value(_find(session, ref)).model_copy(update=changes)
             session.merge(_row(changed))

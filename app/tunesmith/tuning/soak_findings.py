@@ -19,7 +19,6 @@ from tunesmith.tuning.change_point import (
     mean_interval,
     speed_ratio,
 )
-from tunesmith.wording import tr
 
 CONFIDENCE = 0.95
 SETTLED_SHARE = 0.2
@@ -119,9 +118,9 @@ def likely_causes(faster: MeanConditions, slower: MeanConditions) -> tuple[Cause
     """
     found: list[CauseName] = []
     said = [reason for reason in slower.device_throttled if reason not in faster.device_throttled]
-    if any(reason.startswith(tr("heat")) for reason in said):
+    if any(reason.startswith("heat") for reason in said):
         found.append("heat")
-    if any(reason.startswith((tr("power limit"), tr("current limit"))) for reason in said):
+    if any(reason in ("power limit", "current limit") for reason in said):
         found.append("power_limit")
     if _grew(faster.throttled_share, slower.throttled_share, _MORE_THROTTLED):
         found.append("quota")

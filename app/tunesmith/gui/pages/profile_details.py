@@ -18,10 +18,12 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith.domain.profile import TunedProfile
+from tunesmith.domain.soak import KeptSoak
 from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
+from tunesmith.presentation.kept_soak_text import kept_rows, kept_sentences
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.wording import tr, trc
 
@@ -127,7 +129,8 @@ class ProfileDetails(QFrame):
         for widget in (self.try_button, self.tune_button, self.more_button):
             actions.addWidget(widget)
         actions.addStretch()
-        self._changes, self._evidence, self._facts = _Grid(), _Grid(), _Grid()
+        self._changes, self._evidence, self._held, self._facts = _Grid(), _Grid(), _Grid(), _Grid()
+        self._held_words = label("", "small", wrap=True)
         self._changes_title = label(tr("Settings that changed"), "section")
         self._proof = label("", "small", wrap=True)
         self.notes = QPlainTextEdit()
@@ -149,6 +152,8 @@ class ProfileDetails(QFrame):
         column.addWidget(label(tr("Measured"), "section"))
         column.addWidget(self._evidence)
         column.addWidget(self._proof)
+        column.addWidget(self._held)
+        column.addWidget(self._held_words)
         column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
@@ -211,6 +216,7 @@ class ProfileDetails(QFrame):
             [(e.name, e.before, e.after) for e in words.evidence(profile)],
         )
         self._proof.setText(words.proof_words(profile))
+        self._show_soak(profile.soak)
         self._facts.fill(
             (),
             [
@@ -228,6 +234,17 @@ class ProfileDetails(QFrame):
         self._scroll.show()
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
+
+    def _show_soak(self, soak: KeptSoak | None) -> None:
+        self._held_words.setVisible(soak is not None)
+        if soak is None:
+            self._held.fill((), [])
+            return
+        self._held.fill(
+            ("", trc("column", "burst"), trc("column", "sustained")),
+            [(name, *(text.partition(" (")[0] for text in speeds)) for name, *speeds in kept_rows(soak)],
+        )
+        self._held_words.setText(" ".join(kept_sentences(soak)))
 
     def _show_notes(self, profile: TunedProfile) -> None:
         self._notes_of = profile.id
