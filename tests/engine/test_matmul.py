@@ -6,14 +6,15 @@ import time
 
 import pytest
 
-from tunesmith.engine import library, matmul
+from tests.engine.conftest import Engine
+from tunesmith.engine import matmul
 from tunesmith.engine.errors import Cancelled
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Matrices that take a moment."""
-    library.start(library.LogBuffer())
+def small(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Matrices that take a moment, in a llama.cpp that has started."""
+    del engine
     monkeypatch.setattr(matmul, "ROWS", 256)
     monkeypatch.setattr(matmul, "INNER", 512)
     monkeypatch.setattr(matmul, "OPERATIONS", 2 * 256 * 512 * matmul.COLUMNS)

@@ -21,7 +21,7 @@ def test_a_measurement_tells_joules_per_token_and_keeps_what_each_sample_drew(
     folder = tmp_path_factory.mktemp("energy")
     meter, _ = gauge(PACKAGE, period_s=0.002)
     monkeypatch.setattr(measure, "PowerGauge", lambda: meter)
-    monkeypatch.setattr(measure, "with_bandwidth", lambda found, *_rest: found)
+    monkeypatch.setattr(measure, "with_ceilings", lambda found, *_rest: found)
     request = MeasureRequest(
         model_path=str(tiny_llama().write(folder / "tiny.gguf")),
         workload=Workload(prompt=8, generate=480), repetitions=2,
