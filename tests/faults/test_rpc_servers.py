@@ -225,7 +225,8 @@ def tune_request(model: Path, server: RpcServer) -> TuneRequest:
 def test_a_tune_whose_server_is_lost_for_good_ends_with_the_cause(
     server: RpcServer, tiny_path: Path, tmp_path: Path
 ) -> None:
-    request = tune_request(tiny_path, server)
+    ample = BUDGETS["quick"].model_copy(update={"seconds": 30.0})  # it ends long before, with the server
+    request = tune_request(tiny_path, server).model_copy(update={"budget": ample})
     with Store.open(tmp_path / "store.sqlite3") as store:
         session = start_tune(request, store)
         failed, measured, run_id = [], 0, ""
