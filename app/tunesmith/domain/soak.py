@@ -97,37 +97,15 @@ class SpeedChange(Value):
     """Likely causes, from what was read on either side."""
 
 
-class SoakPart(Value):
-    """What became of the speed of prefill or of decode."""
-
-    part: Part
-    samples: int
-    burst_tokens_per_s: Quantity
-    """Until the first change; of the whole soak where none is claimed."""
-    sustained_tokens_per_s: Quantity
-    """After the last change."""
-    changes: tuple[SpeedChange, ...]
-    drop: float
-    """1 less sustained over burst, 0 where no change is claimed; below 0 it became faster."""
-    drop_low: float
-    drop_high: float
-    time_to_throttle_s: float | None
-    """Until the first fall of a soak whose sustained speed is below its burst; None where it is not."""
-    sustained_seconds: float
-    """How long the last stretch lasted."""
-    settled: bool
-    """Whether that is long enough to be called a steady state: a fifth of the soak."""
-    burst_conditions: MeanConditions
-    sustained_conditions: MeanConditions
-
-
 class KeptPart(Value):
     """The burst and the sustained speed of prefill or of decode, as a profile carries them."""
 
     part: Part
     burst_tokens_per_s: Quantity
-    """With at most :data:`MOST_KEPT` of its raw samples, evenly taken from the stretch."""
+    """Until the first change; of the whole soak where none is claimed. A profile keeps at most
+    :data:`MOST_KEPT` of its raw samples, evenly taken from the stretch."""
     sustained_tokens_per_s: Quantity
+    """After the last change; kept likewise."""
     drop: float
     """1 less sustained over burst, 0 where no change is claimed; below 0 it became faster."""
     drop_low: float
@@ -135,8 +113,18 @@ class KeptPart(Value):
     time_to_throttle_s: float | None
     """Until the first fall; None where the sustained speed is not below the burst."""
     sustained_seconds: float
+    """How long the last stretch lasted."""
     settled: bool
     """Whether a steady state was reached: the last stretch is at least a fifth of the soak."""
+
+
+class SoakPart(KeptPart):
+    """What became of the speed of prefill or of decode, with all that tells of it."""
+
+    samples: int
+    changes: tuple[SpeedChange, ...]
+    burst_conditions: MeanConditions
+    sustained_conditions: MeanConditions
 
 
 class KeptSoak(Value):
