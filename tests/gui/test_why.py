@@ -187,7 +187,7 @@ def test_a_slow_read_shows_that_it_reads_and_one_left_behind_shows_nothing(
 
     monkeypatch.setattr(Store, "events", slow)
     page.details.why_button.click()
-    qtbot.waitUntil(page.why._loading.isVisible)
+    qtbot.waitUntil(page.why._states.loading.isVisible)
     page.why.back_button.click()
     go.set()
     qtbot.waitUntil(lambda: not page.why._asker.busy)

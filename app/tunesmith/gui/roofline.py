@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.loading import LOADING_MS, LoadingState
+from tunesmith.gui.loading import LateLoading
 from tunesmith.gui.page import button, label
 from tunesmith.gui.roofline_plot import RooflinePlot
 from tunesmith.gui.theme import GRID
@@ -67,15 +67,9 @@ class RooflinePanel(QWidget):
             rows.addWidget(widget)
         self.empty = label("", "secondary", wrap=True, selectable=True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._picture, self._loading, self._blank = picture, LoadingState(tr("Reading the run")), QWidget()
-        self._states = QStackedWidget()
-        for state in (self._blank, self._loading, self._picture, self.empty):
-            self._states.addWidget(state)
+        self._picture = picture
+        self._states = LateLoading(tr("Reading the run"), picture, self.empty)
         column.addWidget(self._states, 1)
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(LOADING_MS)
-        self._late.timeout.connect(lambda: self._states.setCurrentWidget(self._loading))
         leave_by_keys(self, self._leave)
         context.theme.changed.connect(self.plot.recolour)
 
@@ -83,8 +77,7 @@ class RooflinePanel(QWidget):
         """Read a stored run and draw its roofline."""
         self.view, self._wanted = None, run_id
         self.copy_button.setEnabled(False)
-        self._states.setCurrentWidget(self._blank)
-        self._late.start()
+        self._states.begin()
         self.back_button.setFocus()
         self._asker.ask(lambda: _read(self._context.store, run_id), self._shower(run_id))
 
@@ -97,29 +90,27 @@ class RooflinePanel(QWidget):
 
     def show_view(self, view: RooflineView) -> None:
         """Draw this."""
-        self._late.stop()
         self.view = view
         self.copy_button.setEnabled(True)
         for words, text in ((self.sentences, " ".join(view.sentences)), (self.note, view.note)):
             words.setText(text)
             words.setVisible(bool(text))
         self.reading.setText(POINT_AT)
-        self._states.setCurrentWidget(self._picture)
+        self._states.end(self._picture)
         self.plot.draw(view)
         if self.back_button.hasFocus():
             self.plot.setFocus()
 
     def _fail(self, error: TunesmithError) -> None:
         """Say in the picture's place why there is none."""
-        self._late.stop()
         self.empty.setText(str(error))
-        self._states.setCurrentWidget(self.empty)
+        self._states.end(self.empty)
 
     def _read(self, reading: str) -> None:
         self.reading.setText(reading or POINT_AT)
 
     def _leave(self) -> None:
-        self._late.stop()
+        self._states.end()
         self._wanted = ""
         self.left.emit()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tunesmith.errors import TunesmithError
 from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.loading import LOADING_MS, LoadingState
+from tunesmith.gui.loading import LateLoading
 from tunesmith.gui.page import button, label
 from tunesmith.gui.theme import GRID
 from tunesmith.gui.why_table import WhyTable
@@ -52,17 +52,9 @@ class WhyPanel(QWidget):
         for words in (self.name, self.sentence, self.note):
             column.addWidget(words)
         self.table = WhyTable(context.theme.colours)
-        self._loading = LoadingState(tr("Reading the run"))
-        self._blank = QWidget()
-        self._states = QStackedWidget()
-        for state in (self._blank, self._loading, self.table):
-            self._states.addWidget(state)
+        self._states = LateLoading(tr("Reading the run"), self.table)
         column.addWidget(self._states, 1)
         column.addWidget(self.proven)
-        self._late = QTimer(self)
-        self._late.setSingleShot(True)
-        self._late.setInterval(LOADING_MS)
-        self._late.timeout.connect(lambda: self._states.setCurrentWidget(self._loading))
         leave_by_keys(self, self._leave)
         context.theme.changed.connect(self.table.recolour)
 
@@ -82,8 +74,7 @@ class WhyPanel(QWidget):
         for words in (self.sentence, self.note, self.proven):
             words.hide()
         self.copy_button.setEnabled(False)
-        self._states.setCurrentWidget(self._blank)
-        self._late.start()
+        self._states.begin()
         self.back_button.setFocus()
         self._asker.ask(lambda: _read(self._context.store, profile), self._shower(profile.id))
 
@@ -95,25 +86,24 @@ class WhyPanel(QWidget):
         return show
 
     def _show(self, view: WhyView) -> None:
-        self._late.stop()
         self.view = view
         _tell(self.sentence, view.sentence)
         _tell(self.note, view.note)
         _tell(self.proven, view.proven)
         self.copy_button.setEnabled(True)
-        self._states.setCurrentWidget(self.table if view.questions else self._blank)
+        self._states.end(self.table if view.questions else None)
         self.table.show_view(view)
         if self.back_button.hasFocus():
             self.table.setFocus()
 
     def _fail(self, error: TunesmithError) -> None:
-        self._late.stop()
+        self._states.end()
         self._wanted = ""
         self.left.emit()
         self.failed.emit(error)
 
     def _leave(self) -> None:
-        self._late.stop()
+        self._states.end()
         self._wanted = ""
         self.left.emit()
 
