@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from tests.store.values import measurement, quantity
-from tunesmith.domain.cost import Cost, Prices, ProfileCost, profile_cost
+from tunesmith.domain.cost import Cost, ProfileCost, profile_cost
 from tunesmith.domain.energy import Energy, PhaseEnergy
+from tunesmith.domain.prices import Prices
 from tunesmith.domain.workload import Workload
 
 CENT = Decimal("0.01")

@@ -594,3 +594,38 @@ def test_a_real_tune_stopped_midway_leaves_no_process(
     assert all(gone(pid, within=3) for pid in workers)
     assert context.store.runs(1)[0].state == "interrupted"
     assert real_page.resume_button.isVisible()
+
+
+# ------------------------------------------------------------- energy as the goal
+
+
+def _choose(page: TunePage, goal: str) -> None:
+    page.setup.objective.setCurrentIndex(page.setup.objective.findData(goal))
+
+
+def test_watts_are_asked_for_only_where_energy_is_the_goal(page: TunePage) -> None:
+    assert not page.setup.watts.isVisible()
+    assert page.setup.request().given_power is None
+    _choose(page, "efficiency")
+    assert page.setup.watts.isVisible()
+    page.setup.watts.load.setValue(65)
+    page.setup.watts.idle.setValue(15)
+    given = page.setup.request().given_power
+    assert given is not None
+    assert (given.load_watts, given.idle_watts) == (65, 15)
+    assert "Every candidate counts with the 65 W that were given" in page.setup.plan.text()
+    page.setup.watts.idle.setValue(70)
+    assert not page.setup.ready
+    assert "draws more than when idle" in page.setup.plan.text()
+
+
+def test_the_goal_of_cost_takes_the_prices_that_were_entered_last(page: TunePage) -> None:
+    _choose(page, "cost")
+    assert not page.setup.ready
+    assert "nothing has a price" in page.setup.plan.text()
+    page.setup.settings.setValue("prices/electricity", 0.3)
+    page.setup.settings.setValue("prices/currency", "EUR")
+    page.setup.watts.load.setValue(65)
+    prices = page.setup.request().objective.prices
+    assert prices is not None
+    assert (str(prices.electricity), prices.currency) == ("0.3", "EUR")

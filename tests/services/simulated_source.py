@@ -17,6 +17,7 @@ from tunesmith.errors import (
     WorkerHung,
     WorkerOutOfMemory,
 )
+from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.session import Controls
 
 ERRORS: dict[str, type[TunesmithError]] = {
@@ -34,6 +35,7 @@ class SimulatedSource:
     on_call: Callable[[int], None] = lambda _count: None
     calls: list[tuple[Settings, Workload, str]] = field(default_factory=list)
     closed: int = 0
+    gauge: PowerGauge | None = None
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
         """Take one sample.

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 
 from tests.tuning.machines import TWO_CORE_VM
 from tunesmith.domain.blocks import Blocks
+from tunesmith.domain.energy import GivenPower
 from tunesmith.domain.events import Event
 from tunesmith.domain.machine import Machine
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
+from tunesmith.domain.power import SensorUse
+from tunesmith.domain.prices import Prices
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.workload import BUDGETS, Budget, Constraints, Objective, ObjectiveName, Workload
@@ -33,10 +36,15 @@ class Speeds:
     """Per token."""
     step_ns: float = 7_000_000.0
     memory_mib: float = 200.0
+    watts: float = 50.0
 
-    def times(self, *, prefill: float = 1.0, decode: float = 1.0, memory: float = 1.0) -> Speeds:
-        """These speeds, faster by the given ratios, with so much more memory."""
-        return Speeds(self.prefill_ns / prefill, self.step_ns / decode, self.memory_mib * memory)
+    def times(
+        self, *, prefill: float = 1.0, decode: float = 1.0, memory: float = 1.0, watts: float = 1.0
+    ) -> Speeds:
+        """These speeds, faster by the given ratios, with so much more memory and power."""
+        return Speeds(
+            self.prefill_ns / prefill, self.step_ns / decode, self.memory_mib * memory, self.watts * watts
+        )
 
 
 Truth = Callable[[Settings], Speeds]
@@ -65,6 +73,10 @@ class SimulatedMachine:
     """The name of the error that some settings end in."""
     context_seconds: float = 0.05
     load_seconds: float = 0.4
+    sensor: bool = False
+    """Whether a sensor tells the power, 10 W of which are the idle machine's."""
+    watts_noise: float = 0.02
+    """As :attr:`noise`, of the power that it tells."""
     now: float = 0.0
     jobs: list[Job] = field(default_factory=list)
     rests: list[str] = field(default_factory=list)
@@ -119,12 +131,30 @@ class SimulatedMachine:
             prefill_ns=prefill_ns if workload.prompt else None,
             step_ns=(step_ns,) * workload.generate,
             sequences=parallel,
-            conditions=Conditions(foreign_cores=1.0 if noisy else 0.0, wait_share=0.0, steal_cores=0.0),
+            conditions=Conditions(
+                foreign_cores=1.0 if noisy else 0.0,
+                wait_share=0.0,
+                steal_cores=0.0,
+                power=self._power(truth, prefill_ns, step_ns * workload.generate),
+            ),
             memory=MemoryUse(peak_rss_bytes=memory, rss_bytes=memory, pss_bytes=None),
             noisy=noisy,
             started_mono_ns=round(begun * 1e9),
             cost_ns=round((self.now - begun) * 1e9),
         )
+
+    def _power(self, truth: Speeds, prefill_ns: int, decode_ns: int) -> tuple[SensorUse, ...]:
+        if not self.sensor:
+            return ()
+        watts = truth.watts * math.exp(self._rng.gauss(0, self.watts_noise))
+        return (
+            SensorUse(
+                sensor="p0", name="package-0", source="powercap", covers="processors", idle_watts=10.0,
+                prefill_joules=watts * prefill_ns / 1e9 or None,
+                decode_joules=watts * decode_ns / 1e9 or None,
+                mean_watts=watts,
+            ),
+        )  # fmt: skip
 
 
 def request(
@@ -136,17 +166,20 @@ def request(
     rules: SearchRules | None = None,
     seed: int = 1,
     max_slowdown: float = 0.05,
+    prices: Prices | None = None,
+    given: GivenPower | None = None,
 ) -> TuneRequest:
     """What a user asks for, who asks for nothing special."""
     return TuneRequest(
         model_path="/models/s.gguf",
         workload=workload,
-        objective=Objective(name=objective, max_slowdown=max_slowdown),
+        objective=Objective(name=objective, max_slowdown=max_slowdown, prices=prices),
         constraints=constraints or Constraints(),
         budget=budget,
         rules=rules or SearchRules(),
         preset=None,
         seed=seed,
+        given_power=given,
     )
 
 

@@ -69,9 +69,9 @@ def test_prompts_of_parallel_sequences_take_turns() -> None:
 def test_scores_are_log_ratios() -> None:
     fast, slow = sample(step_ms=10, prompt=0), sample(step_ms=20, prompt=0)
     now = scorer()
-    speed = now.speed(slow, DECODE)
-    assert now.score(fast, DECODE, anchor_speed=speed) == pytest.approx(math.log(2))
-    assert now.score(slow, DECODE, anchor_speed=speed) == 0
+    speed = now.merit(slow, DECODE)
+    assert now.score(fast, DECODE, anchor_merit=speed) == pytest.approx(math.log(2))
+    assert now.score(slow, DECODE, anchor_merit=speed) == 0
 
 
 def test_a_sample_of_none_of_the_parts_is_refused() -> None:
@@ -81,8 +81,8 @@ def test_a_sample_of_none_of_the_parts_is_refused() -> None:
 
 def test_a_part_measured_for_a_constraint_alone_counts_for_nothing_else() -> None:
     limited = scorer("decode", constraints=Constraints(max_ttft_ms=500))
-    assert limited.speed(sample(prefill_ms=1), PREFILL) == 0
-    assert limited.speed(sample(prefill_ms=1), BOTH) == limited.speed(sample(prefill_ms=900), BOTH)
+    assert limited.merit(sample(prefill_ms=1), PREFILL) == 0
+    assert limited.merit(sample(prefill_ms=1), BOTH) == limited.merit(sample(prefill_ms=900), BOTH)
 
 
 # ------------------------------------------------------------- constraints
@@ -119,14 +119,14 @@ def test_no_gain_makes_up_for_a_constraint_barely_broken() -> None:
     now = scorer(constraints=Constraints(max_ttft_ms=1990))
     anchor = sample(prefill_ms=198)
     tempting = sample(prefill_ms=200, step_ms=0.1)
-    speed = now.speed(anchor, BOTH)
-    assert now.score(tempting, BOTH, anchor_speed=speed) < now.score(anchor, BOTH, anchor_speed=speed)
+    speed = now.merit(anchor, BOTH)
+    assert now.score(tempting, BOTH, anchor_merit=speed) < now.score(anchor, BOTH, anchor_merit=speed)
 
 
 def test_among_those_that_break_a_constraint_the_nearer_is_better() -> None:
     now = scorer(constraints=Constraints(max_ttft_ms=1000))
     far, near = sample(prefill_ms=200, step_ms=9), sample(prefill_ms=150, step_ms=10)
-    assert now.score(near, BOTH, anchor_speed=0) > now.score(far, BOTH, anchor_speed=0)
+    assert now.score(near, BOTH, anchor_merit=0) > now.score(far, BOTH, anchor_merit=0)
 
 
 def test_a_limit_on_latency_is_compared_with_the_median_step() -> None:
@@ -142,18 +142,18 @@ def test_a_limit_on_latency_is_compared_with_the_median_step() -> None:
 def test_for_memory_less_is_better_and_speed_within_the_allowance_is_not_looked_at() -> None:
     now = scorer("memory")
     anchor = sample()
-    speed = now.speed(anchor, BOTH)
-    same = now.score(anchor, BOTH, anchor_speed=speed, memory_bytes=200, slack=now.slack)
+    speed = now.merit(anchor, BOTH)
+    same = now.score(anchor, BOTH, anchor_merit=speed, memory_bytes=200, slack=now.slack)
     slower = sample(prefill_ms=206, step_ms=10.3)
-    half = now.score(slower, BOTH, anchor_speed=speed, memory_bytes=100, slack=now.slack)
+    half = now.score(slower, BOTH, anchor_merit=speed, memory_bytes=100, slack=now.slack)
     assert half - same == pytest.approx(math.log(2))
 
 
 def test_for_memory_slower_than_allowed_costs_ten_times_the_excess() -> None:
     now = scorer("memory")
-    speed = now.speed(sample(), BOTH)
+    speed = now.merit(sample(), BOTH)
     slow = sample(prefill_ms=240, step_ms=12)
-    found = now.score(slow, BOTH, anchor_speed=speed, memory_bytes=100, slack=now.slack)
+    found = now.score(slow, BOTH, anchor_merit=speed, memory_bytes=100, slack=now.slack)
     assert found == pytest.approx(-math.log(100) - 10 * (math.log(1.2) - math.log(1.05)))
 
 

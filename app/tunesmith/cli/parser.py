@@ -21,7 +21,7 @@ COMMANDS: Final = (
     "quantize", "speculate", "soak", "cost", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
-OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory")
+OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory", "efficiency", "cost")
 EXPORTS: Final = (
     "llama-server", "preset-ini", "docker-run", "compose", "systemd", "quadlet", "kubernetes", "llama-swap",
     "ollama", "lm-studio", "koboldcpp", "python", "env", "json",
@@ -152,6 +152,10 @@ def _add_tune(
     )
     what.add_argument("--objective", choices=OBJECTIVES, help="what is made best; the preset's")
     what.add_argument("--max-slowdown", metavar="SHARE", help="for --objective memory: such as 0.05 or 5%%")
+    what.add_argument(
+        "--price", metavar="NAME=VALUE", action="append", default=[],
+        help="for --objective cost: such as electricity=0.30,currency=EUR; as for tunesmith cost",
+    )  # fmt: skip
     _add_devices(tune)
     add_device_options(tune)
     _add_energy(tune)

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 
 from pydantic import ValidationError
 
-from tunesmith.domain.cost import Prices
+from tunesmith.domain.prices import Prices
 from tunesmith.errors import UsageError
 
 NAMES = tuple(name.replace("_", "-") for name in Prices.model_fields)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tunesmith.cli.output import Output
+from tunesmith.cli.prices_given import parse_prices
 from tunesmith.cli.progress import follow
 from tunesmith.cli.values import (
     parse_budget,
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         return pick_from_bundle(options, output)
     refuse_without_bundle(options)
     from tunesmith.presentation.documents import tune_document
+    from tunesmith.presentation.objective_text import given_note
     from tunesmith.presentation.tune_text import tune_report
     from tunesmith.store import Store
 
@@ -55,6 +57,8 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
         return choose(options, request, output)
     refuse_without_quantization(options)
+    if note := given_note(request.objective, request.given_power):
+        output.say(note)
     with Store.open(store_location(options.store)) as store:
         session = start_tune(request, store, resume=options.resume)
         with interruptible(session):
@@ -155,6 +159,10 @@ def make_request(options: argparse.Namespace) -> TuneRequest:
         objective = objective.model_copy(update={"name": options.objective})
     if options.max_slowdown is not None:
         objective = objective.model_copy(update={"max_slowdown": parse_share(options.max_slowdown)})
+    if options.price:
+        if objective.name != "cost":
+            raise UsageError("--price is for --objective cost.", todo="Or name prices in: tunesmith cost ID.")
+        objective = objective.model_copy(update={"prices": parse_prices(options.price)})
     if objective.name == "prefill" and not workload.prompt:
         raise UsageError("The objective is prefill, but the workload has no prompt.")
     if objective.name == "decode" and not workload.generate:

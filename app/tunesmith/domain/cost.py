@@ -7,58 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
-
 from tunesmith.domain.base import Value
 from tunesmith.domain.energy import Energy
 from tunesmith.domain.measurement import Measurement, Quantity
+from tunesmith.domain.prices import JOULES_PER_KWH, Prices
 from tunesmith.domain.workload import Workload
 
 MILLION = 1_000_000
-DAYS_PER_YEAR = Decimal("365.25")
-_JOULES_PER_KWH = 3_600_000
-
-
-class Prices(Value):
-    """What the user pays and assumes; None where nothing was said. Amounts are in one currency."""
-
-    currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
-    """ISO 4217."""
-    electricity: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 9)
-    """A kilowatt-hour."""
-    hardware: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 12)
-    """The machine, or what is added to it for this."""
-    years: Decimal = Field(default=Decimal(4), gt=0, le=100)
-    """How long the hardware is used until it is worth nothing."""
-    hours_per_day: Decimal = Field(default=Decimal(24), gt=0, le=24)
-    """How long it is on."""
-    utilisation: Decimal = Field(default=Decimal(1), gt=0, le=1)
-    """The share of the time it is on in which it makes tokens."""
-    load_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
-    """What it draws while it makes tokens, as the user names it; else what the profile measured counts."""
-    idle_watts: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
-    """What it draws while it is on and waits, as the user names it; else what the profile measured counts."""
-    api_input: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 9)
-    """What somebody else takes for a million input tokens."""
-    api_output: Decimal | None = Field(default=None, ge=0, le=Decimal(10) ** 9)
-    """What somebody else takes for a million output tokens."""
-
-    @model_validator(mode="after")
-    def _check(self) -> Prices:
-        if self.load_watts is not None and self.idle_watts is not None and self.idle_watts > self.load_watts:
-            msg = "idle_watts is above load_watts"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def busy_hours(self) -> Decimal:
-        """Hours in which it makes tokens, over all its years."""
-        return self.years * DAYS_PER_YEAR * self.hours_per_day * self.utilisation
-
-    @property
-    def idle_per_busy(self) -> Decimal:
-        """Seconds it waits for each second that it makes tokens."""
-        return (1 - self.utilisation) / self.utilisation
 
 
 PartName = Literal["electricity", "idle_electricity", "hardware"]
@@ -224,7 +179,7 @@ def _electricity(name: PartName, joules: Decimal | None, prices: Prices) -> Cost
         return CostPart(name=name, amount=None, reason="no_price")
     if joules is None:
         return CostPart(name=name, amount=None, reason="no_watts")
-    return CostPart(name=name, amount=joules / _JOULES_PER_KWH * prices.electricity)
+    return CostPart(name=name, amount=joules / JOULES_PER_KWH * prices.electricity)
 
 
 def _api_request(workload: Workload, prices: Prices) -> Decimal | None:

@@ -104,6 +104,9 @@ class SensorUse(Value):
     """Why there is no figure; empty where there is one, or nothing was prefilled."""
     decode_joules: float | None = Field(default=None, ge=0)
     decode_why: str = ""
+    mean_watts: float | None = Field(default=None, gt=0)
+    """Over the whole sample, and over repetitions right after it where it is too short by itself."""
+    mean_why: str = ""
 
 
 def counted(before: float, after: float, *, seconds: float, most_watts: float, wraps: float | None) -> float:

@@ -95,7 +95,10 @@ class Verification(Value):
 
 
 def speeds(measured: Measurement, objective: Objective) -> tuple[float, ...]:
-    """Speed of each sample by an objective: requests per second, or tokens per second of one part."""
+    """Speed of each sample by an objective: requests per second, or tokens per second of one part.
+
+    A verification reads no sensors: where energy or cost was the objective, it compares requests per second.
+    """
     match objective.name:
         case "decode":
             return measured.decode_tokens_per_s.samples if measured.decode_tokens_per_s else ()

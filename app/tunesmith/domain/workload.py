@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.prices import Prices
 
-ObjectiveName = Literal["response", "decode", "prefill", "throughput", "memory"]
+ObjectiveName = Literal["response", "decode", "prefill", "throughput", "memory", "efficiency", "cost"]
 
 CTX_PADDING = 256
 """llama.cpp rounds a context up to a multiple of this."""
@@ -56,6 +57,20 @@ class Objective(Value):
     name: ObjectiveName = "response"
     max_slowdown: float = Field(default=0.05, ge=0, le=10)
     """For ``memory``: how much slower than the defaults the response may become; 0.05 is 5%."""
+    prices: Prices | None = None
+    """For ``cost``: what tokens are paid with."""
+
+    @property
+    def of_speed(self) -> bool:
+        """Whether it is made best by time alone."""
+        return self.name not in ("memory", "efficiency", "cost")
+
+    @property
+    def takes_energy(self) -> bool:
+        """Whether candidates' energy has to be known."""
+        return self.name == "efficiency" or (
+            self.name == "cost" and self.prices is not None and self.prices.takes_energy
+        )
 
 
 class Constraints(Value):

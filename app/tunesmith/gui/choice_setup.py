@@ -62,7 +62,7 @@ class ChoiceSetup(PlanForm):
             look: says what there is to choose from; called off the UI thread with the source's path.
         """
         super().__init__(plan_joins_form=True)
-        self._presets = {name: one for name, one in presets.items() if one.objective.name != "memory"}
+        self._presets = {name: one for name, one in presets.items() if one.objective.of_speed}
         self._look = look
         self._looking: Task | None = None
         self.offer: Offer | None = None

@@ -9,8 +9,9 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from tunesmith.domain.cost import Cost, Prices, ProfileCost, profile_cost
+from tunesmith.domain.cost import Cost, ProfileCost, profile_cost
 from tunesmith.domain.currency import money
+from tunesmith.domain.prices import Prices
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext

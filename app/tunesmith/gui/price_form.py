@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pydantic import ValidationError
 from PySide6.QtCore import QRegularExpression, QSettings, Signal
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QSizePolicy, QVBoxLayout, QWidget
 
-from tunesmith.domain.cost import Prices
+from tunesmith.domain.prices import Prices
 from tunesmith.gui.fields import NUMBER_WIDTH, Section, limit
 from tunesmith.gui.theme import GRID
 from tunesmith.wording import tr
@@ -68,7 +69,6 @@ class PriceForm(QWidget):
         super().__init__()
         self._settings = settings
         self.fields: dict[str, QDoubleSpinBox] = {}
-        self._known = {field.name: field for section in _FIELDS.values() for field in section}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, GRID, 0)
         column.setSpacing(GRID * 2)
@@ -124,9 +124,36 @@ class PriceForm(QWidget):
         Raises:
             ValidationError: it contradicts itself, or the currency's code is not complete.
         """
-        named = {
-            name: Decimal(str(round(field.value(), field.decimals()))) / self._known[name].scale
-            for name, field in self.fields.items()
-            if field.value() >= 0
-        }
-        return Prices.model_validate({"currency": self.currency.currentText().upper(), **named})
+        return _prices(
+            self.currency.currentText(), {name: field.value() for name, field in self.fields.items()}
+        )
+
+
+def remembered_prices(settings: QSettings) -> Prices | None:
+    """What was entered last; None where nothing was, or it makes no sense."""
+    values: dict[str, float] = {}
+    for field in (field for section in _FIELDS.values() for field in section):
+        stored = settings.value(f"{_KEY}/{field.name}", -1.0 if field.usual is None else field.usual)
+        try:
+            values[field.name] = float(str(stored))
+        except ValueError:
+            return None
+    try:
+        return _prices(str(settings.value(f"{_KEY}/currency", CURRENCIES[0])), values)
+    except ValidationError:
+        return None
+
+
+def _prices(currency: str, values: Mapping[str, float]) -> Prices:
+    """Prices of what the fields hold; what is negative was not named.
+
+    Raises:
+        ValidationError: it contradicts itself, or the currency's code is not complete.
+    """
+    known = {field.name: field for section in _FIELDS.values() for field in section}
+    named = {
+        name: Decimal(str(round(value, known[name].decimals))) / known[name].scale
+        for name, value in values.items()
+        if value >= 0
+    }
+    return Prices.model_validate({"currency": currency.upper(), **named})

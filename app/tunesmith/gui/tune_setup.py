@@ -17,18 +17,22 @@ from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.workload import BUDGETS, Constraints, Objective, ObjectiveName, Preset, Workload
 from tunesmith.errors import UsageError
+from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.fields import Section, limit
 from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.page import button, label
 from tunesmith.gui.plan_form import PlanForm
+from tunesmith.gui.price_form import remembered_prices
 from tunesmith.gui.server_choice import ServerChoice
 from tunesmith.gui.tune_choices import BudgetChoice, ChangesChoice, WorkloadFields
+from tunesmith.gui.watts_given import WattsGiven
 from tunesmith.gui.workload_memory import WorkloadMemory
 from tunesmith.presentation.tune_setup_text import OBJECTIVES, plan_sentences, workload_text
 from tunesmith.wording import tr, translated
 
 _CUSTOM = "custom"
+_BY_ENERGY = ("efficiency", "cost")
 
 
 class TuneSetup(PlanForm):
@@ -40,10 +44,13 @@ class TuneSetup(PlanForm):
         self.projected = WorkloadMemory(context)
         self.servers = ServerChoice(context)
         self.servers.changed.connect(self._edited)
+        self.watts = WattsGiven()
+        self.watts.changed.connect(self._edited)
+        self.settings = window_settings(context.folders.config, self)
         self._lay_out(
             (
-                self._model_section(), self._use_section(), self._goal_section(), self._how_section(),
-                self.servers,
+                self._model_section(), self._use_section(), self._goal_section(), self.watts,
+                self._how_section(), self.servers,
             )
         )  # fmt: skip
         self.preset.setCurrentIndex(max(0, self.preset.findData(first)))
@@ -192,7 +199,7 @@ class TuneSetup(PlanForm):
         return TuneRequest(
             model_path=str(Path(path).expanduser()),
             workload=workload,
-            objective=Objective(name=name, max_slowdown=self._max_slowdown),
+            objective=self._objective(name),
             constraints=Constraints(
                 max_memory_bytes=memory or None,
                 max_ttft_ms=self.ttft.value() or None,
@@ -203,7 +210,19 @@ class TuneSetup(PlanForm):
             preset=preset.name if preset is not None else None,
             seed=0,
             rpc=self.servers.chosen(),
+            given_power=self.watts.given() if name in _BY_ENERGY else None,
         )
+
+    def _objective(self, name: ObjectiveName) -> Objective:
+        if name != "cost":
+            return Objective(name=name, max_slowdown=self._max_slowdown)
+        prices = remembered_prices(self.settings)
+        if prices is None or not prices.costs_anything:
+            raise UsageError(
+                tr("What tokens cost is to be made best, but nothing has a price."),
+                todo=tr("Enter prices first: What tokens cost, on the page of a profile."),
+            )
+        return Objective(name=name, max_slowdown=self._max_slowdown, prices=prices)
 
     def _workload(self) -> Workload:
         try:
@@ -228,6 +247,7 @@ class TuneSetup(PlanForm):
         except ValidationError:
             numbers = tr("no tokens")
         self.preset_text.setText(f"{said} {numbers[:1].upper()}{numbers[1:]}.")
+        self.watts.setVisible(self.objective.currentData() in _BY_ENERGY)
         self.objective_text.setText(OBJECTIVES[self.objective.currentData()][1])
         request, problem = None, ""
         try:

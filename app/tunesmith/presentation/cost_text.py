@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 from rich.text import Text
 
-from tunesmith.domain.cost import Cost, CostPart, PartName, Power, PowerOrigin, Prices, ProfileCost
+from tunesmith.domain.cost import Cost, CostPart, PartName, Power, PowerOrigin, ProfileCost
 from tunesmith.domain.currency import money
 from tunesmith.domain.digits import figures, percent
+from tunesmith.domain.prices import Prices
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.workload import Workload
 from tunesmith.presentation.csv_text import text_cell

@@ -32,6 +32,8 @@ OBJECTIVE_WORDS: Final[dict[ObjectiveName, str]] = {
     "prefill": tr("prefill speed"),
     "throughput": tr("throughput"),
     "memory": tr("memory"),
+    "efficiency": tr("tokens per joule"),
+    "cost": tr("cost of tokens"),
 }
 _LABEL: Final = re.compile(r"prompt=(\d+),generate=(\d+),depth=(\d+),parallel=(\d+)")
 

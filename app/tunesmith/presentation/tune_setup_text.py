@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.workload import ObjectiveName, Workload
 from tunesmith.presentation.numbers import duration_text, figures, memory_scale
+from tunesmith.presentation.objective_text import given_note
 from tunesmith.wording import tr, trn
 
 
@@ -56,6 +57,14 @@ OBJECTIVES: dict[ObjectiveName, tuple[str, str]] = {
     "prefill": (tr("Fastest reading"), tr("Tokens per second while the prompt is processed.")),
     "throughput": (tr("Most tokens in all"), tr("Tokens per second over all requests that run at once.")),
     "memory": (tr("Least memory"), tr("The smallest peak of memory that is hardly slower.")),
+    "efficiency": (
+        tr("Most tokens per joule"),
+        tr("All that the machine draws while it answers, by its sensors or by watts that you name."),
+    ),
+    "cost": (
+        tr("Least cost of tokens"),
+        tr("Electricity, waiting and hardware, at the prices of the calculator on a profile."),
+    ),
 }
 _GOALS: dict[ObjectiveName, str] = {
     "response": tr("answers come fastest"),
@@ -63,6 +72,8 @@ _GOALS: dict[ObjectiveName, str] = {
     "prefill": tr("prompts are read fastest"),
     "throughput": tr("most tokens are served in all"),
     "memory": tr("the least memory is needed"),
+    "efficiency": tr("a joule makes most tokens"),
+    "cost": tr("tokens cost least"),
 }
 
 
@@ -105,6 +116,8 @@ def plan_sentences(request: TuneRequest, model_name: str) -> list[str]:
     if request.rpc:
         count = len(request.rpc)
         found.append(trn("{count} RPC server takes part.", "{count} RPC servers take part.", count))
+    if note := given_note(request.objective, request.given_power):
+        found.append(note)
     limits = limits_text(request)
     if limits:
         found.append(tr("Only settings that keep {limits} count.", limits=limits))

@@ -168,7 +168,7 @@ class _Choice:
         Raises:
             UsageError: it is quantized already, or the objective is no speed.
         """
-        if self._request.tune.objective.name == "memory":
+        if not self._request.tune.objective.of_speed:
             raise UsageError(
                 tr("A quantization is chosen by speed, within limits."),
                 todo=tr("Choose another objective, and give --max-memory."),

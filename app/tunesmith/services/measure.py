@@ -102,49 +102,47 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
 def _samples(
     request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder
 ) -> tuple[list[Sample], Energy | None]:
-    if not request.energy:
-        given = request.given_power
-        samples = _take(request, stream, controls, recorder, None)
-        return samples, None if given is None else energy_of(samples, given=given)
-    with PowerGauge() as gauge:
-        if gauge.reads:
-            stream.emit(Progress(step=tr("idle power"), fraction=0.0, eta_seconds=None))
-            gauge.idle(stop=lambda: controls.cancelled)
-        samples = _take(request, stream, controls, recorder, gauge)
-        return samples, gauge.sum_up(samples, request.given_power)
-
-
-def _take(
-    request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder,
-    gauge: PowerGauge | None,
-) -> list[Sample]:  # fmt: skip
-    samples: list[Sample] = []
-    settings = request.settings
-    begun = time.monotonic()
+    given = request.given_power
+    gauge = PowerGauge() if request.energy else None
     with Rig(
         request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled,
         rpc=request.settings.rpc, gauge=gauge,
     ) as rig:  # fmt: skip
-        for number in range(request.repetitions):
-            controls.wait_if_paused()
-            done = number / request.repetitions
-            eta = (time.monotonic() - begun) * (1 - done) / done if number else None
-            step = tr("repetition {number} of {total}", number=number + 1, total=request.repetitions)
-            stream.emit(Progress(step=step, fraction=done, eta_seconds=eta))
-            sample = rig.sample(settings, request.workload)
-            samples.append(sample)
-            stream.emit(
-                TrialMeasured(
-                    stage="measure", candidate=tr("these settings"), digest=settings.digest, round=number,
-                    sample=sample,
-                )
-            )  # fmt: skip
-            recorder.write(
-                MeasuredTrial(
-                    key=f"measure/{number}", stage="measure", candidate=tr("these settings"), round=number,
-                    settings=settings, sample=sample,
-                )
-            )  # fmt: skip
+        if gauge is not None and gauge.reads:
+            stream.emit(Progress(step=tr("idle power"), fraction=0.0, eta_seconds=None))
+            gauge.idle(stop=lambda: controls.cancelled)
+        samples = _take(rig, request, stream, controls, recorder)
+        if gauge is not None:
+            return samples, gauge.sum_up(samples, given)
+    return samples, None if given is None else energy_of(samples, given=given)
+
+
+def _take(
+    rig: Rig, request: MeasureRequest, stream: Stream, controls: Controls, recorder: StoreRecorder
+) -> list[Sample]:
+    samples: list[Sample] = []
+    settings = request.settings
+    begun = time.monotonic()
+    for number in range(request.repetitions):
+        controls.wait_if_paused()
+        done = number / request.repetitions
+        eta = (time.monotonic() - begun) * (1 - done) / done if number else None
+        step = tr("repetition {number} of {total}", number=number + 1, total=request.repetitions)
+        stream.emit(Progress(step=step, fraction=done, eta_seconds=eta))
+        sample = rig.sample(settings, request.workload)
+        samples.append(sample)
+        stream.emit(
+            TrialMeasured(
+                stage="measure", candidate=tr("these settings"), digest=settings.digest, round=number,
+                sample=sample,
+            )
+        )  # fmt: skip
+        recorder.write(
+            MeasuredTrial(
+                key=f"measure/{number}", stage="measure", candidate=tr("these settings"), round=number,
+                settings=settings, sample=sample,
+            )
+        )  # fmt: skip
     return samples
 
 

@@ -20,6 +20,7 @@ from tunesmith.errors import (
     WorkerOutOfMemory,
 )
 from tunesmith.services.overtime import Overtime
+from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.session import Controls, Stream
 from tunesmith.store import FailedTrial, LedgerEntry, MeasuredTrial
 from tunesmith.tuning.meter import Job, TrialFailure
@@ -34,6 +35,14 @@ class SampleSource(Protocol):
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
         """As :meth:`tunesmith.services.rig.Rig.sample`."""
+
+
+class GaugedSource(SampleSource, Protocol):
+    """Takes samples, and may tell their energy."""
+
+    @property
+    def gauge(self) -> PowerGauge | None:
+        """What tells the energy of each sample; None where nothing does."""
 
 
 class Gate(Protocol):

@@ -62,28 +62,42 @@ class PowerGauge:
             self._idle[sensor.id] = idle_power(sensor, readings, begun_ns, ended_ns)
             _LOG.debug("idle %s: %s", sensor.id, self._idle[sensor.id])
 
-    def of(self, sample: Sample) -> Sample:
-        """The sample with what the sensors told of it."""
+    @property
+    def sensors(self) -> tuple[PowerSensor, ...]:
+        """All that are there, also those that may not be read."""
+        return self._watch.sensors
+
+    def doubts(self) -> dict[str, str]:
+        """Why sensors are not believed by what they told so far, by their ids."""
+        readings = self._watch.readings()
+        return {one.id: why for one in self._sensors if (why := not_believed(one, readings))}
+
+    def of(self, sample: Sample, *, until_ns: int | None = None) -> Sample:
+        """The sample with what the sensors told of it.
+
+        Args:
+            sample: as it was taken.
+            until_ns: when repetitions of it ended, over which the mean power is told as well.
+        """
         if not self.reads:
             return sample
         begun_ns = sample.started_mono_ns
         middle_ns = begun_ns + (sample.prefill_ns or 0)
         ended_ns = middle_ns + sum(sample.step_ns)
-        readings = self._watch.until(ended_ns)
-        power = tuple(self._use(sensor, readings, begun_ns, middle_ns, ended_ns) for sensor in self._sensors)
+        last_ns = max(ended_ns, until_ns or 0)
+        readings = self._watch.until(last_ns)
+        power = tuple(
+            self._use(sensor, readings, begun_ns, middle_ns, ended_ns, last_ns) for sensor in self._sensors
+        )
         conditions = sample.conditions.model_copy(update={"power": power})
         return sample.model_copy(update={"conditions": conditions})
 
     def sum_up(self, samples: Sequence[Sample], given: GivenPower | None = None) -> Energy:
         """The energy of samples, of this run or of an earlier session of it."""
-        readings = self._watch.readings()
-        lies = {
-            sensor.id: why for sensor in self._sensors if (why := not_believed(sensor, readings))
-        }  # fmt: skip
         unread = tuple(sensor for sensor in self._watch.sensors if sensor.why)
         return energy_of(
-            samples, lies=lies, silent=silence(self._watch.sensors), unread=unread if self.reads else (),
-            given=given, cost=self._watch.cost(),
+            samples, lies=self.doubts(), silent=silence(self._watch.sensors),
+            unread=unread if self.reads else (), given=given, cost=self._watch.cost(),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -92,11 +106,12 @@ class PowerGauge:
 
     def _use(
         self, sensor: PowerSensor, readings: Sequence[PowerReading], begun_ns: int, middle_ns: int,
-        ended_ns: int,
+        ended_ns: int, last_ns: int,
     ) -> SensorUse:  # fmt: skip
         idle = self._idle.get(sensor.id)
         prefill = self._drawn(sensor, readings, begun_ns, middle_ns)
         decode = self._drawn(sensor, readings, middle_ns, ended_ns)
+        whole = self._drawn(sensor, readings, begun_ns, last_ns)
         return SensorUse(
             sensor=sensor.id, name=sensor.name, source=sensor.source, covers=sensor.covers,
             idle_watts=None if idle is None else idle.watts,
@@ -104,6 +119,7 @@ class PowerGauge:
             idle_why=tr("idle power was not measured") if idle is None else idle.why,
             prefill_joules=prefill.joules, prefill_why=prefill.why,
             decode_joules=decode.joules, decode_why=decode.why,
+            mean_watts=whole.watts, mean_why=whole.why,
         )  # fmt: skip
 
     @staticmethod

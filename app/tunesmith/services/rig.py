@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 TELL_DEVICES_SECONDS = 1.0
 """Readings of devices are told, and stored, no more often."""
 
+_MOST_REPEATS = 500
+"""Of one sample, for the gauge alone."""
+
 
 class Rig:
     """Hands samples out; starts, reuses and ends workers as the settings ask for it.
@@ -50,12 +54,14 @@ class Rig:
         rpc: Sequence[str] = (),
         watch: Callable[[], DeviceWatch] = DeviceWatch,
         gauge: PowerGauge | None = None,
+        steady_seconds: float = 0.0,
     ) -> None:
         """Nothing is started yet.
 
         Args:
             watch: begins to watch graphics devices, as soon as there is a worker.
             gauge: tells the energy of each sample; closed with the rig.
+            steady_seconds: a shorter sample is repeated for so long, for the gauge alone.
             rpc: the RPC servers that the user named; each serves one worker at a time, so only one lives.
         """
         self._model_path = model_path
@@ -71,6 +77,7 @@ class Rig:
         self._begin_watch = watch
         self._watch: DeviceWatch | None = None
         self.gauge = gauge
+        self._steady_seconds = steady_seconds if gauge is not None and gauge.reads else 0.0
         self._told = 0.0
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
@@ -85,26 +92,42 @@ class Rig:
         key = (group, *settings.key(ChangeCost.MODEL))
         worker = self._worker(key)
         try:
-            (sample,) = worker.measure(
-                model_path=self._model_path,
-                settings=settings,
-                workload=workload,
-                check_tensors=not self._checked,
-                noise=self._noise,
-            )
+            (sample,) = self._measure(worker, settings, workload)
+            self._checked = True
+            repeats = self._repeats(sample)
+            more = self._measure(worker, settings, workload, repeats) if repeats else ()
         except (WorkerError, ModelRefused) as error:
             self._react(key, error)
             raise
-        self._checked = True
         sample = self._with_devices(sample)
-        return sample if self.gauge is None else self.gauge.of(sample)
+        if self.gauge is None:
+            return sample
+        return self.gauge.of(sample, until_ns=_ended_ns(more[-1]) if more else None)
+
+    def _measure(
+        self, worker: WorkerHandle, settings: Settings, workload: Workload, repetitions: int = 1
+    ) -> list[Sample]:
+        return worker.measure(
+            model_path=self._model_path,
+            settings=settings,
+            workload=workload,
+            check_tensors=not self._checked,
+            noise=self._noise,
+            repetitions=repetitions,
+        )
+
+    def _repeats(self, sample: Sample) -> int:
+        """How often a sample is repeated so that the sensors tell its power."""
+        took = (_ended_ns(sample) - sample.started_mono_ns) / 1e9
+        if took >= self._steady_seconds:
+            return 0
+        return min(_MOST_REPEATS, math.ceil((self._steady_seconds - took) / max(took, 1e-3)))
 
     def _with_devices(self, sample: Sample) -> Sample:
         """A sample and what devices did meanwhile; noisy where others computed on them."""
         if self._watch is None:
             return sample
-        timed_ns = (sample.prefill_ns or 0) + sum(sample.step_ns)
-        devices = self._watch.between(sample.started_mono_ns, sample.started_mono_ns + timed_ns)
+        devices = self._watch.between(sample.started_mono_ns, _ended_ns(sample))
         if not devices:
             return sample
         conditions = sample.conditions.model_copy(update={"devices": devices})
@@ -186,3 +209,7 @@ class Rig:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _ended_ns(sample: Sample) -> int:
+    return sample.started_mono_ns + (sample.prefill_ns or 0) + sum(sample.step_ns)

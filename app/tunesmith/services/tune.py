@@ -25,34 +25,34 @@ from tunesmith.services.context import (
     Surroundings,
     check_devices,
     identify_model,
-    live_workers,
     narrowed,
     read_model,
     survey_machine,
 )
 from tunesmith.services.limits import Limits, with_ceilings
 from tunesmith.services.memory import MemoryGate
-from tunesmith.services.metering import LedgerMeter, SampleSource, StoreRecorder
+from tunesmith.services.metering import GaugedSource, LedgerMeter, StoreRecorder
 from tunesmith.services.overtime import Overtime
-from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.tune_claim import claim
-from tunesmith.services.tune_energy import begin_gauge, confirmed_energy
+from tunesmith.services.tune_energy import check_objective, confirmed_energy
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_outcome import nothing_gained, too_noisy
 from tunesmith.services.tune_profile import new_profile
 from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improvement_sentence
+from tunesmith.services.tune_rig import live_rig
 from tunesmith.services.tune_safety import fit_comparison, safety_of
 from tunesmith.services.tune_start import lowered_start, starting_points, with_fit
 from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmation, Confirmer
+from tunesmith.tuning.energy_meter import EnergyMeter
+from tunesmith.tuning.expense import Expense
 from tunesmith.tuning.headroom import MarginMeter
 from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.tuner import Tuner
 from tunesmith.wording import tr
-from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
     from tunesmith.domain.energy import Energy
@@ -67,7 +67,7 @@ _FITTED = ("n_gpu_layers", "tensor_split", "override_tensor")
 _TOO_LARGE = (WorkerOutOfMemory.name,)
 """Causes of a failure that fewer layers on devices may mend."""
 
-SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], SampleSource]
+SourceFactory = Callable[[TuneRequest, Surroundings, Stream, Controls], GaugedSource]
 
 
 def start_tune(
@@ -114,23 +114,25 @@ class _Tune:
         self._store = store
         self._stream = stream
         self._controls = controls
-        self._make_source = make_source or _rig
+        self._make_source = make_source or live_rig
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
+        if resume is None:
+            self._check_objective()
         found = survey_machine(
             self._controls, rpc=self._request.rpc, on_reached=self._stream.emit
         )  # fmt: skip
         surroundings = with_ceilings(
             found, self._store, self._request.model_path, self._request.workload, self._controls,
-            measure=self._make_source is _rig,  # a recorded source says nothing of this machine
+            measure=self._make_source is live_rig,  # a recorded source says nothing of this machine
         )  # fmt: skip
         model = identify_model(self._request.model_path, self._controls)
         run_id = self._open_run(resume, model, surroundings)
         recorder = StoreRecorder(lambda events, trial: self._store.record(run_id, events, trial=trial))
         self._stream.run_id = run_id
         self._stream.recorder = recorder
-        source = self._source = self._make_source(self._request, surroundings, self._stream, self._controls)
+        source = self._open_source(run_id, surroundings)
         gate = MemoryGate(
             self._request.model_path, surroundings.machine, self._request.constraints.max_memory_bytes
         )
@@ -176,6 +178,21 @@ class _Tune:
         if result.profile is None:
             raise TuneInfeasible(result)
         return result
+
+    def _check_objective(self) -> None:
+        """Refuse an objective that cannot be told; a source of the caller's own brings its own sensors."""
+        check_objective(self._request, live=self._make_source is live_rig)
+
+    def _open_source(self, run_id: str, found: Surroundings) -> GaugedSource:
+        try:
+            self._check_objective()  # a resumed run brings its own
+            source = self._make_source(self._request, found, self._stream, self._controls)
+        except TunesmithError as error:
+            self._close_run(run_id, "failed", str(error))
+            self._store.leave_run(run_id)
+            raise
+        self._gauge = source.gauge
+        return source
 
     # ------------------------------------------------------------- the run's record
 
@@ -262,7 +279,10 @@ class _Tune:
                 )
             )
             gate.spare(baseline, start)
-            guarded = MarginMeter(meter, machine, exempt=(baseline.digest, start.digest))
+            guarded: Meter = MarginMeter(meter, machine, exempt=(baseline.digest, start.digest))
+            expense = Expense(request.objective, request.given_power)
+            if expense.by_sensors:
+                guarded = EnergyMeter(guarded, expense)
             tuner = Tuner(
                 request, baseline=baseline, machine=machine, meter=guarded, emit=self._stream.emit,
                 blocks=blocks,
@@ -337,7 +357,7 @@ class _Tune:
         )  # fmt: skip
 
     def _energy(self, run_id: str, measured: Measurement) -> Energy | None:
-        return confirmed_energy(self._store, run_id, self._request, self._source, measured)
+        return confirmed_energy(self._store, run_id, self._request, self._gauge, measured)
 
     # ------------------------------------------------------------- the end
 
@@ -356,16 +376,3 @@ class _Tune:
             **{name: getattr(result, name) for name in result.__slots__ if name != "profile"},
             profile=profile,
         )
-
-
-def _rig(request: TuneRequest, found: Surroundings, stream: Stream, controls: Controls) -> SampleSource:
-    header = read_model(request.model_path)
-    return Rig(
-        request.model_path,
-        live=live_workers(header, found.machine),
-        noise=NoisePolicy(),
-        on_event=stream.emit,
-        interrupted=lambda: controls.interrupted,
-        rpc=request.rpc,
-        gauge=begin_gauge(request, stream, controls),
-    )

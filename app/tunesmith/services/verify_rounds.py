@@ -33,7 +33,7 @@ def has_baseline(profile: TunedProfile, named: Sequence[str], machine: Machine) 
     settings = profile.baseline.settings
     if settings == profile.settings or len(profile.speedup.samples) < 2:
         return False
-    if profile.objective.name == "memory" or not speeds(profile.baseline, profile.objective):
+    if not profile.objective.of_speed or not speeds(profile.baseline, profile.objective):
         return False
     try:
         refuse_unnamed(settings.rpc, named)

@@ -148,7 +148,7 @@ class Confirmer:
         if fitted is None or not samples:
             return judged
         parts, pairs = self._scorer.parts, zip(samples, tuned, strict=False)
-        ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
+        ratios = [math.exp(self._scorer.merit(b, parts) - self._scorer.merit(a, parts)) for a, b in pairs]
         noisy = sum(sample.noisy for sample in samples) * 2 > len(samples)
         against = quantity(ratios or [1.0], confidence=self._request.confidence, noisy=noisy, interval="mean")
         return replace(judged, fitted=self._summarize(samples, fitted), against_fitted=against)
@@ -180,7 +180,7 @@ class Confirmer:
             pairs = quiet
         before = self._summarize(first, baseline)
         parts = self._scorer.parts
-        ratios = [math.exp(self._scorer.speed(b, parts) - self._scorer.speed(a, parts)) for a, b in pairs]
+        ratios = [math.exp(self._scorer.merit(b, parts) - self._scorer.merit(a, parts)) for a, b in pairs]
         noisy = sum(sample.noisy for sample in first + second) * 2 > len(first + second)
         unseen = 0.0 if starts >= FEWEST_STARTS else 2 * START_DEVIATION**2 / max(1, starts)
         speedup = quantity(
@@ -208,13 +208,16 @@ class Confirmer:
         if self._request.objective.name == "memory":
             return self._judge_memory(before, after, low)
         if low > 1:
-            return "better", tr(
-                "proven faster at {share} confidence", share=percent(self._request.confidence)
-            )
+            share = percent(self._request.confidence)
+            if self._request.objective.of_speed:
+                return "better", tr("proven faster at {share} confidence", share=share)
+            return "better", tr("proven better at {share} confidence", share=share)
         if low <= 1 <= high and math.log(high / max(low, 1e-9)) > WIDE_SPREAD:
             ends = {"low": fixed(low, 2), "high": fixed(high, 2)}
             if speedup.noisy:
                 why = tr("others used the machine and the ratio lies anywhere in {low}–{high}", **ends)
+            elif not self._request.objective.of_speed:
+                why = tr("the energy varied much and the ratio lies anywhere in {low}–{high}", **ends)
             else:
                 why = tr("the speed varied much and the ratio lies anywhere in {low}–{high}", **ends)
             return "too_noisy", why

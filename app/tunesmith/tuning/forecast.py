@@ -32,7 +32,18 @@ TYPICAL_ROUNDS = 12
 class Forecast:
     """Divides the budget and estimates, from what samples cost so far, what is still to come."""
 
-    def __init__(self, budget: Budget, *, meter: Meter, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, budget: Budget, *, meter: Meter, emit: Callable[[Event], None], least_seconds: float = 0.0
+    ) -> None:
+        """Nothing is known yet.
+
+        Args:
+            budget: what is divided.
+            meter: knows what was spent.
+            emit: is told how it goes.
+            least_seconds: what a sample takes at least, however small.
+        """
+        self._least_seconds = least_seconds
         self._budget = budget
         self._meter = meter
         self._emit = emit
@@ -97,7 +108,7 @@ class Forecast:
     def timed_seconds(self, workload: Workload) -> float:
         """What one timed repetition of a workload is likely to take, its depth not counted."""
         prefill = self._prefill_ns * workload.prompt * workload.parallel
-        return (prefill + self._step_ns * workload.generate) / 1e9
+        return max(self._least_seconds, (prefill + self._step_ns * workload.generate) / 1e9)
 
     @property
     def _start_seconds(self) -> float:

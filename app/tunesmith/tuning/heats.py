@@ -42,7 +42,7 @@ class Heats:
         share: Share = WHOLE,
     ) -> Race:
         """A race under the request's rules; see :class:`~tunesmith.tuning.race.Race`."""
-        worse = "worse" if self._request.objective.name == "memory" else "slower"
+        worse = "slower" if self._request.objective.of_speed else "worse"
         return Race(
             arms, alpha=alpha, margin=self._request.margin, max_rounds=max_rounds, worse=worse, settle=True,
             anchor=anchor, enough=math.expm1(min(1.0, share.in_part(math.log1p(self._request.margin)))),

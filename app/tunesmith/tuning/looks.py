@@ -146,18 +146,25 @@ class Looks:
         for look in fresh:
             if look.speeds and look is not best:
                 behind = percent(-math.expm1(look.speed - best.speed), 1)
-                why = tr("{share} slower than {label} at one look", share=behind, label=best.option.label)
+                values = {"share": behind, "label": best.option.label}
+                if self._scorer.objective.of_speed:
+                    why = tr("{share} slower than {label} at one look", **values)
+                else:
+                    why = tr("{share} worse than {label} at one look", **values)
                 self._stand(stage, look, before, "lost", why)
         if best is not before:
             self._stand(stage, best, before, "won", "")
         self._emit(
             StageFinished(
                 stage=stage, winner=best.option.label,
-                sentence=tr(
-                    "{label} is the fastest of {count} looked at", label=best.option.label, count=len(seen)
-                ),
+                sentence=self._sentence(best, len(seen)),
             )
         )  # fmt: skip
+
+    def _sentence(self, best: Look, count: int) -> str:
+        if self._scorer.objective.of_speed:
+            return tr("{label} is the fastest of {count} looked at", label=best.option.label, count=count)
+        return tr("{label} is the best of {count} looked at", label=best.option.label, count=count)
 
     def _put_out_spilled(
         self, seen: Sequence[Look], stage: str, before: Look, failed: dict[str, str]
@@ -205,7 +212,7 @@ class Looks:
             )  # fmt: skip
             sample = self._retaker.sample(job)
             look.memory = sample.memory
-            look.speeds.append(self._scorer.speed(sample, course.parts))
+            look.speeds.append(self._scorer.merit(sample, course.parts))
 
 
 def _made(options: Iterable[Option], holding: Settings, failed: dict[str, str]) -> Iterable[Look]:

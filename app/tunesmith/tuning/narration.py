@@ -9,6 +9,7 @@ from statistics import fmean
 from tunesmith.domain.digits import percent
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import CandidateStanding, Event
+from tunesmith.domain.workload import ObjectiveName
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.wording import tr, trn
@@ -59,7 +60,7 @@ def answer_sentence(
             "{label} kept: nothing better was proven in {count} rounds",
             race.rounds, label=holding.label,
         )  # fmt: skip
-    speed = _speed(race, winner, parts & scorer.parts)
+    speed = _gain(race, winner, parts & scorer.parts, scorer.objective.name)
     before, after = (memory.get(arm.settings.digest) for arm in (holding, winner))
     if scorer.objective.name == "memory" and before and after:
         return tr(
@@ -91,7 +92,7 @@ def assurance_sentence(bound: float, *, margin: float, candidates: int) -> str:
     )  # fmt: skip
 
 
-def _speed(race: Race, winner: Arm, parts: frozenset[Part]) -> str:
+def _gain(race: Race, winner: Arm, parts: frozenset[Part], objective: ObjectiveName) -> str:
     low, high = (math.expm1(bound) for bound in race.gain_interval(winner))
     gain = math.expm1(fmean(a - b for a, b in zip(winner.gains, race.arms[0].gains, strict=False)))
     values = {
@@ -99,6 +100,18 @@ def _speed(race: Race, winner: Arm, parts: frozenset[Part]) -> str:
         "low": percent(low, 1, sign=True),
         "high": percent(high, 1, sign=True),
     }
+    if objective == "efficiency":
+        return (
+            tr("makes {gain} more tokens of a joule ({low} to {high})", **values)
+            if gain >= 0
+            else tr("makes {gain} fewer tokens of a joule ({low} to {high})", **values)
+        )
+    if objective == "cost":
+        return (
+            tr("makes {gain} more tokens for the same money ({low} to {high})", **values)
+            if gain >= 0
+            else tr("makes {gain} fewer tokens for the same money ({low} to {high})", **values)
+        )
     if parts == {"prefill"}:
         return (
             tr("prefills {gain} faster ({low} to {high})", **values)

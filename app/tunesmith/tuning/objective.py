@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tunesmith.domain.digits import figures, memory_scale
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.summary import itl_ms
 from tunesmith.domain.workload import Constraints, Objective, Workload
+from tunesmith.tuning.expense import Expense
 from tunesmith.wording import tr
+
+if TYPE_CHECKING:
+    from tunesmith.domain.energy import GivenPower
 
 BREACH = 5.0
 """What breaking any constraint costs, as a logarithm: more than settings can gain (148 times)."""
@@ -28,11 +33,21 @@ def breach_text(what: str, value: float, limit: float, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """Turns samples into scores: logarithms of a speed, higher is better, differences are ratios."""
+    """Turns samples into scores: logarithms of a merit, higher is better, differences are ratios.
+
+    The merit is requests per second; by energy requests per joule, by cost requests for an amount of money.
+    """
 
     workload: Workload
     objective: Objective
     constraints: Constraints
+    given: GivenPower | None = None
+    """What the user says the machine draws."""
+
+    @property
+    def expense(self) -> Expense:
+        """What a second takes of what is to be spared."""
+        return Expense(self.objective, self.given)
 
     @property
     def parts(self) -> frozenset[Part]:
@@ -79,13 +94,24 @@ class Scorer:
             raise ValueError(msg)
         return (prefill or 0.0) + (step or 0.0) * self.workload.generate
 
-    def speed(self, sample: Sample, parts: frozenset[Part]) -> float:
-        """Logarithm of requests per second over those parts that the objective is about.
+    def spent(self, sample: Sample, parts: frozenset[Part]) -> float:
+        """What one request takes over parts: seconds, joules or money, as the objective goes.
+
+        Raises:
+            ValueError: the sample holds none of the parts, or does not tell its energy.
+        """
+        return self.response_ms(sample, parts) / 1e3 * self.expense.of_second(sample)
+
+    def merit(self, sample: Sample, parts: frozenset[Part]) -> float:
+        """Logarithm of requests per second, joule or money, over those parts that the objective is about.
 
         0 if it is about none of them: such a part is measured for a constraint's sake.
+
+        Raises:
+            NotTold: the objective is about energy, and the sample does not tell it.
         """
         parts &= self.parts
-        return -math.log(self.response_ms(sample, parts) / 1e3) if parts else 0.0
+        return -math.log(self.spent(sample, parts)) if parts else 0.0
 
     def _breaches(self, sample: Sample, memory_bytes: int | None) -> list[tuple[str, float, float, str]]:
         """What the sample breaks: name, value, limit and unit."""
@@ -120,7 +146,7 @@ class Scorer:
         sample: Sample,
         parts: frozenset[Part],
         *,
-        anchor_speed: float,
+        anchor_merit: float,
         memory_bytes: int | None = None,
         slack: float = 0.0,
     ) -> float:
@@ -129,11 +155,11 @@ class Scorer:
         Args:
             sample: the candidate's.
             parts: what is looked at.
-            anchor_speed: :meth:`speed` of the anchor over the same parts.
+            anchor_merit: :meth:`merit` of the anchor over the same parts.
             memory_bytes: the candidate's peak memory, where it matters.
             slack: for ``memory``, how much slower than the anchor it may be, as a logarithm.
         """
-        gain = self.speed(sample, parts) - anchor_speed
+        gain = self.merit(sample, parts) - anchor_merit
         if self.objective.name == "memory" and memory_bytes is not None:
             gain = -math.log(memory_bytes) - PENALTY * max(0.0, -gain - slack)
         return gain - self.penalty(sample, memory_bytes)
@@ -145,7 +171,7 @@ class Scorer:
 
     @property
     def bent(self) -> bool:
-        """Whether a score is more than a speed: memory counts, or what breaks a constraint."""
+        """Whether a score is more than a merit: memory counts, or what breaks a constraint."""
         return self.objective.name == "memory" or any(
             limit is not None for limit in self.constraints.model_dump().values()
         )

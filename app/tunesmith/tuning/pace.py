@@ -12,6 +12,8 @@ from tunesmith.domain.workload import Workload
 
 TARGET_PART_SECONDS = 0.35
 """Long enough that a clock tick and a scheduler slice are small beside it."""
+STEADY_SECONDS = 1.5
+"""What sensors of power, read four times a second, need to tell a mean power."""
 MOST_PART_SECONDS = 2.0
 """Beyond this another round tells more than a longer sample."""
 MIN_STEPS = 8
@@ -72,7 +74,10 @@ def second_pilot_workload(whole: Workload, settings: Settings, pilot: Sample) ->
     return Workload(prompt=prompt, generate=min(whole.generate, MIN_STEPS), depth=0, parallel=whole.parallel)
 
 
-def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int) -> Pace:
+def choose_pace(
+    whole: Workload, pilot: Sample, *, seconds: float, samples: int,
+    least_seconds: float = TARGET_PART_SECONDS,
+) -> Pace:  # fmt: skip
     """Size the search's samples by the pilot's speeds.
 
     Args:
@@ -80,11 +85,12 @@ def choose_pace(whole: Workload, pilot: Sample, *, seconds: float, samples: int)
         pilot: a sample of :func:`pilot_workload`.
         seconds: what the search may take.
         samples: how many samples the search is likely to take.
+        least_seconds: what a part of a sample is meant to take at least.
 
     A part of a sample is meant to take what the plan bears, but never so little that the clock and the
     scheduler show, nor so much that a further round would tell more.
     """
-    part_seconds = min(MOST_PART_SECONDS, max(TARGET_PART_SECONDS, seconds / max(1, samples) / 2))
+    part_seconds = min(MOST_PART_SECONDS, max(least_seconds, seconds / max(1, samples) / 2))
     prompt, generate = min(whole.prompt, MIN_PROMPT), min(whole.generate, MIN_STEPS)
     batch_prompt = whole.prompt
     per_token = pilot.prefill_ns_per_token

@@ -63,21 +63,21 @@ class Rounds:
         self._order = order
         self._forecast = forecast
         self._drifts: list[float] = []
-        self._range_ms: dict[Part, tuple[float, float]] = {}
+        self._range: dict[Part, tuple[float, float]] = {}
 
     @property
     def _out_of_time(self) -> bool:
         return self._forecast.search_left_at_most <= 0
 
     def note(self, sample: Sample, *, holds: bool) -> None:
-        """Take in how long the parts take: the least of all, and the most of what holds."""
+        """Take in what the parts take, time or what else counts: the least of all, the most of what holds."""
         for part in self._scorer.parts:
             try:
-                value = self._scorer.response_ms(sample, frozenset({part}))
+                value = self._scorer.spent(sample, frozenset({part}))
             except ValueError:
                 continue
-            least, most = self._range_ms.get(part, (value, value))
-            self._range_ms[part] = (min(least, value), max(most, value) if holds else most)
+            least, most = self._range.get(part, (value, value))
+            self._range[part] = (min(least, value), max(most, value) if holds else most)
 
     def share(self, parts: frozenset[Part]) -> Share:
         """The most that parts take of what counts: they at their slowest, the rest at its fastest.
@@ -86,10 +86,10 @@ class Rounds:
         where a score is more than a speed.
         """
         about = self._scorer.parts
-        if self._scorer.bent or not about & parts or about <= parts or not about <= self._range_ms.keys():
+        if self._scorer.bent or not about & parts or about <= parts or not about <= self._range.keys():
             return WHOLE
-        taken = sum(self._range_ms[part][1] for part in about & parts)
-        rest = sum(self._range_ms[part][0] for part in about - parts)
+        taken = sum(self._range[part][1] for part in about & parts)
+        rest = sum(self._range[part][0] for part in about - parts)
         return Share(taken / (taken + rest))
 
     def run(self, race: Race, course: Course) -> list[Arm] | None:
@@ -167,16 +167,16 @@ class Rounds:
         """Score every arm against the mean of the two anchors of its round."""
         anchor = race.anchor
         parts = course.parts
-        anchor_speed = fmean(self._scorer.speed(sample, parts) for sample in samples[anchor.label])
+        anchor_merit = fmean(self._scorer.merit(sample, parts) for sample in samples[anchor.label])
         scores, gains = {}, {}
         for arm in (anchor, *(arm for arm in race.racing if arm is not anchor)):
             taken = samples[arm.label]
             memory = course.memory.get(arm.settings.digest)
             arm.broken = self._scorer.broken(taken[-1], memory)
-            gains[arm.label] = fmean(self._scorer.speed(sample, parts) for sample in taken) - anchor_speed
+            gains[arm.label] = fmean(self._scorer.merit(sample, parts) for sample in taken) - anchor_merit
             scores[arm.label] = fmean(
                 self._scorer.score(
-                    sample, parts, anchor_speed=anchor_speed, memory_bytes=memory, slack=course.slack
+                    sample, parts, anchor_merit=anchor_merit, memory_bytes=memory, slack=course.slack
                 )
                 for sample in taken
             )

@@ -29,7 +29,14 @@ from tunesmith.tuning.meter import Job, Meter, TrialFailure
 from tunesmith.tuning.narration import answer_sentence
 from tunesmith.tuning.objective import Scorer
 from tunesmith.tuning.options import Option, has_device, nearer_layer_options
-from tunesmith.tuning.pace import Pace, choose_pace, pilot_workload, second_pilot_workload
+from tunesmith.tuning.pace import (
+    STEADY_SECONDS,
+    TARGET_PART_SECONDS,
+    Pace,
+    choose_pace,
+    pilot_workload,
+    second_pilot_workload,
+)
 from tunesmith.tuning.placement_options import nearer_placements
 from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
@@ -78,8 +85,11 @@ class Tuner:
         self._machine = machine
         self._meter = meter
         self._emit = emit
-        self.scorer = Scorer(request.workload, request.objective, request.constraints)
-        self.forecast = Forecast(request.budget, meter=meter, emit=emit)
+        self.scorer = Scorer(
+            request.workload, request.objective, request.constraints, request.given_power
+        )  # fmt: skip
+        steady = STEADY_SECONDS if self.scorer.expense.by_sensors else 0.0
+        self.forecast = Forecast(request.budget, meter=meter, emit=emit, least_seconds=steady)
         self._rounds = Rounds(
             scorer=self.scorer, meter=meter, emit=emit, forecast=self.forecast,
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
@@ -123,7 +133,10 @@ class Tuner:
         )
         planned = self._questions(start, request.workload)
         samples = sum((len(question.options) + 2) * TYPICAL_ROUNDS for question in planned)
-        pace = choose_pace(request.workload, pilot, seconds=self.forecast.search_left, samples=samples)
+        pace = choose_pace(
+            request.workload, pilot, seconds=self.forecast.search_left, samples=samples,
+            least_seconds=STEADY_SECONDS if self.scorer.expense.by_sensors else TARGET_PART_SECONDS,
+        )  # fmt: skip
         self.forecast.expect_samples_of(pace.workload(request.workload, self.scorer.measured_parts))
         for number in range(request.budget.passes):
             before = result.settings
