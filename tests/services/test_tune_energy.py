@@ -151,7 +151,7 @@ def test_a_real_model_is_tuned_for_tokens_per_joule_with_given_watts(
     tmp_path: Path, smollm2_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TUNESMITH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(service, "with_bandwidth", lambda found, *_, **__: found)
+    monkeypatch.setattr(service, "with_ceilings", lambda found, *_, **__: found)
     asked = wanted(
         model_path=str(smollm2_path), workload=Workload(prompt=32, generate=16), given_power=GIVEN,
         budget=Budget(name="custom", seconds=2, max_rounds=3, passes=1),
