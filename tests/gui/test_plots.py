@@ -112,7 +112,7 @@ def test_the_memory_limit_is_dotted_only_when_in_reach(plots: LivePlots, view: L
 def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePlots, view: LiveView) -> None:
     decode = plots.decode
     assert not decode._limit.isVisible()
-    view.decode_limit = 152
+    view.limits["decode"] = 152
     plots.show_run(view)
     assert decode._limit.isVisible()
     assert decode._limit.value() == 152
@@ -121,16 +121,27 @@ def test_a_known_physical_limit_is_dotted_labelled_and_on_the_axis(plots: LivePl
     assert decode.getPlotItem().viewRange()[1][1] >= 152
     plots.show_at(view)
     assert decode._limit.isVisible(), "a replay keeps it"
-    view.decode_limit = None
+    view.limits["decode"] = None
     plots.show_run(view)
     assert not decode._limit.isVisible()
     assert decode.getPlotItem().viewRange()[1][1] < 120
 
 
+def test_prefill_has_its_own_limit(plots: LivePlots, view: LiveView) -> None:
+    limit = 1.5 * view.prefill.highest
+    view.limits["prefill"] = limit
+    plots.show_run(view)
+    assert plots.prefill._limit.isVisible()
+    assert plots.prefill._limit.value() == limit
+    assert plots.prefill._limit_label.toPlainText().startswith("limit ")
+    assert plots.prefill.getPlotItem().viewRange()[1][1] >= limit
+    assert not plots.decode._limit.isVisible()
+
+
 def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
     plots: LivePlots, view: LiveView
 ) -> None:
-    view.decode_limit = 1000
+    view.limits["decode"] = 1000
     plots.show_run(view)
     assert not plots.decode._limit.isVisible()
     assert plots.decode.getPlotItem().viewRange()[1][1] < 120
@@ -140,7 +151,7 @@ def test_a_limit_far_above_what_was_measured_does_not_press_the_line_flat(
 def test_the_labels_of_limit_and_baseline_never_lie_on_each_other(
     plots: LivePlots, view: LiveView, limit: float, edge: float
 ) -> None:
-    view.decode_limit = limit
+    view.limits["decode"] = limit
     plots.show_run(view)
     assert plots.decode._limit_label.anchor.x() == edge
 

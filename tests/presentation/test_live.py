@@ -12,6 +12,7 @@ from tests.domain.test_energy import sample, use
 from tests.gui.simulated_run import flat_truth, laptop_truth, simulated
 from tunesmith.domain.device_reading import DeviceReading
 from tunesmith.domain.energy import GivenPower, energy_of
+from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import (
     CandidateStanding,
     DevicesRead,
@@ -254,17 +255,19 @@ def test_no_gain_is_told_in_the_same_places() -> None:
     assert not view.changes
 
 
-def test_the_limit_comes_with_the_run_and_goes_when_a_sample_is_faster() -> None:
+@pytest.mark.parametrize(
+    ("part", "said"), [("decode", "No limit is drawn"), ("prefill", "No limit of prefill is drawn")]
+)
+def test_a_limit_comes_with_the_run_and_goes_when_a_sample_is_faster(part: Part, said: str) -> None:
     events = simulated(laptop_truth).events
     begun = next(event for event in events if isinstance(event, RunStarted))
-    fastest = max(
-        event.sample.decode_tokens_per_s or 0.0 for event in events if isinstance(event, TrialMeasured)
-    )
+    samples = [event.sample for event in events if isinstance(event, TrialMeasured)]
+    fastest = max(getattr(sample, f"{part}_tokens_per_s") or 0.0 for sample in samples)
     for limit, kept in ((fastest * 1.01, fastest * 1.01), (fastest * 0.99, None)):
-        told = begun.model_copy(update={"decode_limit_tokens_per_s": limit})
+        told = begun.model_copy(update={f"{part}_limit_tokens_per_s": limit})
         view = folded(*(told if event is begun else event for event in events))
-        assert view.decode_limit == kept
-        assert any("no limit is drawn" in sentence.lower() for sentence in view.sentences) == (kept is None)
+        assert view.limits[part] == kept
+        assert any(sentence.startswith(said) for sentence in view.sentences) == (kept is None)
 
 
 def device_read(**quantities: Any) -> DevicesRead:

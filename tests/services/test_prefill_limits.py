@@ -11,6 +11,7 @@ from tests.domain.test_bandwidth import FALLING
 from tests.domain.test_machine import GPU, MACHINE
 from tests.domain.test_throughput import WORK, throughput
 from tests.support.gguf_writer import tiny_llama
+from tunesmith import gguf
 from tunesmith.domain.bandwidth import SAFETY
 from tunesmith.domain.machine import Machine, machine_class
 from tunesmith.domain.measurement import Measurement
@@ -26,6 +27,7 @@ from tunesmith.services.context import Surroundings
 from tunesmith.services.limits import limit_of
 from tunesmith.services.measure import start_measure
 from tunesmith.services.prefill_limits import (
+    PrefillLimits,
     confirmed_prefill_limit,
     forget_throughput_if_beaten,
     prefill_limit_of,
@@ -71,6 +73,20 @@ def test_a_short_prompt_is_held_back_by_reading_the_weights_once_for_each_batch(
     assert limit.tokens_per_s == pytest.approx(4 / (10**8 / 38e9))
     twice = prefill_limit_of(WORK, Workload(prompt=4, generate=0), SETTINGS.replace(n_ubatch=2), KNOWN)
     assert twice.tokens_per_s == pytest.approx(2 / (10**8 / 38e9))
+
+
+def test_the_line_that_is_drawn_lies_below_no_batch_of_any_candidate(smollm2_path: Path) -> None:
+    types = {type_ for type_, _count in gguf.prefill_work(gguf.read_shape(smollm2_path), WORKLOAD).operations}
+    known = KNOWN.model_copy(update={"matrix_throughput": tuple(throughput(name, 2e11) for name in types)})
+    limits = PrefillLimits(str(smollm2_path), known)
+    loosest = limits.loosest(WORKLOAD, SETTINGS).tokens_per_s
+    assert loosest is not None
+    for prompt in (1, 32, WORKLOAD.prompt):
+        for n_ubatch in (16, 512):
+            taste = WORKLOAD.model_copy(update={"prompt": prompt})
+            allowed = limits.of(taste, SETTINGS.replace(n_ubatch=n_ubatch)).tokens_per_s
+            assert allowed is not None
+            assert allowed <= loosest
 
 
 @pytest.mark.parametrize(

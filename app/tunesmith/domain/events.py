@@ -25,6 +25,8 @@ class RunStarted(Stamped):
     resumed: bool = False
     decode_limit_tokens_per_s: float | None = None
     """What memory bandwidth allows the least demanding candidate; None where it is not known."""
+    prefill_limit_tokens_per_s: float | None = None
+    """What matrix throughput allows the easiest stretch of a prompt; None where it is not known."""
 
 
 class StageStarted(Stamped):

@@ -7,7 +7,7 @@ from tunesmith.gguf.ggml_types import TENSOR_TYPES, TENSOR_TYPES_BY_NAME, Tensor
 from tunesmith.gguf.hash_cache import HashCache
 from tunesmith.gguf.header import read_header, read_tensors
 from tunesmith.gguf.identity import content_hash, identify
-from tunesmith.gguf.operations import decode_operations, prefill_work
+from tunesmith.gguf.operations import decode_operations, fewest_prefill_work, prefill_work
 from tunesmith.gguf.shape import read_header_and_shape, read_shape
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "content_hash",
     "decode_bytes",
     "decode_operations",
+    "fewest_prefill_work",
     "identify",
     "prefill_work",
     "read_header",

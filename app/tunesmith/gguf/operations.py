@@ -54,6 +54,18 @@ def prefill_work(shape: ModelShape, workload: Workload) -> PrefillWork:
     )
 
 
+def fewest_prefill_work(shape: ModelShape, workload: Workload) -> PrefillWork:
+    """What any stretch of a workload's prompt takes of a token at least: its first, without output."""
+    if not workload.prompt:
+        return prefill_work(shape, workload)
+    by_type, size_bytes = _weights(shape)
+    return PrefillWork(
+        operations=tuple(sorted(by_type.items())),
+        attention_operations=_attention(shape, workload.depth, 1),
+        weight_bytes=size_bytes,
+    )
+
+
 def decode_operations(shape: ModelShape, workload: Workload) -> float:
     """What a decoded token takes at least, at the mean depth; counted as :func:`prefill_work` does."""
     by_type, _size = _weights(shape, whole=True)

@@ -9,11 +9,13 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from tunesmith.domain.event_base import Part
 from tunesmith.gui.line_plot import LinePlot, clock_text, x_end, y_end
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID, Colours, tabular
 from tunesmith.presentation.live import MIB, LiveView
 from tunesmith.presentation.numbers import memory_scale
+from tunesmith.presentation.series import Series
 from tunesmith.presentation.tune_result_view import spoken_number
 from tunesmith.wording import tr, trc
 
@@ -124,16 +126,16 @@ class LivePlots(QWidget):
         if not self.isVisible() or self.window().isMinimized():
             return
         view, seconds = self._view, self._view.seconds
-        baselines = {"decode": view.baseline_speed("decode"), "prefill": view.baseline_speed("prefill")}
-        decode_limit = self._decode_limit_in_reach()
-        self.decode.draw(
-            view.decode, seconds=seconds, baseline=baselines["decode"], unit="tok/s", reach=decode_limit
-        )
-        self.prefill.draw(view.prefill, seconds=seconds, baseline=baselines["prefill"], unit="tok/s")
+        speeds: tuple[tuple[Part, LinePlot, Series], ...] = (
+            ("decode", self.decode, view.decode), ("prefill", self.prefill, view.prefill)
+        )  # fmt: skip
+        for part, plot, line in speeds:
+            limit = self._limit_in_reach(part, line)
+            plot.draw(line, seconds=seconds, baseline=view.baseline_speed(part), unit="tok/s", reach=limit)
+            plot.set_limit(limit, _limit_text(limit))
         self.memory.draw(
             view.memory_mib, seconds=seconds, baseline=None, unit=self._mega, scale=self._memory_scale
         )
-        self.decode.set_limit(decode_limit, _limit_text(decode_limit))
         self.memory.set_limit(self._memory_limit_in_reach(), tr("your limit"))
         for plot in self.plots:
             plot.draw_ticks(view.ticks)
@@ -149,10 +151,10 @@ class LivePlots(QWidget):
         limit = self._memory_limit_mib * self._memory_scale
         return limit if limit <= y_end(self._view.memory_mib.highest * self._memory_scale) else None
 
-    def _decode_limit_in_reach(self) -> float | None:
+    def _limit_in_reach(self, part: Part, line: Series) -> float | None:
         """The physical limit, unless the line would lie flat at the foot under it."""
-        limit = self._view.decode_limit
-        return limit if limit is not None and limit <= _LIMIT_REACH * self._view.decode.highest else None
+        limit = self._view.limits[part]
+        return limit if limit is not None and limit <= _LIMIT_REACH * line.highest else None
 
     # ------------------------------------------------------------- reading with the mouse
 

@@ -112,8 +112,8 @@ class LiveView:
         self.timing = False
         """Whether a sample is being timed, as far as events tell: from a trial's start to its end, unless a
         model is being loaded."""
-        self.decode_limit: float | None = None
-        """Tokens/s that memory bandwidth allows; None while or where it is not known."""
+        self.limits: dict[Part, float | None] = {"prefill": None, "decode": None}
+        """Tokens/s that the machine allows; None while or where it is not known."""
         self._start_ns: int | None = None
         self._baseline = ""
         self._speeds: dict[Part, deque[float]] = {
@@ -229,7 +229,9 @@ class LiveView:
     def _begin(self, event: RunStarted) -> None:
         self.model_name = event.model_name
         self._baseline = event.baseline.digest
-        self.decode_limit = event.decode_limit_tokens_per_s
+        self.limits = {
+            "prefill": event.prefill_limit_tokens_per_s, "decode": event.decode_limit_tokens_per_s
+        }  # fmt: skip
         self.end = None
         self.step = tr("Loading the model")
         if event.resumed:
@@ -254,7 +256,7 @@ class LiveView:
         speeds: dict[Part, float | None] = {
             "prefill": sample.prefill_tokens_per_s, "decode": sample.decode_tokens_per_s
         }  # fmt: skip
-        self._check_limit(speeds["decode"])
+        self._check_limits(speeds)
         if event.digest == self._baseline:
             self._count_baseline(event.stage, speeds)
         if event.replayed:
@@ -265,11 +267,18 @@ class LiveView:
         if not self._seen and sample.memory.rss_bytes is not None:
             self.memory_mib.add(self.seconds, sample.memory.rss_bytes / MIB)
 
-    def _check_limit(self, speed: float | None) -> None:
+    def _check_limits(self, speeds: dict[Part, float | None]) -> None:
         """A limit that was surpassed is none."""
-        if self.decode_limit is not None and speed is not None and speed > self.decode_limit:
-            self.decode_limit = None
-            self._say(tr("no limit is drawn: a sample was faster than the memory bandwidth measured allows"))
+        for part, speed in speeds.items():
+            limit = self.limits[part]
+            if limit is None or speed is None or speed <= limit:
+                continue
+            self.limits[part] = None
+            if part == "decode":
+                why = tr("no limit is drawn: a sample was faster than the memory bandwidth measured allows")
+            else:
+                why = tr("no limit of prefill is drawn: a sample was faster than what was measured allows")
+            self._say(why)
 
     def _count_baseline(self, stage: str, speeds: dict[Part, float | None]) -> None:
         """The pilot, a small taste of the workload, counts only until there is something better."""

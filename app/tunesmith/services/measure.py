@@ -81,6 +81,9 @@ def _measure(request: MeasureRequest, store: Store, stream: Stream, controls: Co
         RunStarted(
             kind="measure", model_name=name, baseline=request.settings,
             decode_limit_tokens_per_s=limits.decode.of(request.workload, request.settings).tokens_per_s,
+            prefill_limit_tokens_per_s=limits.prefill.loosest(
+                request.workload, request.settings
+            ).tokens_per_s,
         )
     )  # fmt: skip
     try:

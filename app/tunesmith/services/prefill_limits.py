@@ -117,6 +117,12 @@ class PrefillLimits:
         """Tokens/s over all sequences that prefill of a workload under some settings cannot surpass."""
         return prefill_limit_of(gguf.prefill_work(self._shape, workload), workload, settings, self._machine)
 
+    def loosest(self, workload: Workload, settings: Settings) -> PrefillLimit:
+        """The limit that no stretch of the prompt surpasses, whatever a candidate's batches are."""
+        whole = settings.model_copy(update={"n_ubatch": max(1, workload.prompt * workload.parallel)})
+        work = gguf.fewest_prefill_work(self._shape, workload)
+        return prefill_limit_of(work, workload, whole, self._machine)
+
 
 def prefill_limit_of(
     work: PrefillWork, workload: Workload, settings: Settings, machine: Machine

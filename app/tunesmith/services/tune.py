@@ -276,6 +276,9 @@ class _Tune:
                     baseline=baseline,
                     resumed=meter.resumes,
                     decode_limit_tokens_per_s=loosest.tokens_per_s,
+                    prefill_limit_tokens_per_s=limits.prefill.loosest(
+                        request.workload, baseline
+                    ).tokens_per_s,
                 )
             )
             gate.spare(baseline, start)
