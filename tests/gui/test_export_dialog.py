@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.gui.sample_profiles import sample
+from tunesmith.domain.prices import Prices
 from tunesmith.export.job import Exported
 from tunesmith.export.targets import TARGETS
 from tunesmith.gui import export_dialog
@@ -107,6 +108,26 @@ def test_saving_writes_what_is_shown_and_closes(
     asked.close()
     assert saved == [(shown, str(tmp_path / "k.yaml"))]
     assert export_dialog._last_format == ["kubernetes"]
+
+
+def test_what_tokens_cost_is_noted_once_prices_were_entered(dialog: ExportDialog, qtbot: QtBot) -> None:
+    assert not dialog.cost.isEnabled(), "nobody entered prices"
+    prices = Prices.model_validate({"electricity": "0.30", "currency": "EUR", "load_watts": 65})
+    priced = ExportDialog(
+        dialog, [PROFILE], save=lambda *_args: None, say=lambda _text: None, prices=prices
+    )  # fmt: skip
+    qtbot.addWidget(priced)
+    priced.show()
+    for name in ("systemd", "json"):
+        choose(priced, name)
+        assert "EUR" not in priced.preview.toPlainText()
+        priced.cost.setChecked(True)
+        assert "EUR" in priced.preview.toPlainText()
+        priced.cost.setChecked(False)
+        assert "EUR" not in priced.preview.toPlainText()
+    choose(priced, "koboldcpp")
+    priced.cost.setChecked(True)
+    assert "no place for it" in priced.note.text()
 
 
 def test_return_saves_and_the_profile_itself_is_offered_first(dialog: ExportDialog) -> None:

@@ -11,6 +11,7 @@ from tunesmith.errors import UsageError
 
 def run(options: argparse.Namespace, output: Output) -> int:
     """Export profiles and return the exit code."""
+    from tunesmith.cli.prices_given import parse_prices
     from tunesmith.export.job import Options
     from tunesmith.export.targets import find_target
     from tunesmith.presentation.export_text import export_document, loss_lines
@@ -38,6 +39,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
         ),
         model_path=options.model,
         source_url=options.source_url,
+        prices=parse_prices(options.price) if options.price else None,
     )
     if options.output is not None:
         write_export(exported, Path(options.output))

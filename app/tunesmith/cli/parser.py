@@ -6,6 +6,7 @@ import argparse
 from typing import Final
 
 from tunesmith import __version__
+from tunesmith.cli.export_parser import add_cost_options, add_export_options
 from tunesmith.cli.files_parser import add_files
 from tunesmith.cli.fleet_parser import add_device_options, add_fleet
 from tunesmith.cli.soak_parser import add_soak_options
@@ -356,30 +357,11 @@ def _add_soak(
 def _add_cost(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
-    cost = _add(commands, "cost", "say what tokens cost under tuned profiles", [everywhere])
-    cost.add_argument("id", metavar="ID", nargs="+", help="a profile's id, name or JSON file")
-    cost.add_argument(
-        "--price", metavar="NAME=VALUE", action="append", default=[],
-        help="what you pay and assume, repeatable or divided by commas: currency=EUR, electricity (a kWh), "
-        "load-watts, idle-watts, hardware, years, hours-per-day, utilisation, api-input and api-output "
-        "(a million tokens)",
-    )  # fmt: skip
-    cost.add_argument("--csv", metavar="FILE", help="also write them there, a line for each amount")
+    add_cost_options(_add(commands, "cost", "say what tokens cost under tuned profiles", [everywhere]))
 
 
 def _add_export(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], everywhere: argparse.ArgumentParser
 ) -> None:
     export = _add(commands, "export", "write tuned profiles for other programs", [everywhere])
-    export.add_argument("id", metavar="ID", nargs="+", help="a profile's id, name or JSON file")
-    export.add_argument("--to", metavar="FORMAT", required=True, help=", ".join(EXPORTS))
-    export.add_argument("--output", metavar="FILE", help="where to; standard output if left out")
-    there = export.add_argument_group("the machine that will use it")
-    there.add_argument("--model", metavar="PATH", help="where the model lies there; as here if left out")
-    there.add_argument("--target-version", metavar="VERSION", help="llama.cpp's build there, such as b6000")
-    there.add_argument("--shell", choices=SHELLS, default="posix", help="for llama-server and docker-run")
-    there.add_argument("--executable", metavar="PROGRAM", default="llama-server", help="llama-server there")
-    there.add_argument("--image", metavar="IMAGE", help="container image; llama.cpp's own if left out")
-    there.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on; 127.0.0.1")
-    there.add_argument("--port", type=int, default=8080, metavar="N", help="to listen on; 8080")
-    export.add_argument("--source-url", metavar="URL", help="for json: where the model can be had")
+    add_export_options(export, EXPORTS, SHELLS)

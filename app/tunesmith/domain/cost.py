@@ -14,6 +14,8 @@ from tunesmith.domain.prices import JOULES_PER_KWH, Prices
 from tunesmith.domain.workload import Workload
 
 MILLION = 1_000_000
+PLACES = Decimal("1e-9")
+"""To what amounts are rounded where they are kept."""
 
 
 PartName = Literal["electricity", "idle_electricity", "hardware"]
@@ -77,6 +79,17 @@ class ProfileCost(Value):
     break_even_utilisation: Decimal | None
     """From this share of the time on a request costs no more here than there; None where that is never so, or
     a part or their price is not known."""
+
+    def rounded(self) -> ProfileCost:
+        """The same with amounts to nine decimals, as they are kept."""
+        return ProfileCost.model_validate(_rounded(self.model_dump()))
+
+
+class PricedCost(Value):
+    """What tokens cost at prices that somebody named, to travel with a profile."""
+
+    prices: Prices
+    cost: ProfileCost
 
 
 def power_of(prices: Prices, energy: Energy | None) -> Power:
@@ -153,6 +166,18 @@ def _cost(legs: Sequence[_Leg], prices: Prices, power: Power) -> Cost:
         return Cost(parts=_parts(legs, end, prices, power), low=None, high=None).total if interval else None
 
     return Cost(parts=_parts(legs, "median", prices, power), low=total("high"), high=total("low"))
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return value.quantize(PLACES)
+        case dict():
+            return {key: _rounded(item) for key, item in value.items()}
+        case tuple() | list():
+            return tuple(_rounded(item) for item in value)
+        case _:
+            return value
 
 
 def _parts(legs: Sequence[_Leg], end: End, prices: Prices, power: Power) -> tuple[CostPart, ...]:

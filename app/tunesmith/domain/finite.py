@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 
@@ -11,7 +12,7 @@ def all_finite(value: Any) -> bool:
     match value:
         case bool() | str() | None:
             return True
-        case float():
+        case float() | Decimal():
             return math.isfinite(value)
         case int():
             return abs(value) < 2**63

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tunesmith.domain.base import Value
+from tunesmith.domain.cost import PricedCost
 from tunesmith.domain.energy import Energy
 from tunesmith.domain.machine import Build, MachineClass
 from tunesmith.domain.measurement import Measurement, Quantity
@@ -126,6 +127,8 @@ class TunedProfile(Value):
     """Burst and sustained speed of the tuned settings; None until they were soaked to the end."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)
     """What the tuned settings were reckoned to need before anything was loaded; None where it was not."""
+    cost: PricedCost | None = None
+    """What tokens cost, at the prices of whoever exported the profile; None where nobody named any."""
     source_url: str | None = None
     """Where the model can be had; None where nobody said."""
     baseline_label: str | None = None

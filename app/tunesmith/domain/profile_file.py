@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from tunesmith.domain.base import Value
 from tunesmith.domain.canonical import canonical_bytes
+from tunesmith.domain.cost import PricedCost
 from tunesmith.domain.energy import Energy
 from tunesmith.domain.finite import all_finite
 from tunesmith.domain.machine import Build, MachineClass
@@ -120,6 +121,8 @@ class ProfileFile(Part):
     constraints: Constraints
     settings: Settings
     evidence: Evidence
+    cost: PricedCost | None = None
+    """What tokens cost, at the prices of whoever exported it; null where nobody named any."""
     validity: Validity
     provenance: Provenance
 
@@ -165,6 +168,7 @@ def profile_file(profile: TunedProfile, *, source_url: str | None = None) -> Pro
         evidence=Evidence(
             **{name: getattr(profile, name) for name in Evidence.model_fields},
         ),
+        cost=profile.cost,
         validity=_validity(profile.model.sha256, profile.machine, profile.build),
         provenance=Provenance(
             tunesmith_version=profile.tunesmith_version,
@@ -188,6 +192,7 @@ def profile_of(file: ProfileFile) -> TunedProfile:
         objective=file.objective,
         constraints=file.constraints,
         settings=file.settings,
+        cost=file.cost,
         **{name: getattr(file.evidence, name) for name in Evidence.model_fields},
         **file.provenance.model_dump(),
     )
@@ -298,7 +303,7 @@ def _nonsense(file: ProfileFile) -> str:
     if not all_finite(values):
         return tr("holds a number that is none, or is out of all proportion")
     try:
-        canonical_bytes(values)
+        file.canonical()
     except ValueError:
         return tr("holds a number that is none, or is out of all proportion")
     if file.validity != _validity(file.model.sha256, file.machine, file.build):

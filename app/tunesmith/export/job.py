@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS, Settings
 from tunesmith.errors import UsageError
+from tunesmith.export.costs import cost_lines
 from tunesmith.wording import tr
 
 Shell = Literal["posix", "powershell", "cmd"]
@@ -155,7 +156,7 @@ def heading(job: Job) -> list[str]:
             f"{gain.median:.2f} times as good as the baseline ({gain.low:.2f} to {gain.high:.2f}, "
             f"{100 * gain.confidence:.0f}% interval)"
         )
-    return [one_line(line) for line in lines]
+    return [one_line(line) for line in (*lines, *cost_lines(profile))]
 
 
 def comments(jobs: Iterable[Job], lost: Iterable[Loss], prefix: str = "# ") -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import accelerator_of
+from tunesmith.export.costs import unnoted
 from tunesmith.export.found import Found, refuse, setting
 from tunesmith.export.job import Exported, Job, Options, losses
 from tunesmith.wording import tr
@@ -76,7 +77,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
         case _:
             pass
     text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    return Exported(f"{job.name}.kcpps", text, losses(job, carried, reasons))
+    return Exported(f"{job.name}.kcpps", text, losses(job, carried, reasons), unnoted(job.profile))
 
 
 def read(text: str) -> list[Found]:

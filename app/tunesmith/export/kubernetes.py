@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.export.containers import FOLDER, PORT, Contained, contained
+from tunesmith.export.costs import cost_metadata
 from tunesmith.export.job import Exported, Job, Loss, Options, comments, dns_name, one_line, unique
 from tunesmith.export.server_args import server_losses
 from tunesmith.export.yaml_text import yaml_text
@@ -61,6 +62,7 @@ def _deployment(job: Job, inside: Contained, name: str) -> dict[str, Any]:
             "annotations": {
                 "tunesmith/profile": one_line(f"{job.profile.id} {job.profile.name}"),
                 "tunesmith/model-sha256": job.profile.model.sha256,
+                **{f"tunesmith/{name}": value for name, value in cost_metadata(job.profile).items()},
             },
         },
         "spec": {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tunesmith.export import quoting
+from tunesmith.export.costs import cost_metadata
 from tunesmith.export.found import Found, refuse
 from tunesmith.export.job import Exported, Job, Loss, Options, comments, one_line, refuse_characters
 from tunesmith.export.read_args import from_words
@@ -48,6 +49,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:
                 "tunesmith_profile": job.profile.id,
                 "model_sha256": job.profile.model.sha256,
                 "tuned_on": _no_macro(job.profile.machine.label),
+                **cost_metadata(job.profile),
             },
         }
     head = [_no_macro(line) for line in comments(jobs, lost)]

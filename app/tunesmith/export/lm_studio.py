@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tunesmith.domain.profile_file import base_name
+from tunesmith.export.costs import unnoted
 from tunesmith.export.found import Found, refuse, setting
 from tunesmith.export.job import Exported, Job, Options, losses
 from tunesmith.wording import tr
@@ -63,6 +64,7 @@ def export(jobs: Sequence[Job], options: Options) -> Exported:  # noqa: ARG001 (
                 "where the model lies in models/PUBLISHER/MODEL."
             ),
             tr("LM Studio does not describe this format; it is known from others."),
+            *unnoted(job.profile),
         ),
     )
 

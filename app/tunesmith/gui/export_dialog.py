@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -30,6 +31,7 @@ from tunesmith.services.export import export
 from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
+    from tunesmith.domain.prices import Prices
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.export.job import Exported
 
@@ -52,6 +54,7 @@ class ExportDialog(QDialog):
         *,
         save: Save,
         say: Callable[[str], None],
+        prices: Prices | None = None,
     ) -> None:
         """The dialog over one profile, or over several for the formats that hold several.
 
@@ -60,11 +63,13 @@ class ExportDialog(QDialog):
             profiles: what is exported, at least one.
             save: writes an export to a path.
             say: tells what was done.
+            prices: what tokens cost can be noted at these; None where nobody entered any.
         """
         super().__init__(parent)
         self._profiles = profiles
         self._save = save
         self._say = say
+        self._prices = prices if prices is not None and prices.costs_anything else None
         self.exported: Exported | None = None
         self.setWindowTitle(tr("Export"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -119,6 +124,15 @@ class ExportDialog(QDialog):
         section.add(
             tr("Model there"), self.model, tip=tr("Where the model lies on the machine that will use this.")
         )
+        self.cost = QCheckBox(tr("Note what tokens cost"))
+        self.cost.setEnabled(self._prices is not None)
+        self.cost.setToolTip(
+            tr("At the prices of What tokens cost, as a comment or metadata")
+            if self._prices is not None
+            else tr("Enter prices first: What tokens cost, on a profile")
+        )
+        section.add_under(self.cost)
+        self.cost.toggled.connect(self._show)
         self.format.currentIndexChanged.connect(self._show)
         self.shell.currentIndexChanged.connect(self._show)
         self.model.textChanged.connect(self._show)
@@ -151,8 +165,9 @@ class ExportDialog(QDialog):
         self.exported = None
         try:
             self.exported = export(
-                self._profiles, TARGETS[name], options, model_path=self.model.text() or None
-            )
+                self._profiles, TARGETS[name], options, model_path=self.model.text() or None,
+                prices=self._prices if self.cost.isChecked() else None,
+            )  # fmt: skip
         except TunesmithError as error:
             self.preview.setPlainText("")
             self.note.setText(str(error))

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import Field
 from rich.text import Text
 
-from tunesmith.domain.cost import Cost, CostPart, PartName, Power, PowerOrigin, ProfileCost
+from tunesmith.domain.cost import (
+    PLACES,
+    Cost,
+    CostPart,
+    PartName,
+    Power,
+    PowerOrigin,
+    PricedCost,
+    ProfileCost,
+)
 from tunesmith.domain.currency import money
 from tunesmith.domain.digits import figures, percent
 from tunesmith.domain.prices import Prices
@@ -27,8 +36,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 Costed = tuple[TunedProfile, ProfileCost]
-PLACES = Decimal("1e-9")
-"""To what amounts are rounded in documents and files."""
 CSV_HEAD: Final = (
     "profile_id", "profile", "of", "currency", "electricity", "idle_electricity", "hardware", "total", "low",
     "high", "api",
@@ -217,6 +224,22 @@ def against_text(cost: ProfileCost) -> str:
     if total is None or not cost.request.whole or not cost.api_request:
         return DASH
     return percent(float(total / cost.api_request - 1), sign=True)
+
+
+def priced_text(priced: PricedCost) -> str:
+    """What tokens cost at prices that came with a profile, and these prices."""
+    cost, code = priced.cost, priced.prices.currency
+    parts = [
+        tr("{amount} for a million input tokens", amount=total_text(cost.input_per_million, code))
+        if cost.input_per_million is not None
+        else "",
+        tr("{amount} for a million output tokens", amount=total_text(cost.output_per_million, code))
+        if cost.output_per_million is not None
+        else "",
+        assumptions_text(priced.prices),
+        power_text(cost.power),
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def request_words(workload: Workload) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
+from tunesmith.presentation.cost_text import priced_text
 from tunesmith.presentation.energy_text import energy_comparison, energy_notes, energy_rows
 from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.kept_soak_text import kept_rows, kept_sentences
@@ -97,6 +98,8 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         ("Settings", settings_line(profile.settings)),
         ("Made", f"{profile.created_utc} by Tunesmith {profile.tunesmith_version}, run {profile.run_id}"),
     ]
+    if profile.cost is not None:
+        rows.append(("Cost", priced_text(profile.cost)))
     if profile.notes:
         rows.append(("Notes", profile.notes))
     parts: list[RenderableType] = [facts(rows), Text()]

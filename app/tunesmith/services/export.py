@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tunesmith.domain.cost import PricedCost, profile_cost
+from tunesmith.errors import UsageError
 from tunesmith.export.job import Exported, Options, Target
 from tunesmith.export.targets import export_profiles
 from tunesmith.services.files import write_whole
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.domain.prices import Prices
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.store import Store
 
@@ -39,6 +42,7 @@ def export(
     *,
     model_path: str | None = None,
     source_url: str | None = None,
+    prices: Prices | None = None,
 ) -> Exported:
     """Write profiles in a format.
 
@@ -48,15 +52,40 @@ def export(
         options: what else it wants to know.
         model_path: where the model lies on the machine that will read the export; as here if None.
         source_url: where the model can be had, to be noted in the profile itself.
+        prices: note what tokens cost at these.
 
     Raises:
-        UsageError: they cannot be written in this format.
+        UsageError: they cannot be written in this format, or what tokens cost cannot be told at all.
     """
     if source_url is not None:
         profiles = [profile.model_copy(update={"source_url": source_url}) for profile in profiles]
+    if prices is not None:
+        profiles = [profile.model_copy(update={"cost": priced(profile, prices)}) for profile in profiles]
     return export_profiles(
         [(profile, model_path or _here(profile.model.header.path)) for profile in profiles], target, options
     )
+
+
+def priced(profile: TunedProfile, prices: Prices) -> PricedCost:
+    """What tokens cost under a profile, to travel with it.
+
+    Raises:
+        UsageError: nothing has a price, or nobody tells what the machine draws.
+    """
+    cost = profile_cost(profile.tuned, profile.workload, prices, profile.tuned_energy)
+    if not prices.costs_anything:
+        raise UsageError(
+            tr("What tokens cost is to be noted, but nothing has a price."),
+            unharmed=tr("Nothing was written."),
+            todo=tr("Name prices, such as electricity=0.30,currency=EUR."),
+        )
+    if cost.request.total is None:
+        raise UsageError(
+            tr("What tokens cost cannot be told: nobody says what the machine draws."),
+            unharmed=tr("Nothing was written."),
+            todo=tr("Name it with the prices, such as load-watts=65,idle-watts=15."),
+        )
+    return PricedCost(prices=prices, cost=cost.rounded())
 
 
 def write_export(exported: Exported, path: Path) -> None:

@@ -23,6 +23,7 @@ from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
 from tunesmith.presentation import profiles as words
+from tunesmith.presentation.cost_text import priced_text
 from tunesmith.presentation.kept_soak_text import kept_rows, kept_sentences
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.wording import tr, trc
@@ -224,6 +225,7 @@ class ProfileDetails(QFrame):
                 (tr("Made best"), words.OBJECTIVE_WORDS[profile.objective.name]),
                 (tr("Machine"), class_text(profile.machine.label)),
                 (tr("Build"), profile.build.label),
+                *([(tr("Cost"), priced_text(profile.cost))] if profile.cost else []),
                 (tr("Made"), words.moment_text(profile.created_utc)),
             ],
             tips=[words.workload_sentence(profile.workload)],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
+from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.widgets.asking import Asker
 from tunesmith.wording import tr
@@ -39,8 +40,12 @@ class ProfileExport(QObject):
 
     def _open(self, profiles: Sequence[TunedProfile]) -> None:
         from tunesmith.gui.export_dialog import ExportDialog
+        from tunesmith.gui.price_form import remembered_prices
 
-        dialog = ExportDialog(self._page, profiles, save=self.write, say=self._context.bus.message.emit)
+        prices = remembered_prices(window_settings(self._context.folders.config, self))
+        dialog = ExportDialog(
+            self._page, profiles, save=self.write, say=self._context.bus.message.emit, prices=prices
+        )
         dialog.open()
 
     def write(self, exported: Exported, path: str) -> None:
