@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from tests.domain.test_bandwidth import FALLING
 from tests.domain.test_machine import GPU, MACHINE
 from tests.support.gguf_writer import tiny_llama
-from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth, ThreadReadings
+from tunesmith.domain.bandwidth import DecodeLimit, DeviceBandwidth, MemoryBandwidth, ThreadReadings
 from tunesmith.domain.machine import Machine, machine_class
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.settings import Settings
@@ -31,6 +32,7 @@ from tunesmith.services.limits import (
     with_bandwidth,
 )
 from tunesmith.store import Store
+from tunesmith.worker.handle import WorkerHandle
 
 SETTINGS = Settings(threads=2, threads_batch=2, n_ctx=512)
 WORKLOAD = Workload(prompt=0, generate=16)
@@ -77,6 +79,76 @@ def test_a_limit_that_is_not_known_says_why(machine: Machine, reason: str) -> No
     limit = limit_of(256 * 10**6, WORKLOAD, SETTINGS, machine)
     assert limit.tokens_per_s is None
     assert limit.reason.startswith(reason)
+
+
+def with_device(*bytes_per_s: float, size_bytes: int = 2**30) -> Machine:
+    read = DeviceBandwidth(device=GPU.name, size_bytes=size_bytes, bytes_per_s=bytes_per_s, why="it is full")
+    bandwidth = FALLING.model_copy(update={"devices": (read,)})
+    return KNOWN.model_copy(update={"devices": (GPU,), "memory_bandwidth": bandwidth})
+
+
+@pytest.mark.parametrize("layers", [-1, 5])
+def test_on_a_device_its_memory_is_the_limit_since_it_is_the_fastest(layers: int) -> None:
+    step = 300 * 10**6
+    limit = limit_of(step, WORKLOAD, SETTINGS.replace(n_gpu_layers=layers), with_device(8e11, 9e11))
+    assert limit.bandwidth_bytes_per_s == 9e11
+    assert limit.tokens_per_s == pytest.approx(9e11 / step)
+
+
+def test_devices_that_compute_a_layer_together_are_added_up() -> None:
+    step = 300 * 10**6
+    row = SETTINGS.replace(n_gpu_layers=-1, split_mode="row")
+    limit = limit_of(step, WORKLOAD, row, with_device(9e11))
+    assert limit.bandwidth_bytes_per_s == 9e11 + (FALLING.at_most(step) or 0)
+
+
+def test_a_device_that_could_not_be_measured_or_may_cache_it_all_has_no_limit() -> None:
+    on_it = SETTINGS.replace(n_gpu_layers=-1)
+    assert "CUDA0 computes" in limit_of(10**9, WORKLOAD, on_it, with_device()).reason
+    assert "caches" in limit_of(200 * 10**6, WORKLOAD, on_it, with_device(9e11)).reason
+    assert limit_of(200 * 10**6, WORKLOAD, on_it, with_device(9e11, size_bytes=2**27)).tokens_per_s
+
+
+def test_each_device_is_measured_once_and_one_that_fails_keeps_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    class Worker:
+        def __init__(self, **_arguments: object) -> None: ...
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_error: object) -> None: ...
+        def read_device(self, device: str) -> DeviceBandwidth:
+            asked.append(device)
+            if device == "CUDA1":
+                raise WorkerCrashed("The worker was ended by a signal.")
+            return DeviceBandwidth(device=device, size_bytes=2**30, bytes_per_s=(9e11,))
+
+    monkeypatch.setattr(service, "WorkerHandle", Worker)
+    remote = GPU.model_copy(update={"name": "RPC0", "backend": "RPC"})
+    machine = KNOWN.model_copy(
+        update={"devices": (GPU, GPU.model_copy(update={"name": "CUDA1"}), remote)}
+    )  # fmt: skip
+    found = service.with_devices(FALLING, machine)
+    again = service.with_devices(found, machine)
+    assert asked == ["CUDA0", "CUDA1"]
+    assert again == found
+    assert [one.best for one in found.devices] == [9e11, None]
+    text = memory_bandwidth_text(found)
+    assert "CUDA0: 900.0 GB/s" in text
+    assert "CUDA1: – (The worker was ended by a signal.)" in text
+
+
+@pytest.mark.model
+def test_a_worker_reads_the_memory_of_a_device_and_says_what_it_cannot() -> None:
+    with WorkerHandle() as worker:
+        found, missing = worker.read_device("CPU"), worker.read_device("CUDA7")
+    assert found.best is not None
+    assert 1e8 < found.best < 1e13
+    assert missing.best is None
+    assert "CUDA7" in missing.why
 
 
 def test_without_layers_on_the_device_memory_is_the_limit_again() -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tests.domain.test_throughput import throughput
 from tests.worker.conftest import SETTINGS
-from tunesmith.domain.bandwidth import BandwidthReading, MemoryBandwidth
+from tunesmith.domain.bandwidth import BandwidthReading, DeviceBandwidth, MemoryBandwidth
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.quality import ChunkScore
@@ -20,6 +20,7 @@ from tunesmith.domain.worker_events import (
     ChunkKept,
     ChunkScored,
     ContextReady,
+    DeviceMemoryRead,
     FileQuantized,
     Heartbeat,
     ImportanceRead,
@@ -57,6 +58,7 @@ from tunesmith.worker.protocol import (
     NoisePolicy,
     Quantize,
     Reach,
+    ReadDevice,
     ReadMemory,
     Sampling,
     Score,
@@ -154,6 +156,7 @@ EVENTS: list[WorkerEvent] = [
     TokensTimed(part="decode", tokens=4, elapsed_ns=5, rss_bytes=None),
     SampleTaken(sample=sample()),
     MemoryRead(bandwidth=BANDWIDTH),
+    DeviceMemoryRead(bandwidth=DeviceBandwidth(device="CUDA0", size_bytes=2**30, bytes_per_s=(9e11,))),
     MatricesMultiplied(throughput=throughput("Q4_K", 1e11, 2e11)),
     MemoryTold(reserve=RESERVE),
     PromptRead(tokens=13, reused=12, elapsed_ns=5, templated=True),
@@ -172,6 +175,7 @@ EVENTS: list[WorkerEvent] = [
 
 
 MULTIPLY = MultiplyMatrices(request=10, weights_type="Q4_K", type_id=12, threads=(2, 1))
+READ_DEVICE = ReadDevice(request=11, device="CUDA0")
 MEMORY = ReadMemory(request=9, threads=(2, 1), free_bytes=5)
 TELL = TellMemory(request=10, model_path="/m.gguf", settings=SETTINGS)
 SCORE = Score(
@@ -200,6 +204,7 @@ REACH = Reach(request=2, endpoint="box:1")
         QUANTIZE,
         COLLECT,
         MEMORY,
+        READ_DEVICE,
         MULTIPLY,
         TELL,
         SPECULATE,

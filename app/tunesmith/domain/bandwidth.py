@@ -16,6 +16,10 @@ A choice: of two measurements beside other programs, the highest figures differe
 """
 
 
+BEYOND_CACHES_BYTES = 2**28
+"""No device's caches hold as much: the largest known, of AMD's MI300X, hold as many bytes."""
+
+
 class BandwidthReading(Value):
     """A buffer of one size read over and over by all threads, raw."""
 
@@ -49,6 +53,28 @@ class ThreadReadings(Value):
         return max(reading.best for reading in self.readings[start:])
 
 
+class DeviceBandwidth(Value):
+    """How fast a device beside the CPU reads its memory, by the kernel of its decode; raw."""
+
+    device: str
+    """llama.cpp's name, such as ``CUDA0``."""
+    size_bytes: int = Field(ge=0)
+    """Weights that were read in each repetition; 0 where it could not be measured."""
+    bytes_per_s: tuple[float, ...]
+    """One a repetition; empty where it could not be measured."""
+    why: str = ""
+    """What was the matter then, as llama.cpp or Tunesmith's engine said it."""
+
+    @property
+    def best(self) -> float | None:
+        """The highest repetition; None where there is none."""
+        return max(self.bytes_per_s, default=None)
+
+    def at_most(self, size_bytes: float) -> float | None:
+        """Bytes/s that reading so much over and over cannot surpass; None where caches may hold it."""
+        return self.best if size_bytes >= min(self.size_bytes, BEYOND_CACHES_BYTES) else None
+
+
 class MemoryBandwidth(Value):
     """How fast a machine's threads read memory, by how much memory they go through."""
 
@@ -64,6 +90,8 @@ class MemoryBandwidth(Value):
     """Whether others disturbed it: then the figures may be too low, and are no limit."""
     measured_utc: str = ""
     """ISO 8601; stamped by who asked."""
+    devices: tuple[DeviceBandwidth, ...] = ()
+    """Of devices beside the CPU, each with memory that it reads by itself."""
 
     @property
     def largest(self) -> BandwidthReading:

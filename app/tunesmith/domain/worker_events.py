@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from tunesmith.domain.bandwidth import MemoryBandwidth
+from tunesmith.domain.bandwidth import DeviceBandwidth, MemoryBandwidth
 from tunesmith.domain.event_base import Part, Stamped
 from tunesmith.domain.machine import Build, Device
 from tunesmith.domain.measurement import Sample
@@ -79,6 +79,13 @@ class MemoryRead(Stamped):
 
     type: Literal["memory_read"] = "memory_read"
     bandwidth: MemoryBandwidth
+
+
+class DeviceMemoryRead(Stamped):
+    """A device's memory bandwidth was measured, or could not be."""
+
+    type: Literal["device_memory_read"] = "device_memory_read"
+    bandwidth: DeviceBandwidth
 
 
 class MatricesMultiplied(Stamped):
@@ -230,6 +237,7 @@ WorkerEvent = Annotated[
     | TokensTimed
     | SampleTaken
     | MemoryRead
+    | DeviceMemoryRead
     | MatricesMultiplied
     | MemoryTold
     | PromptRead

@@ -15,6 +15,7 @@ import numpy as np
 from tunesmith.domain.throughput import MatrixReading
 from tunesmith.engine.errors import Cancelled, EngineError
 from tunesmith.engine.library import symbol
+from tunesmith.engine.tensors import allocated, context
 
 COLUMNS = 512
 """Of the activations: as many tokens as llama.cpp computes at once by default (n_ubatch)."""
@@ -29,16 +30,8 @@ REPETITIONS = 10
 _ROWS_QUANTIZED = 16
 _CPU = 0
 _WEIGHTS_USAGE = 1
-_OBJECT_BYTES = 2**19
-"""Room for what describes tensors, and again for each graph; data lie in buffers of their own."""
 
 _P, _S, _I, _L = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int64
-
-
-class _InitParams(ctypes.Structure):
-    """struct ggml_init_params of ggml.h."""
-
-    _fields_ = (("mem_size", _S), ("mem_buffer", _P), ("no_alloc", ctypes.c_bool))
 
 
 def multiply(
@@ -179,7 +172,7 @@ def _products(type_id: int, place: Any, backends: Sequence[Any], device: Any) ->
     Weights and the rest have contexts of their own, since each context has its buffer of one kind.
     """
     new_2d = symbol("ggml_new_tensor_2d", _P, [_P, _I, _L, _L])
-    with _context() as held, _context(len(backends)) as others:
+    with context() as held, context(len(backends)) as others:
         weights = new_2d(held, type_id, INNER, ROWS)
         activations = new_2d(others, 0, INNER, COLUMNS)
         multiplied = symbol("ggml_mul_mat", _P, [_P, _P, _P])
@@ -187,7 +180,7 @@ def _products(type_id: int, place: Any, backends: Sequence[Any], device: Any) ->
         graphs = [symbol("ggml_new_graph", _P, [_P])(others) for _ in backends]
         for graph, product in zip(graphs, products, strict=True):
             symbol("ggml_build_forward_expand", None, [_P, _P])(graph, product)
-        with _allocated(held, place) as own, _allocated(others, _default_place(backends[0])) as rest:
+        with allocated(held, place) as own, allocated(others, _default_place(backends[0])) as rest:
             if not own or not rest:
                 raise EngineError("there is no room for the matrices")
             symbol("ggml_backend_buffer_set_usage", None, [_P, _I])(own, _WEIGHTS_USAGE)
@@ -196,28 +189,6 @@ def _products(type_id: int, place: Any, backends: Sequence[Any], device: Any) ->
                 return
             _fill(type_id, weights, activations)
             yield graphs
-
-
-@contextmanager
-def _context(graphs: int = 0) -> Iterator[Any]:
-    room = _OBJECT_BYTES * (1 + graphs)
-    made = symbol("ggml_init", _P, [_InitParams])(_InitParams(room, None, no_alloc=True))
-    if not made:
-        raise EngineError("there is no room for the matrices")
-    try:
-        yield made
-    finally:
-        symbol("ggml_free", None, [_P])(made)
-
-
-@contextmanager
-def _allocated(context: Any, place: Any) -> Iterator[Any]:
-    buffer = symbol("ggml_backend_alloc_ctx_tensors_from_buft", _P, [_P, _P])(context, place)
-    try:
-        yield buffer
-    finally:
-        if buffer:
-            symbol("ggml_backend_buffer_free", None, [_P])(buffer)
 
 
 def _fill(type_id: int, weights: Any, activations: Any) -> None:

@@ -8,6 +8,7 @@ from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth
 from tunesmith.domain.digits import fixed, memory_text, percent
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.throughput import MatrixThroughput, PrefillLimit
+from tunesmith.presentation.numbers import DASH
 from tunesmith.wording import tr
 
 
@@ -93,6 +94,10 @@ def memory_bandwidth_text(bandwidth: MemoryBandwidth) -> str:
     if others:
         listed = ", ".join(f"{one.threads}: {bandwidth_text(one.readings[-1].best)}" for one in others)
         told = tr("{figures}; with other numbers of threads {list}", figures=told, list=listed)
+    for device in bandwidth.devices:
+        best = device.best
+        figure = bandwidth_text(best) if best is not None else f"{DASH} ({device.why})"
+        told = f"{told}; {device.device}: {figure}"
     if bandwidth.noisy:
         return tr("{figures}; disturbed by other programs", figures=told)
     return tr("{figures}, measured {date}", figures=told, date=bandwidth.measured_utc[:10])

@@ -30,6 +30,7 @@ from tunesmith.domain.worker_events import (
     ChunkKept,
     ChunkScored,
     ContextReady,
+    DeviceMemoryRead,
     FileQuantized,
     Heartbeat,
     ImportanceRead,
@@ -182,8 +183,8 @@ class LiveView:
                     self._say(f"llama.cpp: {text}")
             case (
                 WorkerReady() | Heartbeat() | ModelLoaded() | ContextReady() | SampleTaken() | MemoryRead()
-                | MatricesMultiplied() | MemoryTold() | RequestDone() | RequestFailed() | PromptRead()
-                | TextGenerated() | TextEnded() | TextSplit() | ChunkKept() | ChunkScored()
+                | DeviceMemoryRead() | MatricesMultiplied() | MemoryTold() | RequestDone() | RequestFailed()
+                | PromptRead() | TextGenerated() | TextEnded() | TextSplit() | ChunkKept() | ChunkScored()
                 | TensorQuantized() | FileQuantized() | ImportanceRead() | SpeculationTaken()
                 | ContenderStanding()
             ):  # fmt: skip

@@ -33,7 +33,7 @@ from tunesmith.services.choose_result import ChooseRequest, ChooseResult, Outcom
 from tunesmith.services.choose_speed import Screening
 from tunesmith.services.context import Surroundings, check_devices, identify_model, read_model, survey_machine
 from tunesmith.services.file_rigs import ModelRigs
-from tunesmith.services.limits import DecodeLimits, with_bandwidth
+from tunesmith.services.limits import DecodeLimits, reading_devices, with_bandwidth
 from tunesmith.services.made_files import MadeFiles
 from tunesmith.services.metering import LedgerMeter, StoreRecorder
 from tunesmith.services.part_streams import part_emit, relayed_stream
@@ -187,8 +187,8 @@ class _Choice:
     ) -> Callable[[Contender], DecodeLimit] | None:
         """What memory bandwidth allows of a file, however it is tuned; None where it cannot decide."""
         tune = self._request.tune
-        if tune.objective.name != "decode":
-            return None
+        if tune.objective.name != "decode" or (start.n_gpu_layers != 0 and reading_devices(found.machine)):
+            return None  # who else used a device while it was measured is not known
         machine = with_bandwidth(found, self._store, self._controls).machine
 
         def of(contender: Contender) -> DecodeLimit:

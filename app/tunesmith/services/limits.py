@@ -9,8 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tunesmith import gguf
-from tunesmith.domain.bandwidth import DecodeLimit, MemoryBandwidth, useful_thread_counts
-from tunesmith.domain.machine import Machine
+from tunesmith.domain.bandwidth import (
+    DecodeLimit,
+    DeviceBandwidth,
+    MemoryBandwidth,
+    useful_thread_counts,
+)
+from tunesmith.domain.machine import Device, Machine
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.settings import CacheType, Settings
@@ -30,7 +35,7 @@ from tunesmith.wording import tr
 from tunesmith.worker.handle import WorkerHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tunesmith.store import Store
 
@@ -58,6 +63,8 @@ def with_bandwidth(
             bandwidth = _measure_bandwidth(found.machine, controls)
         except WorkerError as error:
             _LOG.warning("memory bandwidth could not be measured: %s", error)
+    if bandwidth is not None and measure:
+        bandwidth = with_devices(bandwidth, found.machine, controls)
     if bandwidth is None:
         return found
     machine = found.machine.model_copy(update={"memory_bandwidth": bandwidth})
@@ -75,7 +82,7 @@ def remeasured(found: Surroundings, store: Store, controls: Controls | None = No
         StoreError: it cannot be kept.
         Interrupted: the user stopped it.
     """
-    bandwidth = _measure_bandwidth(found.machine, controls)
+    bandwidth = with_devices(_measure_bandwidth(found.machine, controls), found.machine, controls)
     throughput = measure_again(found, store, controls)
     steady = tuple(one for one in throughput if not one.noisy)
     kept = None if bandwidth.noisy else bandwidth
@@ -92,6 +99,37 @@ def _measure_bandwidth(machine: Machine, controls: Controls | None) -> MemoryBan
     with WorkerHandle(interrupted=interrupted) as worker:
         found = worker.read_memory(threads=counts, free_bytes=machine.memory.available_bytes)
     return found.model_copy(update={"measured_utc": datetime.now(tz=UTC).isoformat(timespec="seconds")})
+
+
+def with_devices(
+    bandwidth: MemoryBandwidth, machine: Machine, controls: Controls | None = None
+) -> MemoryBandwidth:
+    """The bandwidth with that of each device of this machine that is not known yet, measured now.
+
+    Each in a worker of its own: a device that fails, or ends its process, keeps the reason in place of
+    figures. Devices of RPC servers are left out, since the network would be measured with them.
+
+    Raises:
+        Interrupted: the user stopped it.
+    """
+    interrupted = (lambda: controls.cancelled) if controls is not None else (lambda: False)
+    known = {one.device for one in bandwidth.devices}
+    found = list(bandwidth.devices)
+    for device in reading_devices(machine):
+        if device.name in known or device.backend == "RPC":
+            continue
+        try:
+            with WorkerHandle(interrupted=interrupted) as worker:
+                found.append(worker.read_device(device.name))
+        except WorkerError as error:
+            _LOG.warning("the memory bandwidth of %s could not be measured: %s", device.name, error)
+            found.append(DeviceBandwidth(device=device.name, size_bytes=0, bytes_per_s=(), why=error.what))
+    return bandwidth.model_copy(update={"devices": tuple(found)})
+
+
+def reading_devices(machine: Machine) -> list[Device]:
+    """Devices that layers may lie on beside the CPU."""
+    return [device for device in machine.devices if device.type not in ("cpu", "accel", "meta")]
 
 
 class DecodeLimits:
@@ -134,15 +172,18 @@ def limit_of(step_bytes: int, workload: Workload, settings: Settings, machine: M
     """The limit where a decoding step reads so many bytes."""
     if not workload.generate:
         return _none(tr("nothing is decoded"))
-    devices = [device for device in machine.devices if device.type not in ("cpu", "accel", "meta")]
-    if devices and settings.n_gpu_layers != 0:
-        return _none(tr("{device} computes, whose memory bandwidth is not measured", device=devices[0].name))
+    devices = reading_devices(machine) if settings.n_gpu_layers != 0 else []
     bandwidth = machine.memory_bandwidth
+    known = {one.device: one for one in bandwidth.devices if one.best} if bandwidth is not None else {}
+    for device in devices:
+        if device.name not in known:
+            return _none(tr("{device} computes, whose memory bandwidth is not measured", device=device.name))
     if bandwidth is None:
         return _none(tr("memory bandwidth was not measured"))
     if bandwidth.noisy:
         return _none(tr("other programs used the machine while memory bandwidth was measured"))
-    figure = bandwidth.at_most(step_bytes)
+    figures = [bandwidth.at_most(step_bytes), *(known[one.name].at_most(step_bytes) for one in devices)]
+    figure = _fastest(figures, together=settings.split_mode in ("row", "tensor"))
     if figure is None:
         return _none(tr("a token reads so little that caches may hold it"))
     return DecodeLimit(
@@ -150,6 +191,18 @@ def limit_of(step_bytes: int, workload: Workload, settings: Settings, machine: M
         bandwidth_bytes_per_s=figure,
         step_bytes=step_bytes,
     )
+
+
+def _fastest(figures: Sequence[float | None], *, together: bool) -> float | None:
+    """What no division of the layers among these memories surpasses; None where one is not known.
+
+    Layers are computed one after another, each where it lies, so that the fastest memory is a bound; where
+    several devices compute one layer, it is all of them together.
+    """
+    known = [figure for figure in figures if figure is not None]
+    if len(known) < len(figures):
+        return None
+    return sum(known) if together else max(known)
 
 
 def _none(reason: str) -> DecodeLimit:

@@ -14,13 +14,14 @@ import traceback
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
-from tunesmith.domain.bandwidth import memory_bandwidth
+from tunesmith.domain.bandwidth import DeviceBandwidth, memory_bandwidth
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.throughput import MatrixThroughput
 from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
+    DeviceMemoryRead,
     Heartbeat,
     LogLine,
     MatricesMultiplied,
@@ -35,6 +36,7 @@ from tunesmith.domain.worker_events import (
 )
 from tunesmith.engine import library, rpc
 from tunesmith.engine.bandwidth import read_bandwidth
+from tunesmith.engine.device_bandwidth import read_device
 from tunesmith.engine.errors import Cancelled, DiskFault, EngineError, InputRefused, LoadRefused, OutOfMemory
 from tunesmith.engine.matmul import multiply
 from tunesmith.engine.memory import reserve
@@ -54,6 +56,7 @@ from tunesmith.worker.protocol import (
     MultiplyMatrices,
     Quantize,
     Reach,
+    ReadDevice,
     ReadMemory,
     Score,
     Shutdown,
@@ -155,6 +158,8 @@ class Child:
                     self._importance.collect(command)
                 case ReadMemory():
                     self._read_memory(command)
+                case ReadDevice():
+                    self._read_device(command)
                 case MultiplyMatrices():
                     self._multiply(command)
                 case TellMemory(model_path=path, settings=settings):
@@ -193,6 +198,19 @@ class Child:
             readings, foreign_cores=conditions.foreign_cores, noisy=command.noise.disturbed(conditions)
         )
         self._emit(MemoryRead(bandwidth=bandwidth))
+
+    def _read_device(self, command: ReadDevice) -> None:
+        try:
+            size_bytes, figures = read_device(command.device, stopped=lambda: self._abort.is_set)
+            why = ""
+        except Cancelled:
+            raise
+        except EngineError as error:
+            size_bytes, figures, why = 0, (), error.message[:400]
+        bandwidth = DeviceBandwidth(
+            device=command.device, size_bytes=size_bytes, bytes_per_s=figures, why=why
+        )  # fmt: skip
+        self._emit(DeviceMemoryRead(bandwidth=bandwidth))
 
     def _multiply(self, command: MultiplyMatrices) -> None:
         self._probe.begin()
@@ -268,18 +286,7 @@ class Child:
                 self._ending = True
                 self._abort.set()
                 self._commands.put(command)
-            case (
-                Measure()
-                | Generate()
-                | Score()
-                | Quantize()
-                | CollectImportance()
-                | ReadMemory()
-                | MultiplyMatrices()
-                | TellMemory()
-                | Speculate()
-                | Reach()
-            ) as command:
+            case command:
                 self._open.add(command.request)
                 self._commands.put(command)
 

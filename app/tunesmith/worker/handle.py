@@ -7,12 +7,13 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self, assert_never
+from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
-from tunesmith.domain.bandwidth import MemoryBandwidth
+from tunesmith.domain.bandwidth import DeviceBandwidth, MemoryBandwidth
 from tunesmith.domain.endpoint import refuse_unnamed
+from tunesmith.domain.event_base import Stamped
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.reserve import Reserve
 from tunesmith.domain.settings import Settings
@@ -20,6 +21,7 @@ from tunesmith.domain.speculation import SpeculationResult
 from tunesmith.domain.throughput import MatrixThroughput
 from tunesmith.domain.worker_events import (
     WORKER_EVENTS,
+    DeviceMemoryRead,
     MatricesMultiplied,
     MemoryRead,
     MemoryTold,
@@ -50,14 +52,17 @@ from tunesmith.worker.protocol import (
     MultiplyMatrices,
     Quantize,
     Reach,
+    ReadDevice,
     ReadMemory,
     Score,
     Speculate,
     TellMemory,
     Work,
+    servers_of,
 )
 
 _POLL_SECONDS = 0.1
+_Event = TypeVar("_Event", bound=Stamped)
 
 
 class WorkerHandle:
@@ -89,7 +94,6 @@ class WorkerHandle:
         self._rpc = tuple(rpc)
         self._requests = 0
         self._unanswered = False
-        self._bandwidth: MemoryBandwidth | None = None
         try:
             self._process = WorkerProcess(command or default_command(), self.patience)
         except OSError as error:
@@ -199,11 +203,21 @@ class WorkerHandle:
             As :meth:`measure`.
         """
         self._requests += 1
-        self._ask(ReadMemory(request=self._requests, threads=tuple(threads), free_bytes=free_bytes))
-        found, self._bandwidth = self._bandwidth, None
-        if found is None:
-            raise self._garbage(tr("it measured memory and did not say what"))
-        return found
+        command = ReadMemory(request=self._requests, threads=tuple(threads), free_bytes=free_bytes)
+        return self._answer(command, MemoryRead).bandwidth
+
+    def read_device(self, device: str) -> DeviceBandwidth:
+        """Measure how fast a device beside the CPU reads its memory; takes some seconds.
+
+        Args:
+            device: llama.cpp's name of it.
+
+        Raises:
+            As :meth:`measure`.
+        """
+        self._requests += 1
+        command = ReadDevice(request=self._requests, device=device)
+        return self._answer(command, DeviceMemoryRead).bandwidth
 
     def multiply(self, *, weights_type: str, type_id: int, threads: Sequence[int]) -> MatrixThroughput:
         """Measure how fast weights of a type are multiplied on the CPU; takes a second or so.
@@ -220,10 +234,7 @@ class WorkerHandle:
         command = MultiplyMatrices(
             request=self._requests, weights_type=weights_type, type_id=type_id, threads=tuple(threads)
         )
-        answers = [one.throughput for one in self._ask(command) if isinstance(one, MatricesMultiplied)]
-        if len(answers) != 1:
-            raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
-        return answers[0]
+        return self._answer(command, MatricesMultiplied).throughput
 
     def tell_memory(self, model_path: str, settings: Settings) -> Reserve:
         """Have llama.cpp say what memory a model would take; takes some tenths of a second.
@@ -233,14 +244,18 @@ class WorkerHandle:
         """
         self._requests += 1
         command = TellMemory(request=self._requests, model_path=model_path, settings=settings)
-        answers = [event.reserve for event in self._ask(command) if isinstance(event, MemoryTold)]
+        return self._answer(command, MemoryTold).reserve
+
+    def _answer(self, command: Work, kind: type[_Event]) -> _Event:
+        """Ask what has one answer of a kind."""
+        answers = [event for event in self._ask(command) if isinstance(event, kind)]
         if len(answers) != 1:
             raise self._garbage(tr("it gave {count} answers to one question", count=len(answers)))
         return answers[0]
 
     def _ask(self, command: Work) -> list[WorkerEvent]:
         """Send a command and return the answers to it."""
-        refuse_unnamed(_servers(command), self._rpc)
+        refuse_unnamed(servers_of(command), self._rpc)
         if self.alive:
             self._process.forget_output()  # a later crash is none of what was said before
         self._unanswered = True
@@ -263,10 +278,11 @@ class WorkerHandle:
             if cancelled_at is not None and time.monotonic() - cancelled_at > self.patience.cancel:
                 raise Interrupted(tr("The run was interrupted; what was measured is kept."))
             match event:
-                case SampleTaken() | SpeculationTaken() | MemoryTold() | MatricesMultiplied():
+                case (
+                    SampleTaken() | SpeculationTaken() | MemoryTold() | MatricesMultiplied()
+                    | MemoryRead() | DeviceMemoryRead()
+                ):  # fmt: skip
                     answers.append(event)
-                case MemoryRead(bandwidth=bandwidth):
-                    self._bandwidth = bandwidth
                 case RequestDone(request=number) if number == request:
                     self._unanswered = False
                     return answers
@@ -374,20 +390,3 @@ class WorkerHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _servers(command: Work) -> tuple[str, ...]:
-    """The RPC servers that a command would connect to."""
-    match command:
-        case Reach(endpoint=endpoint):
-            return (endpoint,)
-        case Measure(settings=settings) | Generate(settings=settings) | TellMemory(settings=settings):
-            return settings.rpc
-        case Score(settings=settings) | CollectImportance(settings=settings):
-            return settings.rpc
-        case Speculate(settings=settings, draft=draft):
-            return settings.rpc if draft is None else (*settings.rpc, *draft.settings.rpc)
-        case Quantize() | ReadMemory() | MultiplyMatrices():
-            return ()
-        case _:
-            assert_never(command)

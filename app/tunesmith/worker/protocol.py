@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field, TypeAdapter
 
@@ -186,6 +186,15 @@ class ReadMemory(Value):
     noise: NoisePolicy = NoisePolicy()
 
 
+class ReadDevice(Value):
+    """Measure how fast a device beside the CPU reads its memory."""
+
+    type: Literal["read_device"] = "read_device"
+    request: int
+    device: str
+    """llama.cpp's name of it, such as ``CUDA0``."""
+
+
 class MultiplyMatrices(Value):
     """Measure how fast the CPU multiplies weights of a type by a batch of activations."""
 
@@ -297,12 +306,31 @@ Work = (
     | Quantize
     | CollectImportance
     | ReadMemory
+    | ReadDevice
     | MultiplyMatrices
     | TellMemory
     | Speculate
     | Reach
 )
 """What is answered with ``RequestDone`` or ``RequestFailed``."""
+
+
+def servers_of(command: Work) -> tuple[str, ...]:
+    """The RPC servers that a command would connect to."""
+    match command:
+        case Reach(endpoint=endpoint):
+            return (endpoint,)
+        case Measure(settings=settings) | Generate(settings=settings) | TellMemory(settings=settings):
+            return settings.rpc
+        case Score(settings=settings) | CollectImportance(settings=settings):
+            return settings.rpc
+        case Speculate(settings=settings, draft=draft):
+            return settings.rpc if draft is None else (*settings.rpc, *draft.settings.rpc)
+        case Quantize() | ReadMemory() | ReadDevice() | MultiplyMatrices():
+            return ()
+        case _:
+            assert_never(command)
+
 
 Command = Annotated[Work | Shutdown | Cancel, Field(discriminator="type")]
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
