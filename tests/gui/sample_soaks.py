@@ -16,6 +16,7 @@ from tunesmith.domain.soak import SoakSample
 from tunesmith.gui.soak_run import SoakPlan, Start
 from tunesmith.services.soak import SoakResult
 from tunesmith.tuning.soak_findings import findings
+from tunesmith.wording import tr
 
 EACH_SECONDS = 2.5
 """From one sample to the next."""
@@ -70,7 +71,7 @@ def telling(
     """What starts a session that has measured these, and ends so; None goes on until it is stopped."""
     passed = samples[-1].begun_s if samples else 0.0
     events: list[Event] = [
-        StageStarted(stage="soak", title="Soaking SmolLM2 135M", candidates=()),
+        StageStarted(stage="soak", title=tr("Soaking {name}", name="SmolLM2 135M"), candidates=()),
         Progress(step="soaking", fraction=passed / seconds, eta_seconds=seconds - passed),
     ]
 

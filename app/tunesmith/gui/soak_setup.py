@@ -30,7 +30,7 @@ from tunesmith.gui.tune_choices import WorkloadFields
 from tunesmith.gui.widgets.elided import ElidedChoice
 from tunesmith.presentation.numbers import duration_text
 from tunesmith.presentation.tune_setup_text import workload_text
-from tunesmith.wording import tr, trc
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
@@ -63,7 +63,7 @@ class SoakSetup(PlanForm):
         self.what.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.what.addItem(tr("A model with llama.cpp's defaults"), "")
         self.what.currentIndexChanged.connect(self._choose)
-        section.add(tr("Settings"), self.what, tip=tr("Of a saved profile, or what llama.cpp does untold."))
+        section.add(tr("Settings"), self.what, tip=tr("Of a saved profile, or llama.cpp's defaults."))
         self.about = label("", "small", wrap=True)
         section.add_under(self.about)
         self.file = ModelField()
@@ -90,8 +90,8 @@ class SoakSetup(PlanForm):
         self.time.valueChanged.connect(self._edited)
         self.unit = QComboBox()
         self.unit.setAccessibleName(tr("Minutes or hours"))
-        self.unit.addItem(trc("unit of a soak", "minutes"), _MINUTE)
-        self.unit.addItem(trc("unit of a soak", "hours"), _HOUR)
+        self.unit.addItem(tr("minutes"), _MINUTE)
+        self.unit.addItem(tr("hours"), _HOUR)
         self.unit.currentIndexChanged.connect(self._edited)
         row.addWidget(self.time)
         row.addWidget(self.unit)

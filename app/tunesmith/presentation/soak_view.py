@@ -24,7 +24,7 @@ from tunesmith.presentation.soak_text import (
     soak_report,
 )
 from tunesmith.presentation.tune_setup_text import workload_text
-from tunesmith.wording import tr, trc
+from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,16 +99,17 @@ def soak_view(result: SoakResult) -> SoakView:
 
 
 def _headline(parts: Sequence[SoakPart]) -> str:
+    """What is worth knowing first; ``parts`` begin with decode."""
     if not parts:
         return tr("Too short to tell a speed")
     if not any(part.changes for part in parts):
         return tr("The speed held")
     fell = [(part, part.time_to_throttle_s) for part in parts if part.time_to_throttle_s is not None]
     if len(fell) > 1:
+        (decode, _), (prefill, _) = fell
         return tr(
-            "{first} fell by {drop} and {second} by {other_drop}, first after {time}",
-            first=part_name(fell[0][0].part), drop=percent(fell[0][0].drop, 1),
-            second=trc("reading", fell[1][0].part), other_drop=percent(fell[1][0].drop, 1),
+            "Decode fell by {decode} and prefill by {prefill}, first after {time}",
+            decode=percent(decode.drop, 1), prefill=percent(prefill.drop, 1),
             time=duration_text(min(at_s for _part, at_s in fell)),
         )  # fmt: skip
     if fell:

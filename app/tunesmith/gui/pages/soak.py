@@ -81,7 +81,7 @@ class SoakPage(RunPage):
         )  # fmt: skip
 
     def _empty(self) -> QWidget:
-        choose = button(tr("Choose a model…"), "primary")
+        choose = button(tr("Choose model…"), "primary")
         choose.clicked.connect(lambda _checked=False: self._ask_for_model())
         tune = button(tr("Tune a model"))
         tune.clicked.connect(lambda _checked=False: self.context.bus.show_page.emit("tune"))
