@@ -26,7 +26,8 @@ from tunesmith.wording import tr, trc
 
 _ROOM = 1.02
 """The x axis of a soak goes this far beyond its planned end."""
-_LABEL_GAP_PX = 8
+_BESIDE_PX = 5
+"""A label stands so far from its line."""
 _LEAST_GAP_S, _GAP = 5.0, 4.0
 """A pause is no line: longer than this, and so many times what lies between two samples otherwise."""
 
@@ -81,8 +82,10 @@ class SoakPlot(LinePlot):
         """Where its label begins and how wide it is, seconds; at the left of its line for lack of room."""
         metrics = QFontMetrics(self._axis_font())
         per_pixel = self._end / max(1, self.width() - self._left.width())
-        width = (metrics.horizontalAdvance(one.text) + _LABEL_GAP_PX) * per_pixel
-        return (one.at_s if one.at_s + width <= self._end else one.at_s - width), width
+        beside = _BESIDE_PX * per_pixel
+        width = metrics.horizontalAdvance(one.text) * per_pixel + 2 * beside
+        right = one.at_s + beside
+        return (right if right + width <= self._end else one.at_s - beside - width), width
 
     def _label(self, one: ChangeMark, left: float) -> pg.TextItem:
         """At the foot, where lines seldom come."""
