@@ -15,8 +15,8 @@ from tests.support.cli import CommandLine
 from tests.support.soaks import soak_of
 from tunesmith import assets
 from tunesmith.cli.parser import build_parser
-from tunesmith.cli.soak import DEFAULT_WORKLOAD, make_request
-from tunesmith.domain.soak import KeptSoak
+from tunesmith.cli.soak import make_request
+from tunesmith.domain.soak import DEFAULT_SOAK_WORKLOAD, KeptSoak
 from tunesmith.presentation.soak_text import CSV_HEAD
 from tunesmith.services.session import Session
 from tunesmith.store import Store
@@ -24,7 +24,7 @@ from tunesmith.store import Store
 
 def test_ten_minutes_of_512_and_128_tokens_are_soaked_if_nothing_is_named() -> None:
     asked = make_request(build_parser().parse_args(["soak", "m.gguf"]), None)
-    assert (asked.seconds, asked.workload) == (600, DEFAULT_WORKLOAD)
+    assert (asked.seconds, asked.workload) == (600, DEFAULT_SOAK_WORKLOAD)
 
 
 def test_hours_settings_and_a_workload_are_taken() -> None:

@@ -38,7 +38,7 @@ from PySide6.QtWidgets import (
 
 from tests.gui import sample_choices, sample_fleet
 from tests.gui.sample_profiles import samples
-from tests.gui.screenshots import chat, fleet, machine, models, profiles, quantization, tune
+from tests.gui.screenshots import chat, fleet, machine, models, profiles, quantization, soak, tune
 from tests.gui.screenshots.scene import SCENES, Ready, Scene, at_once, settle, wait
 from tests.gui.simulated_run import model
 from tests.tuning.machines import LAPTOP
@@ -54,7 +54,7 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.machine.probe import probe_machine
 from tunesmith.services import context
 
-MODULES = (chat, fleet, machine, models, profiles, quantization, tune)
+MODULES = (chat, fleet, machine, models, profiles, quantization, soak, tune)
 """Whose scenes are in SCENES once this module is imported."""
 MADE_UP = (
     "Meta Llama 3.1 8B Instruct", "Qwen2.5 7B Instruct", "Qwen2.5 32B Instruct", "Qwen2 VL 7B Instruct",

@@ -23,7 +23,7 @@ from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.theme import ThemeManager
 
-NAMES = ("models", "tune", "profiles", "compare", "machine", "fleet")
+NAMES = ("models", "tune", "profiles", "compare", "soak", "machine", "fleet")
 MakePage = Callable[[str], Page]
 
 
@@ -108,7 +108,8 @@ def test_tab_goes_over_the_profiles_as_they_are_read(make: MakePage, qtbot: QtBo
     page.details.notes.setFocus()
     assert walk(page) == [
         "Search profiles", "Import…", "Details", "Model", "Machine class", "Profiles",
-        "Facts of the profile", "Try it", "Tune again", "More", "Why these settings", "What tokens cost",
+        "Facts of the profile", "Try it", "Tune again", "More", "Why these settings",
+        "How long the speed holds", "What tokens cost",
         "Show how it was found",
         "Notes",
     ]  # fmt: skip

@@ -15,12 +15,13 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QToolButton
+from PySide6.QtWidgets import QGridLayout, QLabel, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import heard, shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
 from tests.store.values import profile
+from tests.support.soaks import kept
 from tunesmith.domain.profile_file import profile_file
 from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.profiles import ProfilesPage
@@ -361,3 +362,48 @@ def test_columns_are_remembered(qtbot: QtBot, page: ProfilesPage, tmp_path: Path
         assert again.table.columnWidth(2) == 187
         qtbot.waitUntil(lambda: len(names(again)) == 6)
         assert names(again)[-1] == "SmolLM2 135M Q4_K_M · batch"
+
+
+def cells(grid: QWidget) -> list[list[str]]:
+    """The texts of a grid of the details, row by row."""
+    laid = grid.layout()
+    assert isinstance(laid, QGridLayout)
+    rows = []
+    for row in range(laid.rowCount()):
+        items = (laid.itemAtPosition(row, column) for column in range(laid.columnCount()))
+        found = [item.widget() for item in items if item is not None]
+        texts = [one.text() for one in found if isinstance(one, QLabel)]
+        rows += [texts] if texts else []
+    return rows
+
+
+def test_a_soak_is_shown_with_both_speeds_and_what_became_of_them(qtbot: QtBot, page: ProfilesPage) -> None:
+    tuned = page.context.store.profile("p-0001")
+    assert not page.details._held.isVisible()
+    assert not page.details._held_words.isVisible()
+    page.context.store.set_soak("p-0001", kept(falls_to=0.8, tuned=tuned))
+    page.context.bus.profile_saved.emit("p-0001")
+    qtbot.waitUntil(page.details._held.isVisible)
+    head, prefill, decode = cells(page.details._held)
+    assert head == ["", "burst", "sustained"]
+    assert prefill[0] == "Prefill, tok/s"
+    assert prefill[1] == prefill[2]
+    assert decode == ["Decode, tok/s", "100.00", "80.00"]
+    said = page.details._held_words.text()
+    assert said.startswith("Soaked for 2 min. Prefill held its speed. Decode fell by 20.")
+    assert "first after 1 min." in said
+    choose(qtbot, page, "p-0004")
+    assert not page.details._held.isVisible()
+    assert not page.details._held_words.isVisible()
+    choose(qtbot, page, "p-0001")
+    assert len(cells(page.details._held)) == 3
+
+
+def test_a_soak_that_ended_before_it_was_steady_says_so(qtbot: QtBot, page: ProfilesPage) -> None:
+    tuned = page.context.store.profile("p-0001")
+    found = kept(falls_to=0.8, tuned=tuned)
+    early = found.model_copy(
+        update={"parts": tuple(one.model_copy(update={"settled": False}) for one in found.parts)}
+    )
+    page.details.show_profile(tuned.model_copy(update={"soak": early}))
+    assert page.details._held_words.text().count("It may not have been steady yet.") == 2

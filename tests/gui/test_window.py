@@ -23,7 +23,18 @@ from tunesmith.gui.window import MainWindow
 from tunesmith.presentation.vitals_text import memory_text, quiet_text
 from tunesmith.services.vitals import VitalsReader
 
-NAMES = ("models", "tune", "quantization", "chat", "profiles", "compare", "machine", "fleet", "settings")
+NAMES = (
+    "models",
+    "tune",
+    "quantization",
+    "chat",
+    "profiles",
+    "compare",
+    "soak",
+    "machine",
+    "fleet",
+    "settings",
+)
 
 
 class Plain(Page):
@@ -91,7 +102,13 @@ def test_pages_are_made_when_first_shown_and_shown_again(window: MainWindow) -> 
 
 @pytest.mark.parametrize(
     ("keys", "name"),
-    [("Ctrl+1", "models"), ("Ctrl+3", "quantization"), ("Ctrl+7", "machine"), ("Ctrl+,", "settings")],
+    [
+        ("Ctrl+1", "models"),
+        ("Ctrl+3", "quantization"),
+        ("Ctrl+7", "soak"),
+        ("Ctrl+8", "machine"),
+        ("Ctrl+,", "settings"),
+    ],
 )
 def test_every_page_has_a_key(window: MainWindow, qtbot: QtBot, keys: str, name: str) -> None:
     with qtbot.waitActive(window):

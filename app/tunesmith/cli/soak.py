@@ -14,7 +14,14 @@ from tunesmith.cli.progress import follow
 from tunesmith.cli.tune import interruptible
 from tunesmith.cli.values import parse_servers, parse_workload
 from tunesmith.domain.profile import TunedProfile
-from tunesmith.domain.soak import LEAST_SOAK_SECONDS, MOST_SOAK_SECONDS, SoakRequest, SoakSample
+from tunesmith.domain.soak import (
+    DEFAULT_SOAK_SECONDS,
+    DEFAULT_SOAK_WORKLOAD,
+    LEAST_SOAK_SECONDS,
+    MOST_SOAK_SECONDS,
+    SoakRequest,
+    SoakSample,
+)
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import StoreError, TunesmithError, UsageError
 from tunesmith.services.presets import load_preset
@@ -26,9 +33,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tunesmith.services.soak import SoakResult
-
-DEFAULT_SECONDS = 600.0
-DEFAULT_WORKLOAD = Workload(prompt=512, generate=128)
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
@@ -105,13 +109,13 @@ def _workload(options: argparse.Namespace, profile: TunedProfile | None) -> Work
         return parse_workload(options.workload)
     if options.preset:
         return load_preset(options.preset).workload
-    return profile.workload if profile else DEFAULT_WORKLOAD
+    return profile.workload if profile else DEFAULT_SOAK_WORKLOAD
 
 
 def _seconds(options: argparse.Namespace) -> float:
     if options.minutes is not None and options.hours is not None:
         raise UsageError("--minutes and --hours say two things.", todo="Give one of them.")
-    seconds = DEFAULT_SECONDS
+    seconds = DEFAULT_SOAK_SECONDS
     if options.minutes is not None:
         seconds = 60 * options.minutes
     elif options.hours is not None:

@@ -19,6 +19,8 @@ SoakEnd = Literal["finished", "interrupted", "failed"]
 
 LEAST_SOAK_SECONDS = 2.0
 MOST_SOAK_SECONDS = 7 * 86_400.0
+DEFAULT_SOAK_SECONDS = 600.0
+DEFAULT_SOAK_WORKLOAD = Workload(prompt=512, generate=128)
 MOST_KEPT = 240
 """Raw samples of one stretch that a profile carries: it stays a document that is read at once."""
 
@@ -149,6 +151,8 @@ class Soaked(Value):
     planned_seconds: float
     seconds: float
     """From the first sample's begin to the last one's end."""
+    paused_seconds: float = 0.0
+    """Of these, how long it was paused: a machine cools meanwhile."""
     end: SoakEnd
     fault: str
     """What ended it early; empty where nothing did."""

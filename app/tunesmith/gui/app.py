@@ -62,6 +62,11 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
         return ComparePage(context)
 
+    def soak(context: AppContext) -> Page:
+        from tunesmith.gui.pages.soak import SoakPage
+
+        return SoakPage(context)
+
     def machine(context: AppContext) -> Page:
         from tunesmith.gui.pages.machine import MachinePage
 
@@ -79,7 +84,7 @@ def page_factories() -> dict[str, Callable[[AppContext], Page]]:
 
     return {
         "models": models, "tune": tune, "quantization": quantization, "chat": chat, "profiles": profiles,
-        "compare": compare, "machine": machine, "fleet": fleet, "settings": settings,
+        "compare": compare, "soak": soak, "machine": machine, "fleet": fleet, "settings": settings,
     }  # fmt: skip
 
 

@@ -35,6 +35,8 @@ class Bus(QObject):
     show_profile = Signal(str)
     compare_profiles = Signal(list)
     """Ids of two to four profiles."""
+    soak_profile = Signal(object)
+    """Open the soak page on a TunedProfile."""
     show_run = Signal(str)
     """Replay a stored run, by its id, on the tune page."""
     try_model = Signal(str, object)

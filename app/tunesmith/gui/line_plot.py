@@ -171,7 +171,7 @@ class LinePlot(QuietPlot):
 
     def step_axes(self, seconds: float, highest: float) -> None:
         """Widen the axes by whole steps where what is to be shown has outgrown them."""
-        end, top = max(x_end(seconds), self._end), y_end(highest)
+        end, top = max(self._x_end(seconds), self._end), y_end(highest)
         if end != self._end:
             self._end = end
             if self._show_times:
@@ -186,6 +186,10 @@ class LinePlot(QuietPlot):
             for one, value in zip(self._grid, [*lines, *[0.0] * 4], strict=False):
                 one.setValue(value)
             self._reach_up()
+
+    def _x_end(self, seconds: float) -> float:
+        """Where the x axis ends for a run that has gone on for so long."""
+        return x_end(seconds)
 
     def _set_baseline(self, value: float | None, unit: str) -> None:
         shown = value is not None

@@ -47,6 +47,11 @@ class Reading(QWidget):
         column.addLayout(row)
         column.addStretch()
 
+    def rename(self, name: str) -> None:
+        """Call the value otherwise from now on."""
+        self._name.setText(name)
+        self.value.setAccessibleName(tr("{name} now", name=name))
+
     def recolour(self, colour: str) -> None:
         """Write the value in its line's colour."""
         self.value.setStyleSheet(f"color: {colour}; font-size: 22px; font-weight: 600;")

@@ -43,6 +43,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("chat", tr("Try it")),
     ("profiles", tr("Profiles")),
     ("compare", tr("Compare")),
+    ("soak", tr("Soak")),
     ("machine", tr("Machine")),
     ("fleet", tr("Fleet")),
 )
@@ -181,6 +182,7 @@ class MainWindow(QMainWindow):
             (bus.tune_again, "tune"),
             (bus.show_run, "tune"),
             (bus.try_model, "chat"),
+            (bus.soak_profile, "soak"),
             (bus.show_profile, "profiles"),
             (bus.compare_profiles, "compare"),
         ):

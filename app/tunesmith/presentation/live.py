@@ -201,10 +201,7 @@ class LiveView:
     @property
     def progress_text(self) -> str:
         """Such as ``42% · about 1 min 20 s left``."""
-        share = percent(self.fraction)
-        if self.end is not None or not self.eta_seconds:
-            return share
-        return tr("{share} · about {time} left", share=share, time=duration_text(_coarse(self.eta_seconds)))
+        return progress_words(self.fraction, None if self.end is not None else self.eta_seconds)
 
     @property
     def read_outs(self) -> tuple[ReadOut, ...]:
@@ -298,6 +295,14 @@ class LiveView:
         if (stage, candidate) not in self._told:
             self._told.add((stage, candidate))
             self._say(sentence)
+
+
+def progress_words(fraction: float, eta_seconds: float | None) -> str:
+    """Such as ``42% · about 1 min 20 s left``; the share alone where the rest is not known, or over."""
+    share = percent(fraction)
+    if not eta_seconds:
+        return share
+    return tr("{share} · about {time} left", share=share, time=duration_text(_coarse(eta_seconds)))
 
 
 def _coarse(seconds: float) -> float:

@@ -226,6 +226,13 @@ def soak_notes(soaked: Soaked) -> list[str]:
                 time=duration_text(soaked.seconds), fault=soaked.fault,
             )
         )  # fmt: skip
+    if soaked.paused_seconds:
+        notes.append(
+            tr(
+                "It was paused for {time} in all; the machine may have cooled meanwhile.",
+                time=duration_text(soaked.paused_seconds),
+            )
+        )
     if not soaked.parts:
         notes.append(tr("{dash} Too few samples to tell a speed: soak longer.", dash=DASH))
         return notes

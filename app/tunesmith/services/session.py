@@ -125,16 +125,24 @@ class Controls:
         """Whether a sample under way is to be stopped; asked often."""
         return self.cancelled or self.hopeless()
 
-    def wait_if_paused(self) -> None:
+    def wait_if_paused(self) -> float:
         """Return when the run may go on; called before each sample.
+
+        Returns:
+            For how long it was paused, seconds; without the time that drawing took.
 
         Raises:
             Interrupted: it was cancelled.
         """
         self._give_turn()
-        self._go.wait()
+        paused = 0.0
+        if not self._go.is_set():
+            begun = time.monotonic()
+            self._go.wait()
+            paused = time.monotonic() - begun
         if self._stop.is_set():
             raise Interrupted(tr("The run was interrupted; what was measured is kept."))
+        return paused
 
     def sleep(self, seconds: float) -> None:
         """Sleep, but not through a cancel.

@@ -110,6 +110,7 @@ class Soak:
     _samples: list[SoakSample] = field(default_factory=list)
     _begun_ns: int = 0
     _held: Throttle | None = None
+    _paused_s: float = 0.0
 
     def run(self) -> tuple[Soaked, int]:
         """Run until the time is over, or something ends it; what was measured, and an exit code.
@@ -149,12 +150,12 @@ class Soak:
         return sized
 
     def _repeat(self, sampled: dict[Part, Workload]) -> None:
-        """Take turns until the time is over; every part has its turn, however slow they are."""
+        """Take turns until the time is over, pauses aside; every part has its turn, however slow they are."""
         begun = self.clock()
         self._held = self.throttle()
-        while (passed := self.clock() - begun) < self.request.seconds:
+        while (passed := self.clock() - begun - self._paused_s) < self.request.seconds:
             for part, workload in sampled.items():
-                self.controls.wait_if_paused()
+                self._paused_s += self.controls.wait_if_paused()
                 self._tell(passed)
                 taken = self._sample(part, workload)
                 self._samples.append(taken)
@@ -201,6 +202,7 @@ class Soak:
             sampled=sampled,
             planned_seconds=self.request.seconds,
             seconds=last.begun_s + last.seconds,
+            paused_seconds=self._paused_s,
             end=end,
             fault=fault,
             alpha=ALPHA,

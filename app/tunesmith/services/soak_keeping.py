@@ -44,6 +44,8 @@ def why_not_kept(profile: TunedProfile, result: SoakResult) -> str:
     soaked = result.soaked
     if soaked.end != "finished":
         return tr("It did not run to its end.")
+    if soaked.paused_seconds:
+        return tr("It was paused, and the machine may have cooled meanwhile.")
     if not soaked.parts:
         return tr("There were too few samples to tell a speed.")
     if result.model.sha256 != profile.model.sha256:

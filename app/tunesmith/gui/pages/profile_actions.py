@@ -47,6 +47,7 @@ class ProfileActions(QObject):
         )
         self.explain = _action(tr("Why these settings"), "Ctrl+Shift+E", explain, page)
         self.cost = _action(tr("What tokens cost"), "Ctrl+Shift+K", cost, page)
+        self.soak = _action(tr("How long the speed holds"), "Ctrl+Shift+S", of_one(deeds.soak), page)
         self.export = _action(tr("Export…"), "Ctrl+E", export, page)
         self.delete = _action(tr("Delete"), "Del", delete, table)
         self.delete.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -55,7 +56,7 @@ class ProfileActions(QObject):
 
     @property
     def _of_one(self) -> Sequence[QAction]:
-        return (self.explain, self.cost, self.rename, self.duplicate, self.copy_command)
+        return (self.explain, self.cost, self.soak, self.rename, self.duplicate, self.copy_command)
 
     def enable(self, chosen: int) -> None:
         """Offer what can be done with this many profiles."""

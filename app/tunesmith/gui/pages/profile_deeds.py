@@ -106,6 +106,11 @@ class ProfileDeeds(QObject):
         self._context.bus.show_page.emit("tune")
         self._context.bus.tune_again.emit(profile)
 
+    def soak(self, profile: TunedProfile) -> None:
+        """Set up a soak of the profile."""
+        self._context.bus.show_page.emit("soak")
+        self._context.bus.soak_profile.emit(profile)
+
     def show_history(self, profile: TunedProfile) -> None:
         """Replay the run that the profile came from."""
         self._context.bus.show_page.emit("tune")

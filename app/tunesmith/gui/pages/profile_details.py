@@ -43,6 +43,7 @@ class ProfileDetails(QFrame):
     history_asked = Signal()
     why_asked = Signal()
     cost_asked = Signal()
+    soak_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -125,6 +126,11 @@ class ProfileDetails(QFrame):
             tr("What tokens cost"), "quiet", tip=tr("By electricity, hardware and use (Ctrl+Shift+K)")
         )
         self.cost_button.clicked.connect(self.cost_asked)
+        self.soak_button = button(
+            tr("How long the speed holds"), "quiet",
+            tip=tr("Soak: run these settings for minutes or hours (Ctrl+Shift+S)"),
+        )  # fmt: skip
+        self.soak_button.clicked.connect(self.soak_asked)
         actions = QHBoxLayout()
         actions.setSpacing(GRID)
         for widget in (self.try_button, self.tune_button, self.more_button):
@@ -155,6 +161,7 @@ class ProfileDetails(QFrame):
         column.addWidget(self._proof)
         column.addWidget(self._held)
         column.addWidget(self._held_words)
+        column.addWidget(flush(self.soak_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())

@@ -136,6 +136,7 @@ class ProfilesPage(Page):
         self.details.try_asked.connect(self._of_one(self.deeds.try_it))
         self.details.tune_asked.connect(self._of_one(self.deeds.tune_again))
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
+        self.details.soak_asked.connect(self._of_one(self.deeds.soak))
         self.details.why_asked.connect(self.explain)
         self.details.cost_asked.connect(self.reckon)
         self.details.export_asked.connect(self._export)
