@@ -15,8 +15,9 @@ from tests.support.cli import CommandLine
 from tests.support.soaks import soak_of
 from tunesmith import assets
 from tunesmith.cli.parser import build_parser
-from tunesmith.cli.soak import make_request
+from tunesmith.cli.soak import make_comparison, make_request
 from tunesmith.domain.soak import DEFAULT_SOAK_WORKLOAD, KeptSoak
+from tunesmith.errors import UsageError
 from tunesmith.presentation.soak_text import CSV_HEAD
 from tunesmith.services.session import Session
 from tunesmith.store import Store
@@ -46,6 +47,15 @@ def test_hours_settings_and_a_workload_are_taken() -> None:
         (("m.gguf", "--hours", "1000"), "A soak takes"),
         (("m.gguf", "--minutes", "nan"), "A soak takes"),
         (("m.gguf", "--preset", "chat", "--workload", "generate=8"), "say two things"),
+        (("m.gguf", "--blocks", "4"), "--blocks goes with a comparison."),
+        (("m.gguf", "--compare", "threads=1"), "1 are named"),
+        (("m.gguf", "--compare", "threads=1,2,3,4,5,6,7"), "7 are named"),
+        (("m.gguf", "--compare", "threads"), "names no values"),
+        (("m.gguf", "--compare", "knobs=1,2"), "no setting called"),
+        (("m.gguf", "--compare", "n_ctx=512,1024"), "belongs to the workload"),
+        (("m.gguf", "--compare", "threads=1,2", "--blocks", "1"), "--blocks is 2 to 100."),
+        (("m.gguf", "--power-limit", "0"), "--power-limit is in watts"),
+        (("m.gguf", "--power-limit", "nan"), "--power-limit is in watts"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -133,3 +143,76 @@ def test_an_interrupted_soak_is_not_carried_and_it_is_said_why(
     done, carried = answered(monkeypatch, tunesmith, "--json", end="interrupted")
     assert (done.code, carried) == (130, None)
     assert done.document["not_saved"] == "It did not run to its end."
+
+
+def test_threads_are_compared_for_both_parts_unless_one_is_named() -> None:
+    asked = make_comparison(
+        build_parser().parse_args(["soak", "m.gguf", "--compare", "threads=1,2", "--power-limit", "15"]), []
+    )
+    assert [one.label for one in asked.compared] == ["threads=1", "threads=2"]
+    assert [one.settings.threads for one in asked.compared] == [1, 2]
+    assert [one.settings.threads_batch for one in asked.compared] == [1, 2]
+    assert (asked.blocks, asked.power_limit_watts) == (None, 15.0)
+    kept = make_comparison(
+        build_parser().parse_args(["soak", "m.gguf", "--compare", "threads=1,2", "-tb", "2"]), []
+    )
+    assert [one.settings.threads_batch for one in kept.compared] == [2, 2]
+
+
+def test_several_comparisons_are_all_combinations() -> None:
+    asked = make_comparison(
+        build_parser().parse_args(
+            ["soak", "m.gguf", "--compare", "threads=1,2", "--compare", "fa=on,off", "--blocks", "6"]
+        ),
+        [],
+    )
+    labels = [one.label for one in asked.compared]
+    assert labels[0] == "threads=1 flash_attn=on"
+    assert len(labels) == 4
+    assert asked.blocks == 6
+
+
+def test_several_profiles_of_one_model_are_compared_on_the_first_ones_workload() -> None:
+    first = profile("p-1", name="One")
+    second = profile("p-2", name="Two")
+    options = build_parser().parse_args(["soak", "--profile", "p-1", "--profile", "p-2"])
+    asked = make_comparison(options, [first, second])
+    assert [one.label for one in asked.compared] == ["One", "Two"]
+    assert asked.workload == first.workload
+    assert asked.model_path == str(Path(first.model.header.path))
+    other = second.model_copy(update={"model": second.model.model_copy(update={"sha256": "0" * 64})})
+    with pytest.raises(UsageError, match="different models"):
+        make_comparison(options, [first, other])
+
+
+def test_a_profile_keeps_the_limit_that_was_given_and_a_comparison_of_profiles_shows_it(
+    tunesmith: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, carried = answered(monkeypatch, tunesmith, power_limit_watts=15.0)
+    assert carried is not None
+    assert carried.power_limit_watts == 15.0
+    assert "Power limit: 15 W (given)." in tunesmith.inline("profiles", "show", "p-1").out
+
+
+@pytest.mark.model
+def test_a_comparison_prints_its_document_and_writes_every_sample_with_its_setting(
+    tunesmith: CommandLine, smollm2_path: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "soak.csv"
+    done = tunesmith.inline(
+        "soak", smollm2_path, "--minutes", 0.034, "--workload", "prompt=0,generate=16", "--compare",
+        "threads=1,2", "--blocks", 2, "--power-limit", 15, "--csv", path, "--json", "--quiet",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    schema = json.loads((assets.profiles_dir() / "schema" / "cli" / "soak.schema.json").read_text("utf-8"))
+    jsonschema.validate(done.document, schema)
+    assert done.document["parts"] == []
+    told = done.document["comparison"]
+    assert told["labels"] == ["threads=1", "threads=2"]
+    assert (told["planned_blocks"], told["findings"]["rounds"], len(told["blocks"])) == (2, 2, 4)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["setting"] for row in rows] == [
+        told["labels"][sample["setting"]] for sample in done.document["samples"]
+    ]
+    assert {row["power_limit_watts_given"] for row in rows} == {"15.0"}

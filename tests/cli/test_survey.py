@@ -93,7 +93,7 @@ def test_ctrl_c_ends_a_survey_keeps_nothing_and_says_so(
         (("--preset", "chat", "--workload", "prompt=8"), 2, "say two things"),
         (("--rounds", "0"), 2, "--rounds is 1 to"),
         (("--vary", " , "), 2, "names no settings"),
-        (("--axis", "threads"), 2, "is no axis"),
+        (("--axis", "threads"), 2, "names no values"),
         (("--axis", "threads=0"), 2, "threads cannot be 0"),
         (("--axis", "ctx=4096"), 2, "belongs to the workload"),
         (("--pace", "soon"), 2, "no positive time"),

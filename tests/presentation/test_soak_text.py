@@ -79,3 +79,11 @@ def test_a_line_has_a_cell_for_each_name_and_none_for_what_was_not_read() -> Non
     named = dict(zip(CSV_HEAD, cells, strict=True))
     assert (named["device_mhz"], named["device_throttled"], named["device_watts"]) == (1500.0, "heat", None)
     assert csv_line(("a", None, "b, c")) == 'a,,"b, c"\r\n'
+
+
+def test_a_line_of_a_comparison_names_the_setting_its_block_and_the_limit_that_was_given() -> None:
+    told = sample(1, 90.0).model_copy(update={"setting": 1, "block": 2})
+    named = dict(zip(CSV_HEAD, sample_cells(told, "threads=2", 15.0), strict=True))
+    assert (named["setting"], named["block"], named["power_limit_watts_given"]) == ("threads=2", 2, 15.0)
+    alone = dict(zip(CSV_HEAD, sample_cells(told), strict=True))
+    assert alone["setting"] is alone["block"] is alone["power_limit_watts_given"] is None

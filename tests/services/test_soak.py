@@ -13,7 +13,8 @@ from tunesmith.domain.soak import SoakRequest, SoakSample, Throttle
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, TunesmithError, WorkerCrashed
 from tunesmith.services.session import Controls, Stream
-from tunesmith.services.soak import LEAST_GENERATE, Soak
+from tunesmith.services.soak import Soak
+from tunesmith.tuning.soak_samples import LEAST_GENERATE
 
 SETTINGS = Settings(threads=2, threads_batch=2, n_ctx=1024)
 WORKLOAD = Workload(prompt=512, generate=128)

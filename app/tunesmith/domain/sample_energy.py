@@ -25,8 +25,17 @@ def mean_watts(sample: Sample) -> float:
     Raises:
         NotTold: a sensor that counts tells nothing, or there is none.
     """
+    return mean_watts_of(sample.conditions.power)
+
+
+def mean_watts_of(power: Sequence[SensorUse]) -> float:
+    """As :func:`mean_watts`, of what sensors told of one sample.
+
+    Raises:
+        NotTold: a sensor that counts tells nothing, or there is none.
+    """
     return math.fsum(
-        _told(use, use.mean_watts, use.mean_why or tr("it tells nothing")) for use in _counting(sample)
+        _told(use, use.mean_watts, use.mean_why or tr("it tells nothing")) for use in _counting(power)
     )
 
 
@@ -36,7 +45,7 @@ def idle_watts(sample: Sample) -> float:
     Raises:
         NotTold: a sensor that counts tells nothing, or there is none.
     """
-    return math.fsum(_told(use, use.idle_watts, use.idle_why) for use in _counting(sample))
+    return math.fsum(_told(use, use.idle_watts, use.idle_why) for use in _counting(sample.conditions.power))
 
 
 def too_slow(sensors: Sequence[PowerSensor]) -> bool:
@@ -45,11 +54,11 @@ def too_slow(sensors: Sequence[PowerSensor]) -> bool:
     return bool(told) and all(sensor.source == "battery" for sensor in told)
 
 
-def _counting(sample: Sample) -> list[SensorUse]:
-    chosen = counting(sample.conditions.power, {})
+def _counting(power: Sequence[SensorUse]) -> list[SensorUse]:
+    chosen = counting(tuple(power), {})
     if not chosen:
         raise NotTold(tr("no sensor tells it"))
-    return [use for use in sample.conditions.power if use.sensor in chosen]
+    return [use for use in power if use.sensor in chosen]
 
 
 def _told(use: SensorUse, watts: float | None, why: str) -> float:

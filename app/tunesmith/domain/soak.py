@@ -9,6 +9,7 @@ from pydantic import Field
 from tunesmith.domain.base import Value
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.measurement import Conditions, Quantity
+from tunesmith.domain.power_limit import PowerLimit
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
 
@@ -34,6 +35,8 @@ class SoakRequest(Value):
     seconds: float = Field(ge=LEAST_SOAK_SECONDS, le=MOST_SOAK_SECONDS)
     rpc: tuple[str, ...] = ()
     """RPC servers that the user named; only these are ever connected to."""
+    power_limit_watts: float | None = Field(default=None, gt=0)
+    """What the user says the machine is limited to; it is written beside the result."""
 
 
 class Throttle(Value):
@@ -60,6 +63,10 @@ class SoakSample(Value):
     throttled_periods: int | None
     """In which a quota of a control group was used up since the sample before; None where not counted."""
     throttled_seconds: float | None
+    setting: int = 0
+    """Which of the settings compared, from 0; 0 where one was soaked alone."""
+    block: int = 0
+    """Which of that setting's blocks, from 0; 0 where one was soaked alone."""
 
 
 class MeanConditions(Value):
@@ -138,6 +145,8 @@ class KeptSoak(Value):
     samples: int
     """That were measured, of all parts."""
     parts: tuple[KeptPart, ...]
+    power_limit_watts: float | None = None
+    """What the user said the machine was limited to; None where nothing was said."""
 
 
 class Soaked(Value):
@@ -163,3 +172,7 @@ class Soaked(Value):
     parts: tuple[SoakPart, ...]
     """Those with enough samples."""
     samples: tuple[SoakSample, ...]
+    power_limit_watts: float | None = None
+    """As given by the user."""
+    power_limits: tuple[PowerLimit, ...] = ()
+    """As this machine told them when it began."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tunesmith.domain.device_reading import DeviceReading, pci_id
 from tunesmith.domain.power import PowerReading, PowerSensor
+from tunesmith.domain.power_limit import PowerLimit
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
@@ -93,9 +94,28 @@ class NvmlReader:
         self.sensors()
         return tuple(self._power_of(device, sensor) for device, sensor in self._power or () if not sensor.why)
 
+    def limits(self) -> tuple[PowerLimit, ...]:
+        """The power limit in force of every device: the least of what was set and what the board bears."""
+        count = self._ask("devices", self._nvml.nvmlDeviceGetCount, {}) or 0
+        found = (self._limit(number) for number in range(count))
+        return tuple(limit for limit in found if limit is not None)
+
     def close(self) -> None:
         """Let go of the driver."""
         self._ask("end", self._nvml.nvmlShutdown, {})
+
+    def _limit(self, number: int) -> PowerLimit | None:
+        nvml, missing = self._nvml, dict[str, str]()
+        device = self._ask("device", lambda: nvml.nvmlDeviceGetHandleByIndex(number), missing)
+        if device is None:
+            return None
+        name = self._ask("name", lambda: _text(nvml.nvmlDeviceGetName(device)), missing)
+        limit_mw = self._ask("limit", lambda: int(nvml.nvmlDeviceGetEnforcedPowerLimit(device)), missing)
+        return PowerLimit(
+            name=name or tr("NVIDIA device {number}", number=number), source="nvml", kind="",
+            watts=limit_mw / 1e3 if limit_mw else None,
+            reason="" if limit_mw else missing.get("limit", tr("it tells no number")),
+        )  # fmt: skip
 
     def _sensor(self, number: int) -> tuple[Any, PowerSensor] | None:
         nvml, missing = self._nvml, dict[str, str]()

@@ -12,7 +12,7 @@ from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.settings import SETTING_SPECS
 from tunesmith.presentation.csv_text import text_cell
-from tunesmith.presentation.kept_soak_text import sustained_drop_text, sustained_text
+from tunesmith.presentation.kept_soak_text import kept_limit_text, sustained_drop_text, sustained_text
 from tunesmith.presentation.machine_facts import class_text
 from tunesmith.presentation.markdown import markdown_table
 from tunesmith.presentation.numbers import DASH, bytes_text, memory_scale, number, quantity_text
@@ -219,6 +219,9 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
     ]  # fmt: skip
     if any(profile.soak is not None for profile in profiles):
         lines += [line(MEASURED, name, of, tip) for name, of, tip in _sustained()]
+    if any(profile.soak is not None and profile.soak.power_limit_watts for profile in profiles):
+        tip = tr("The power limit that the user named for the soak.")
+        lines.append(line(MEASURED, tr("Power limit in the soak"), kept_limit_text, tip))
     lines += [
         line(tr("Settings"), spec.name, setting(spec.name), _explanation(spec.name)) for spec in SETTING_SPECS
     ]

@@ -8,6 +8,7 @@ from tunesmith.domain.digits import percent
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.soak import KeptPart, KeptSoak
 from tunesmith.presentation.numbers import DASH, duration_text, quantity_text
+from tunesmith.presentation.power_limit_text import given_limit_text
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
@@ -43,8 +44,15 @@ def kept_sentences(soak: KeptSoak) -> list[str]:
     """For how long it was soaked, and what became of each part's speed."""
     return [
         tr("Soaked for {time}.", time=duration_text(soak.seconds)),
+        *_limit(soak),
         *(_sentence(part) for part in soak.parts),
     ]
+
+
+def _limit(soak: KeptSoak) -> list[str]:
+    if soak.power_limit_watts is None:
+        return []
+    return [tr("Power limit: {limit}.", limit=given_limit_text(soak.power_limit_watts))]
 
 
 def _sentence(part: KeptPart) -> str:
@@ -83,6 +91,11 @@ def sustained_drop_text(profile: TunedProfile, part: Part) -> str:
     if found is None:
         return DASH
     return range_text(found.drop, found.drop_low, found.drop_high) if found.drop else tr("none found")
+
+
+def kept_limit_text(profile: TunedProfile) -> str:
+    """The power limit that the user named for a profile's soak; a dash where none was."""
+    return DASH if profile.soak is None else given_limit_text(profile.soak.power_limit_watts)
 
 
 def _part(profile: TunedProfile, part: Part) -> KeptPart | None:

@@ -12,6 +12,7 @@ from rich.text import Text
 from tunesmith import __version__
 from tunesmith.domain.digits import fixed, percent
 from tunesmith.domain.event_base import Part
+from tunesmith.domain.power_limit import PowerLimit
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.soak import (
     CauseName,
@@ -34,6 +35,8 @@ from tunesmith.presentation.fact_documents import (
 from tunesmith.presentation.kept_soak_text import part_name, range_text
 from tunesmith.presentation.measure_text import settings_line
 from tunesmith.presentation.numbers import DASH, bytes_text, duration_text, quantity_text
+from tunesmith.presentation.power_limit_text import power_limit_rows
+from tunesmith.presentation.steady_text import SteadyFacts, steady_facts
 from tunesmith.presentation.tables import facts
 from tunesmith.wording import tr
 
@@ -42,11 +45,13 @@ if TYPE_CHECKING:
 
     from tunesmith.services.soak import SoakResult
     from tunesmith.services.soak_keeping import Kept
+    from tunesmith.services.steady import SteadyResult
 
 CSV_HEAD: Final = (
     "part", "begun_s", "seconds", "tokens", "tokens_per_s", "foreign_cores", "steal_cores", "cpu_mhz",
     "temperature_celsius", "package_watts", "device_mhz", "device_celsius", "device_watts",
-    "device_throttled", "throttled_periods", "throttled_seconds",
+    "device_throttled", "throttled_periods", "throttled_seconds", "setting", "block",
+    "power_limit_watts_given",
 )  # fmt: skip
 
 
@@ -70,15 +75,22 @@ class SoakDocument(Document):
     least_ratio: float
     """Smaller changes are not claimed."""
     parts: tuple[SoakPart, ...]
-    """Those with enough samples to tell something."""
+    """Those with enough samples to tell something; none where several settings were compared."""
     samples: tuple[SoakSample, ...]
     sampled: dict[Part, Workload]
     """What one sample of each part ran."""
     settings: Settings
+    """The first one's where several were compared."""
     workload: Workload
     model: ModelFacts
     machine: MachineFacts
     build: BuildFacts
+    power_limit_watts: float | None = None
+    """As the user gave it; null where nothing was said."""
+    power_limits: tuple[PowerLimit, ...] = ()
+    """As the machine told them when it began."""
+    comparison: SteadyFacts | None = None
+    """Several settings at steady state; null where one was soaked."""
 
 
 def soak_document(result: SoakResult, profile_id: str | None, kept: Kept) -> SoakDocument:
@@ -105,6 +117,38 @@ def soak_document(result: SoakResult, profile_id: str | None, kept: Kept) -> Soa
         model=model_facts(result.model),
         machine=MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
         build=build_facts(build),
+        power_limit_watts=soaked.power_limit_watts,
+        power_limits=soaked.power_limits,
+    )
+
+
+def comparison_document(result: SteadyResult, profile_id: str | None, kept: Kept) -> SoakDocument:
+    """What ``soak --compare`` prints for programs."""
+    compared, machine = result.compared, result.surroundings.machine_class
+    build = result.surroundings.machine.build
+    assert build is not None  # noqa: S101 (a soak had a worker)
+    return SoakDocument(
+        tunesmith_version=__version__,
+        profile_id=profile_id,
+        saved=False,
+        not_saved=kept.why_not or None,
+        end=compared.end,
+        fault=compared.fault or None,
+        planned_seconds=compared.planned_seconds,
+        seconds=round(compared.seconds, 3),
+        alpha=compared.alpha,
+        least_ratio=compared.least_ratio,
+        parts=(),
+        samples=compared.samples,
+        sampled=compared.sampled,
+        settings=compared.compared[0].settings,
+        workload=compared.workload,
+        model=model_facts(result.model),
+        machine=MachineFacts(fingerprint=machine.fingerprint, label=machine.label),
+        build=build_facts(build),
+        power_limit_watts=compared.power_limit_watts,
+        power_limits=compared.power_limits,
+        comparison=steady_facts(compared),
     )
 
 
@@ -116,6 +160,7 @@ def soak_report(result: SoakResult, kept: Kept) -> list[RenderableType]:
         ("Workload", soaked.workload.label),
         ("Settings", settings_line(soaked.settings)),
         (tr("Soaked for"), duration_text(soaked.seconds)),
+        *power_limit_rows(soaked.power_limit_watts, soaked.power_limits),
     ]
     shown: list[RenderableType] = [facts(rows)]
     for part in soaked.parts:
@@ -247,8 +292,16 @@ def csv_line(cells: tuple[object, ...]) -> str:
     return out.getvalue()
 
 
-def sample_cells(sample: SoakSample) -> tuple[object, ...]:
-    """One sample under :data:`CSV_HEAD`; empty where something was not read."""
+def sample_cells(
+    sample: SoakSample, setting: str | None = None, power_limit_watts: float | None = None
+) -> tuple[object, ...]:
+    """One sample under :data:`CSV_HEAD`; empty where something was not read.
+
+    Args:
+        sample: what was measured.
+        setting: which of several it was of; None where one was soaked.
+        power_limit_watts: as given by the user.
+    """
     told, loads = sample.conditions, sample.conditions.devices
     clocks = [load.clock_mhz for load in loads if load.clock_mhz is not None]
     heats = [load.temperature_celsius for load in loads if load.temperature_celsius is not None]
@@ -259,5 +312,6 @@ def sample_cells(sample: SoakSample) -> tuple[object, ...]:
         told.temperature_celsius, told.package_watts, sum(clocks) / len(clocks) if clocks else None,
         max(heats, default=None), sum(watts) if watts else None,
         "; ".join(dict.fromkeys(why for load in loads for why in load.throttled or ())),
-        sample.throttled_periods, sample.throttled_seconds,
+        sample.throttled_periods, sample.throttled_seconds, setting,
+        None if setting is None else sample.block, power_limit_watts,
     )  # fmt: skip

@@ -156,13 +156,16 @@ def identify_model(path: str, controls: Controls | None = None) -> ModelIdentity
     return gguf.identify(Path(path), cache, should_stop=should_stop)
 
 
-def live_workers(header: ModelHeader, machine: Machine) -> int:
-    """How many workers may hold the model at once: two if memory bears it, that of devices too, else one.
+def live_workers(header: ModelHeader, machine: Machine, wanted: int = 2) -> int:
+    """How many workers may hold the model at once: as many as wanted if memory bears it, that of devices too.
 
     What stays free of a device is read after each sample; beside a second worker it would say too little.
     """
     devices = [device for device in machine.devices if device.type in ("gpu", "igpu")]
     least = min((device.total_bytes for device in devices), default=None)
-    if least is not None and header.weights_bytes * 4 > least:
-        return 1
-    return 2 if header.weights_bytes * 5 < machine.memory.available_bytes * 2 else 1
+    weights = header.weights_bytes
+    for live in range(wanted, 1, -1):
+        on_devices = least is None or weights * 2 * live <= least
+        if on_devices and weights * (2 * live + 1) < machine.memory.available_bytes * 2:
+            return live
+    return 1

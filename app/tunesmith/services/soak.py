@@ -13,6 +13,7 @@ from tunesmith.domain.events import Progress, StageStarted, TrialMeasured
 from tunesmith.domain.soak import Soaked, SoakEnd, SoakRequest, SoakSample, Throttle
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelRefused, WorkerError
+from tunesmith.machine.power_limits import read_power_limits
 from tunesmith.machine.throttle import ThrottleReader
 from tunesmith.services.context import (
     Surroundings,
@@ -25,23 +26,25 @@ from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.tuning.change_point import ALPHA, LEAST_RATIO
 from tunesmith.tuning.soak_findings import findings
+from tunesmith.tuning.soak_samples import (
+    LONGEST_SAMPLE_SECONDS,
+    SHORTEST_SAMPLE_SECONDS,
+    held_since,
+    part_speed,
+    sized,
+    soak_sample,
+)
 from tunesmith.wording import tr
 from tunesmith.worker.protocol import NoisePolicy
 
 if TYPE_CHECKING:
-    from tunesmith.domain.measurement import Sample
     from tunesmith.domain.model import ModelIdentity
+    from tunesmith.domain.power_limit import PowerLimit
     from tunesmith.services.metering import SampleSource
 
 STAGE = "soak"
-SHORTEST_SAMPLE_SECONDS = 0.3
-"""Foreign load is told of no shorter time than 0.2 s."""
-LONGEST_SAMPLE_SECONDS = 2.0
 SAMPLES = 240
 """So many of all parts together are aimed at, within these bounds."""
-PILOT_PROMPT, PILOT_GENERATE = 64, 8
-LEAST_PROMPT, LEAST_GENERATE = 16, 4
-MOST_PROMPT, MOST_GENERATE = 2048, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,10 @@ def _soak(
         interrupted=lambda: controls.cancelled, rpc=request.rpc,
     ) as rig:  # fmt: skip
         throttle = ThrottleReader()
-        soak = Soak(request, rig, stream=stream, controls=controls, keep=keep, throttle=throttle.read)
+        soak = Soak(
+            request, rig, stream=stream, controls=controls, keep=keep, throttle=throttle.read,
+            limits=read_power_limits(),
+        )  # fmt: skip
         soaked, code = soak.run()
     return SoakResult(soaked, model, found, code)
 
@@ -107,6 +113,8 @@ class Soak:
     keep: Callable[[SoakSample], None] = lambda _sample: None
     throttle: Callable[[], Throttle | None] = lambda: None
     clock: Callable[[], float] = time.monotonic
+    limits: tuple[PowerLimit, ...] = ()
+    """Of power, that the machine says are in force."""
     _samples: list[SoakSample] = field(default_factory=list)
     _begun_ns: int = 0
     _held: Throttle | None = None
@@ -134,20 +142,13 @@ class Soak:
 
     def _sized(self) -> dict[Part, Workload]:
         """What one sample of each part runs, by a pilot's speed; a pilot is no sample, it warms up."""
-        whole, settings = self.request.workload, self.request.settings
         aim = self.request.seconds / SAMPLES
         seconds = min(max(aim, SHORTEST_SAMPLE_SECONDS), LONGEST_SAMPLE_SECONDS)
-        kinds: tuple[tuple[Part, int, int, int, int], ...] = (
-            ("prefill", whole.prompt, PILOT_PROMPT, LEAST_PROMPT, MOST_PROMPT),
-            ("decode", whole.generate, PILOT_GENERATE, LEAST_GENERATE, MOST_GENERATE),
-        )
-        sized: dict[Part, Workload] = {}
-        for part, asked, tried, least, most in kinds:
-            if asked:
-                pilot = self.source.sample(settings, _piece(whole, part, min(asked, tried)))
-                fitting = round(seconds * _speed(pilot, part) / whole.parallel)
-                sized[part] = _piece(whole, part, min(asked, most, max(least, fitting)))
-        return sized
+
+        def speed(part: Part, pilot: Workload) -> float:
+            return part_speed(self.source.sample(self.request.settings, pilot), part)
+
+        return sized(self.request.workload, seconds, speed)
 
     def _repeat(self, sampled: dict[Part, Workload]) -> None:
         """Take turns until the time is over, pauses aside; every part has its turn, however slow they are."""
@@ -182,17 +183,7 @@ class Soak:
                 round=len(self._samples), sample=sample,
             )
         )  # fmt: skip
-        counted = _since(before, held)
-        return SoakSample(
-            part=part,
-            begun_s=(sample.started_mono_ns - self._begun_ns) / 1e9,
-            seconds=_timed_ns(sample) / 1e9,
-            tokens=sample.prefill_tokens if part == "prefill" else len(sample.step_ns) * sample.sequences,
-            tokens_per_s=_speed(sample, part),
-            conditions=sample.conditions,
-            throttled_periods=None if counted is None else counted.periods,
-            throttled_seconds=None if counted is None else counted.seconds,
-        )
+        return soak_sample(sample, part, begun_ns=self._begun_ns, held=held_since(before, held))
 
     def _soaked(self, sampled: dict[Part, Workload], end: SoakEnd, fault: str) -> Soaked:
         last = self._samples[-1]
@@ -209,28 +200,6 @@ class Soak:
             least_ratio=LEAST_RATIO,
             parts=findings(self._samples),
             samples=tuple(self._samples),
+            power_limit_watts=self.request.power_limit_watts,
+            power_limits=self.limits,
         )
-
-
-def _since(before: Throttle | None, now: Throttle | None) -> Throttle | None:
-    if before is None or now is None:
-        return None
-    return Throttle(
-        periods=max(0, now.periods - before.periods), seconds=max(0.0, now.seconds - before.seconds)
-    )
-
-
-def _timed_ns(sample: Sample) -> int:
-    return (sample.prefill_ns or 0) + sum(sample.step_ns)
-
-
-def _piece(whole: Workload, part: Part, tokens: int) -> Workload:
-    """So many tokens of one part of the workload; it decodes where the workload does, behind its prompt."""
-    if part == "prefill":
-        return Workload(prompt=tokens, generate=0, depth=whole.depth, parallel=whole.parallel)
-    return Workload(prompt=0, generate=tokens, depth=whole.depth + whole.prompt, parallel=whole.parallel)
-
-
-def _speed(sample: Sample, part: Part) -> float:
-    """Tokens per second over all sequences; 0 where it was too short to tell."""
-    return (sample.prefill_tokens_per_s if part == "prefill" else sample.decode_tokens_per_s) or 0.0

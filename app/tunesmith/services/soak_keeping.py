@@ -69,6 +69,7 @@ def kept_soak(result: SoakResult, made: datetime) -> KeptSoak:
         seconds=soaked.seconds,
         samples=len(soaked.samples),
         parts=tuple(map(_kept_part, soaked.parts)),
+        power_limit_watts=soaked.power_limit_watts,
     )
 
 

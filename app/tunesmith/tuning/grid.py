@@ -51,15 +51,19 @@ def workload_parts(workload: Workload) -> tuple[Part, ...]:
     return tuple(found)
 
 
-def parse_axis(text: str) -> tuple[str, tuple[AxisValue, ...]]:
+def parse_axis(text: str, flag: str = "--axis") -> tuple[str, tuple[AxisValue, ...]]:
     """Read ``threads=1,2,4``; lists, which have commas themselves, are divided by semicolons.
+
+    Args:
+        text: what was written.
+        flag: where, for the words of an error.
 
     Raises:
         UsageError: it names no setting of a grid, or a value is none of its kind.
     """
     name, sign, values = text.partition("=")
     if not sign or not values.strip():
-        raise UsageError(f"{text!r} is no axis.", todo="Write it as --axis threads=1,2,4.")
+        raise UsageError(f"{text!r} names no values of a setting.", todo=f"Write it as {flag} threads=1,2,4.")
     try:
         name = setting_spec(name).name
     except KeyError:
@@ -67,7 +71,7 @@ def parse_axis(text: str) -> tuple[str, tuple[AxisValue, ...]]:
     if name in _OF_THE_WORKLOAD:
         raise UsageError(f"{name} belongs to the workload.", todo="Set it with --workload.")
     if name in _OF_THE_RUN:
-        raise UsageError(f"{name} holds for the whole survey.", todo="Name servers with --rpc.")
+        raise UsageError(f"{name} holds for the whole run.", todo="Name servers with --rpc.")
     pieces = values.split(";" if name in _LISTS else ",")
     return name, tuple(dict.fromkeys(_axis_value(name, piece) for piece in pieces))
 
