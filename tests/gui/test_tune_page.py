@@ -230,7 +230,7 @@ def test_a_result_is_never_wider_than_the_window(
     for width, rows in ((1048, 2), (716, 2), (1448, 1)):  # beside the rail; two usual windows first
         page.resize(width, 530)
         qtbot.waitUntil(lambda rows=rows: len({one.y() for one in view.findChildren(QPushButton)}) == rows)  # type: ignore[misc]
-        assert view.horizontalScrollBar().maximum() == 0
+        qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() == 0)
         body = view.widget()
         assert body is not None
         assert body.width() == view.viewport().width()
