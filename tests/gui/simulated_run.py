@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -12,17 +12,20 @@ from tests.tuning.machines import BUILD, LAPTOP
 from tests.tuning.simulation import SimulatedMachine, Speeds, request
 from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
+from tunesmith.domain.energy import Energy, ReadingCost, energy_of
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import Event, RunFinished, RunStarted, TrialMeasured, TrialStarted
 from tunesmith.domain.machine import machine_class
-from tunesmith.domain.measurement import Quantity, Sample
+from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.profile import Outcome, TunedProfile
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.worker_events import TokensTimed
+from tunesmith.domain.workload import ObjectiveName
 from tunesmith.errors import Interrupted
 from tunesmith.services.context import Surroundings
 from tunesmith.services.session import Controls
+from tunesmith.services.tradeoff import tradeoff_of_run
 from tunesmith.services.tune_guarantee import guarantee
 from tunesmith.services.tune_result import TuneResult, improvement_sentence
 from tunesmith.store.records import MeasuredTrial
@@ -52,7 +55,8 @@ def laptop_truth(settings: Settings) -> Speeds:
         prefill, decode, memory = prefill * 0.93, decode * 0.97, memory * 1.15
     if not settings.use_extra_bufts:
         prefill *= 0.61
-    return Speeds(prefill_ns=1_450_000.0, step_ns=16_300_000.0, memory_mib=412).times(
+    watts = {"watts": 9.0 + 2.4 * settings.threads_batch**1.3, "decode_watts": 9.0 + 3.1 * settings.threads}
+    return Speeds(prefill_ns=1_450_000.0, step_ns=16_300_000.0, memory_mib=412, **watts).times(
         prefill=prefill, decode=decode, memory=memory
     )
 
@@ -137,11 +141,17 @@ class Simulated:
 
 
 def simulated(
-    truth: Callable[[Settings], Speeds] = laptop_truth, *, model_path: str = "/models/s.gguf", seed: int = 3
-) -> Simulated:
-    """Search and confirm, and say what the service would say."""
-    wanted = request(seed=seed).model_copy(update={"model_path": model_path, "preset": "chat"})
-    telling = TellingMachine(truth=truth, seed=seed)
+    truth: Callable[[Settings], Speeds] = laptop_truth, *, model_path: str = "/models/s.gguf", seed: int = 3,
+    sensor: bool = False, objective: ObjectiveName = "response",
+) -> Simulated:  # fmt: skip
+    """Search and confirm, and say what the service would say.
+
+    Args:
+        sensor: a made-up sensor tells the power.
+    """
+    wanted = request(seed=seed, objective=objective)
+    wanted = wanted.model_copy(update={"model_path": model_path, "preset": "chat"})
+    telling = TellingMachine(truth=truth, seed=seed, sensor=sensor)
     baseline = baseline_settings(LAPTOP, wanted.workload)
     telling.tell(RunStarted(kind="tune", model_name="SmolLM2 135M Instruct", baseline=baseline))
     tuner = Tuner(wanted, baseline=baseline, machine=LAPTOP, meter=telling, emit=telling.tell)
@@ -157,13 +167,18 @@ def simulated(
         confirmed = confirmer.compare(baseline, found.settings)
         before, after, speedup = confirmed.baseline, confirmed.tuned, confirmed.speedup
         outcome, sentence = "improved", improvement_sentence(speedup, wanted)
+    chosen = before.settings if outcome == "defaults_are_best" else after.settings
+    energies = [confirmed_by(telling.trials, one) if sensor else None for one in (before, after)]
     result = TuneResult(
         request=wanted, run_id="20261123-174501-ab12", outcome=outcome,  # type: ignore[arg-type]
         profile=None, baseline=before, tuned=after, speedup=speedup, changes=found.changes,
         guarantee=guarantee(wanted, found, kept=True, speedup=None),
         trials=len(telling.jobs), seconds=telling.now, sentence=sentence, model=model(model_path),
         surroundings=Surroundings(LAPTOP, machine_class(LAPTOP)),
-        baseline_limit=NO_LIMIT, tuned_limit=NO_LIMIT,
+        baseline_limit=NO_LIMIT, tuned_limit=NO_LIMIT, baseline_energy=energies[0], tuned_energy=energies[1],
+        tradeoff=tradeoff_of_run(
+            telling.trials, wanted, baseline=baseline.digest, chosen=chosen.digest, energies=energies
+        ),
     )  # fmt: skip
     profile = profile_of(result, outcome)  # type: ignore[arg-type]
     telling.tell(
@@ -171,6 +186,14 @@ def simulated(
     )  # fmt: skip
     values = {name: getattr(result, name) for name in TuneResult.__slots__} | {"profile": profile}
     return Simulated(telling.events, TuneResult(**values), telling.trials)
+
+
+def confirmed_by(trials: Sequence[MeasuredTrial], measured: Measurement) -> Energy:
+    """The energy of what confirmed some settings; reading the made-up sensor cost something, too."""
+    samples = [
+        trial.sample for trial in trials if trial.stage == "confirm" and trial.settings == measured.settings
+    ]
+    return energy_of(samples, cost=ReadingCost(readings=880, seconds=220.0, cpu_seconds=0.11))
 
 
 def profile_of(result: TuneResult, outcome: Outcome) -> TunedProfile:
@@ -182,6 +205,7 @@ def profile_of(result: TuneResult, outcome: Outcome) -> TunedProfile:
         machine=result.surroundings.machine_class, build=BUILD, workload=wanted.workload,
         objective=wanted.objective, constraints=wanted.constraints, settings=result.tuned.settings,
         speedup=result.speedup, baseline=result.baseline, tuned=result.tuned, changes=result.changes,
+        baseline_energy=result.baseline_energy, tuned_energy=result.tuned_energy,
     )  # fmt: skip
 
 

@@ -227,10 +227,10 @@ def test_a_result_is_never_wider_than_the_window(
     starter.sessions.append(FakeSession(gain.events, gain.result))
     press(page, qtbot, "result")
     view = page.result_view
-    for width, rows in ((1048, 1), (716, 2), (1048, 1)):  # beside the rail, in the usual and smallest window
+    for width, rows in ((1048, 2), (716, 2), (1448, 1)):  # beside the rail; two usual windows first
         page.resize(width, 530)
         qtbot.waitUntil(lambda rows=rows: len({one.y() for one in view.findChildren(QPushButton)}) == rows)  # type: ignore[misc]
-        assert view.horizontalScrollBar().maximum() == 0
+        qtbot.waitUntil(lambda: view.horizontalScrollBar().maximum() == 0)
         body = view.widget()
         assert body is not None
         assert body.width() == view.viewport().width()
@@ -578,6 +578,11 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     assert {dot.part for dot in roofline.dots} == {"prefill", "decode"}
     assert {"baseline"} <= {dot.standing for dot in roofline.dots}
     real_page.roofline.back_button.click()
+    assert real_page.state == "result"
+    real_page.result_view.tradeoff_button.click()  # type: ignore[attr-defined]
+    qtbot.waitUntil(lambda: real_page.tradeoff.tradeoff is not None)
+    assert real_page.tradeoff.tradeoff == outcome.tradeoff, "a stored run tells the same as its result"
+    real_page.tradeoff.back_button.click()
     assert real_page.state == "result"
 
 

@@ -21,11 +21,13 @@ from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Budget, ObjectiveName, Workload
 from tunesmith.errors import UsageError
 from tunesmith.machine.power_watch import PowerWatch
+from tunesmith.presentation.documents import tune_document
 from tunesmith.services import tune as service
 from tunesmith.services import tune_energy
 from tunesmith.services.power_gauge import PowerGauge
 from tunesmith.services.rig import Rig
 from tunesmith.services.session import Controls, Stream
+from tunesmith.services.tradeoff import read_tradeoff
 from tunesmith.services.tune_energy import check_objective
 from tunesmith.store import Store
 from tunesmith.worker.protocol import NoisePolicy
@@ -126,10 +128,15 @@ def test_a_tune_for_tokens_per_joule_ends_in_a_profile_that_says_so(
         result = session.result()
         assert result.profile is not None
         stored = store.profile(result.profile.id)
+        assert read_tradeoff(store, result.run_id) == result.tradeoff
     assert stored.objective.name == "efficiency"
     assert stored.settings.flash_attn == "off"
     assert stored.speedup.median == pytest.approx(50 / 30, rel=0.05)
     assert result.sentence.startswith("A joule makes 1.6")
+    assert result.tradeoff is not None
+    chosen = next(one for one in result.tradeoff.candidates if one.standing == "chosen")
+    assert chosen.mean_watts == pytest.approx(30, rel=0.05)
+    assert "energy_origin" in tune_document(result).model_dump_json()
 
 
 def test_a_short_sample_is_repeated_until_the_sensors_tell_its_power(tmp_path: Path) -> None:

@@ -37,13 +37,19 @@ class Speeds:
     step_ns: float = 7_000_000.0
     memory_mib: float = 200.0
     watts: float = 50.0
+    decode_watts: float | None = None
+    """While it decodes, where that is another power."""
 
     def times(
         self, *, prefill: float = 1.0, decode: float = 1.0, memory: float = 1.0, watts: float = 1.0
     ) -> Speeds:
         """These speeds, faster by the given ratios, with so much more memory and power."""
         return Speeds(
-            self.prefill_ns / prefill, self.step_ns / decode, self.memory_mib * memory, self.watts * watts
+            self.prefill_ns / prefill,
+            self.step_ns / decode,
+            self.memory_mib * memory,
+            self.watts * watts,
+            None if self.decode_watts is None else self.decode_watts * watts,
         )
 
 
@@ -146,13 +152,14 @@ class SimulatedMachine:
     def _power(self, truth: Speeds, prefill_ns: int, decode_ns: int) -> tuple[SensorUse, ...]:
         if not self.sensor:
             return ()
-        watts = truth.watts * math.exp(self._rng.gauss(0, self.watts_noise))
+        blur = math.exp(self._rng.gauss(0, self.watts_noise))
+        prefill = truth.watts * blur * prefill_ns / 1e9
+        decode = (truth.decode_watts or truth.watts) * blur * decode_ns / 1e9
         return (
             SensorUse(
                 sensor="p0", name="package-0", source="powercap", covers="processors", idle_watts=10.0,
-                prefill_joules=watts * prefill_ns / 1e9 or None,
-                decode_joules=watts * decode_ns / 1e9 or None,
-                mean_watts=watts,
+                prefill_joules=prefill or None, decode_joules=decode or None,
+                mean_watts=(prefill + decode) / ((prefill_ns + decode_ns) / 1e9),
             ),
         )  # fmt: skip
 

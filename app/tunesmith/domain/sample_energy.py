@@ -9,8 +9,9 @@ from tunesmith.domain.energy import counting
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from tunesmith.domain.event_base import Part
     from tunesmith.domain.measurement import Sample
     from tunesmith.domain.power import PowerSensor, SensorUse
 
@@ -39,6 +40,27 @@ def mean_watts_of(power: Sequence[SensorUse]) -> float:
     )
 
 
+def part_watts(sample: Sample, part: Part, lies: Mapping[str, str]) -> float:
+    """Mean power of the machine during a part of a sample; during all of it where the part is too short.
+
+    Args:
+        lies: why a sensor is not believed for all of a run, by its name.
+
+    Raises:
+        NotTold: a sensor that counts tells nothing or is not believed, or there is none.
+    """
+    own = sum(sample.step_ns) if part == "decode" else sample.prefill_ns or 0
+    told_of = sample.conditions.power
+    uses = _counting(told_of, {use.sensor: lies[use.name] for use in told_of if use.name in lies})
+    for use in uses:
+        if use.name in lies:
+            raise NotTold(tr("{sensor}: {reason}", sensor=use.name, reason=lies[use.name]))
+    told = [use.prefill_joules if part == "prefill" else use.decode_joules for use in uses]
+    if own and all(told):
+        return math.fsum(joules or 0.0 for joules in told) / (own / 1e9)
+    return mean_watts(sample)
+
+
 def idle_watts(sample: Sample) -> float:
     """Power of the idle machine before the run, of the same sensors.
 
@@ -54,8 +76,8 @@ def too_slow(sensors: Sequence[PowerSensor]) -> bool:
     return bool(told) and all(sensor.source == "battery" for sensor in told)
 
 
-def _counting(power: Sequence[SensorUse]) -> list[SensorUse]:
-    chosen = counting(tuple(power), {})
+def _counting(power: Sequence[SensorUse], lies: Mapping[str, str] | None = None) -> list[SensorUse]:
+    chosen = counting(tuple(power), lies or {})
     if not chosen:
         raise NotTold(tr("no sensor tells it"))
     return [use for use in power if use.sensor in chosen]

@@ -33,6 +33,7 @@ class TuneResultView(QScrollArea):
     show_profile = Signal()
     explain = Signal()
     roofline = Signal()
+    tradeoff = Signal()
     copy_command = Signal()
     try_it = Signal()
     export = Signal()
@@ -60,6 +61,10 @@ class TuneResultView(QScrollArea):
             (
                 "roofline_button", tr("Roofline"), "",
                 tr("What memory and CPU allow, and where each candidate stands below."), self.roofline,
+            ),
+            (
+                "tradeoff_button", tr("Pareto plot"), "",
+                tr("The speed of each candidate against the energy or memory it takes."), self.tradeoff,
             ),
             ("profile_button", tr("Show profile"), "", tr("Open the saved profile."), self.show_profile),
             (

@@ -39,6 +39,7 @@ from tunesmith.presentation.quantize_text import QuantizeDocument
 from tunesmith.presentation.soak_text import SoakDocument
 from tunesmith.presentation.speculate_text import SpeculateDocument
 from tunesmith.presentation.survey_text import SurveySummaryDocument
+from tunesmith.presentation.tradeoff import CandidateFacts, candidate_facts
 from tunesmith.services.choose_result import ChooseResult
 from tunesmith.services.doctor import Check
 from tunesmith.services.tune_result import TuneResult
@@ -68,6 +69,8 @@ class TuneDocument(_Document):
     """What was run before the settings were kept, and what it left free of each device."""
     fit: FitComparison | None = None
     """llama.cpp's own --fit as a second baseline; null without a device."""
+    candidates: tuple[CandidateFacts, ...] = ()
+    """What each was worth by the search's samples: speed, energy and memory of a request."""
 
 
 class ContenderFacts(_Document):
@@ -301,6 +304,7 @@ def tune_document(result: TuneResult) -> TuneDocument:
         seconds=round(result.seconds, 3),
         safety=result.safety,
         fit=result.fit,
+        candidates=candidate_facts(result.tradeoff),
     )
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tunesmith import gguf
 from tunesmith.domain.event_base import Part
-from tunesmith.domain.events import RunFinished, RunStarted
 from tunesmith.domain.roofline import Roofline, RooflinePoint, Standing
-from tunesmith.errors import NotFoundError, UsageError
+from tunesmith.errors import UsageError
+from tunesmith.services.marked import marked
 from tunesmith.store.records import MeasuredTrial
 from tunesmith.wording import tr
 
@@ -40,11 +40,12 @@ def read_roofline(store: Store, run_id: str) -> Roofline:
     run = store.run(run_id)
     header, shape = gguf.read_header_and_shape(Path(run.request.model_path))
     trials = [trial for trial in store.ledger(run.id).values() if isinstance(trial, MeasuredTrial)]
-    baseline, chosen = _marked(store, run.id)
+    marks = marked(store, run.id)
     return roofline_of(
         trials, Model(header, shape), run.request.workload,
         bandwidth=store.memory_bandwidth(run.machine_fingerprint),
-        throughput=store.matrix_throughput(run.machine_fingerprint), baseline=baseline, chosen=chosen,
+        throughput=store.matrix_throughput(run.machine_fingerprint),
+        baseline=marks.baseline, chosen=marks.chosen,
     )  # fmt: skip
 
 
@@ -148,17 +149,3 @@ def _speeds(samples: list[Sample]) -> Mapping[Part, float]:
     if decode:
         told["decode"] = median(decode)
     return told
-
-
-def _marked(store: Store, run_id: str) -> tuple[str, str]:
-    """Digests of the baseline and of the settings that were kept; empty where there are none."""
-    baseline = chosen = ""
-    for event in store.events(run_id):
-        if isinstance(event, RunStarted):
-            baseline = event.baseline.digest
-        elif isinstance(event, RunFinished) and event.profile_id is not None:
-            try:
-                chosen = store.profile(event.profile_id).settings.digest
-            except NotFoundError:  # deleted since
-                continue
-    return baseline, chosen

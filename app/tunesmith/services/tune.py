@@ -34,6 +34,7 @@ from tunesmith.services.memory import MemoryGate
 from tunesmith.services.metering import GaugedSource, LedgerMeter, StoreRecorder
 from tunesmith.services.overtime import Overtime
 from tunesmith.services.session import Controls, Session, Stream
+from tunesmith.services.tradeoff import tradeoff_of_run
 from tunesmith.services.tune_claim import claim
 from tunesmith.services.tune_energy import check_objective, confirmed_energy
 from tunesmith.services.tune_guarantee import guarantee
@@ -343,6 +344,7 @@ class _Tune:
                         baseline=baseline_name(self._request.baseline), why=confirmed.why,
                     )  # fmt: skip
         allowed = [limits.confirmed(self._store, found, one) for one in (before, after)]
+        energies = [self._energy(run_id, one) for one in (before, after)]
         return TuneResult(
             request=self._request, run_id=run_id, outcome=outcome, profile=None, baseline=before,
             tuned=after, speedup=speedup, changes=changes,
@@ -356,7 +358,11 @@ class _Tune:
             fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),
             surroundings=found, baseline_limit=allowed[0].decode, tuned_limit=allowed[1].decode,
             baseline_prefill_limit=allowed[0].prefill, tuned_prefill_limit=allowed[1].prefill,
-            baseline_energy=self._energy(run_id, before), tuned_energy=self._energy(run_id, after),
+            baseline_energy=energies[0], tuned_energy=energies[1],
+            tradeoff=tradeoff_of_run(
+                self._store.ledger(run_id).values(), self._request, baseline=baseline.digest,
+                chosen=after.settings.digest, energies=energies,
+            ),
         )  # fmt: skip
 
     def _energy(self, run_id: str, measured: Measurement) -> Energy | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
     from tunesmith.domain.throughput import PrefillLimit
+    from tunesmith.domain.tradeoff import Tradeoff
 
 _TELLING = 10.0
 """A bound on a ratio beyond this tells nothing."""
@@ -51,6 +52,8 @@ class TuneResult:
     baseline_energy: Energy | None = None
     """Of the samples that confirmed the baseline; None where nothing was watched and nothing given."""
     tuned_energy: Energy | None = None
+    tradeoff: Tradeoff | None = None
+    """What the candidates are worth, one measure against another; None where nothing was raced."""
     projected_memory_bytes: int | None = None
     """What the settings kept were reckoned to need of all memory before; None where it is not known."""
 

@@ -15,7 +15,18 @@ from PySide6.QtGui import QFontInfo, QImage
 from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 
 from tests.gui import sample_choices
-from tests.gui.screenshots import chat, fleet, machine, models, profiles, quantization, roofline, soak, tune
+from tests.gui.screenshots import (
+    chat,
+    fleet,
+    machine,
+    models,
+    profiles,
+    quantization,
+    roofline,
+    soak,
+    tradeoff,
+    tune,
+)
 from tests.gui.screenshots.scene import SCENES, Scene, settle, wait
 from tests.gui.simulated_run import model
 from tunesmith import gguf
@@ -29,7 +40,7 @@ from tunesmith.settings import Preferences, Theme, save_preferences
 FONT = "DejaVu Sans"
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SIZES = ((1280, 800), (900, 600))
-MODULES = (chat, fleet, machine, models, profiles, quantization, roofline, soak, tune)
+MODULES = (chat, fleet, machine, models, profiles, quantization, roofline, soak, tradeoff, tune)
 """Whose scenes are in SCENES once this module is imported."""
 _ADA = "/home/ada"
 

@@ -37,6 +37,7 @@ from tunesmith.wording import tr
 
 if TYPE_CHECKING:
     from tunesmith.gui.roofline import RooflinePanel
+    from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.gui.tune_result import TuneResultView
     from tunesmith.gui.tune_running import TuneRunning
     from tunesmith.services.tune_result import TuneResult
@@ -65,6 +66,7 @@ class TunePage(RunPage):
         self._result_view: TuneResultView | None = None
         self._why: WhyPanel | None = None
         self._roofline: RooflinePanel | None = None
+        self._tradeoff: TradeoffPanel | None = None
         self._opened_from = "result"
         self._add_actions()
         self.setup = TuneSetup(context, self._load_presets(), first=DEFAULT_PRESET)
@@ -92,6 +94,9 @@ class TunePage(RunPage):
         self.roofline_button = button(
             tr("Roofline"), tip=tr("What memory and CPU allow, and where each candidate stands below.")
         )
+        self.tradeoff_button = button(
+            tr("Pareto plot"), tip=tr("The speed of each candidate against the energy or memory it takes.")
+        )
         self.resume_button = button(tr("Resume stopped run"), tip=tr("Go on where the stopped run left off."))
         self._make_run_buttons(
             pause_tip=tr("Wait after the current sample."),
@@ -100,7 +105,8 @@ class TunePage(RunPage):
         self.start_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
         self._place_buttons(
             (
-                (self.roofline_button, self._draw_roofline), (self.back_button, self._new_tune),
+                (self.roofline_button, self._draw_roofline), (self.tradeoff_button, self._draw_tradeoff),
+                (self.back_button, self._new_tune),
                 (self.resume_button, self._resume),
                 (self.pause_button, self._toggle_pause), (self.stop_button, self._stop),
                 (self.start_button, self.begin),
@@ -131,6 +137,7 @@ class TunePage(RunPage):
             made.show_profile.connect(self._show_profile)
             made.explain.connect(self._explain)
             made.roofline.connect(self._draw_roofline)
+            made.tradeoff.connect(self._draw_tradeoff)
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
             made.export.connect(self._export)
@@ -159,8 +166,19 @@ class TunePage(RunPage):
             self.add_state(self._roofline)
         return self._roofline
 
+    @property
+    def tradeoff(self) -> TradeoffPanel:
+        """The view of candidates' speed against what they take; made when it is first needed."""
+        if self._tradeoff is None:
+            from tunesmith.gui.tradeoff import TradeoffPanel
+
+            self._tradeoff = TradeoffPanel(self.context)
+            self._tradeoff.left.connect(lambda: self._show(self._opened_from))
+            self.add_state(self._tradeoff)
+        return self._tradeoff
+
     def _show(self, state: str) -> None:
-        """Switch between ``setup``, ``running``, ``replay``, ``result``, ``why`` and ``roofline``."""
+        """Switch to ``setup``, ``running``, ``replay``, ``result``, ``why``, ``roofline`` or ``tradeoff``."""
         self.state = state
         widget: QWidget = self.setup
         if state in ("running", "replay"):
@@ -171,6 +189,8 @@ class TunePage(RunPage):
             widget = self.why
         elif state == "roofline":
             widget = self.roofline
+        elif state == "tradeoff":
+            widget = self.tradeoff
         self.show_state(widget)
         self._enable()
 
@@ -179,6 +199,7 @@ class TunePage(RunPage):
         self.resume_button.setVisible(self.state == "setup" and self._stopped_run is not None)
         self.back_button.setVisible(self.state == "replay")
         self.roofline_button.setVisible(self.state == "replay")
+        self.tradeoff_button.setVisible(self.state == "replay")
 
     def shown(self) -> None:
         """Draw what came in while the page was not seen; begin with the model that was opened."""
@@ -342,11 +363,20 @@ class TunePage(RunPage):
             self._show("why")
             self.why.open(self._result.profile)
 
-    def _draw_roofline(self) -> None:
-        run_id = self._replayed if self.state == "replay" else self._result.run_id if self._result else ""
+    def _shown_run(self) -> str:
+        """The run whose result or replay is shown, to which a view that is opened now goes back."""
         self._opened_from = self.state
+        return self._replayed if self.state == "replay" else self._result.run_id if self._result else ""
+
+    def _draw_roofline(self) -> None:
+        run_id = self._shown_run()
         self._show("roofline")
         self.roofline.open(run_id)
+
+    def _draw_tradeoff(self) -> None:
+        run_id = self._shown_run()
+        self._show("tradeoff")
+        self.tradeoff.open(run_id)
 
     def _copy_command(self) -> None:
         from tunesmith.presentation.server_command import server_command

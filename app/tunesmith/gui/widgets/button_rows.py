@@ -1,4 +1,4 @@
-"""Own buttons side by side that go on in a second row where one has no room for them."""
+"""Own buttons side by side that go on in further rows where one has no room for them."""
 
 from __future__ import annotations
 
@@ -8,45 +8,53 @@ from tunesmith.gui.theme import GRID
 
 
 class ButtonRows(QWidget):
-    """Buttons in one row, or in two; Tab goes over them in the order in which they were added."""
+    """Buttons in as many rows as they need; Tab goes over them in the order in which they were added."""
 
     def __init__(self) -> None:
         super().__init__()
         self._buttons: list[QPushButton] = []
-        self._in_first = 0
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID)
-        self._rows = (QHBoxLayout(), QHBoxLayout())
-        for row in self._rows:
-            row.setSpacing(GRID)
-            row.addStretch()
-            column.addLayout(row)
+        self._row_of: list[int] = []
+        self._rows: list[QHBoxLayout] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(GRID)
 
     def add(self, made: QPushButton) -> None:
         """Add a button at the end."""
         self._buttons.append(made)
-        self._place(len(self._buttons))
+        self._place([0] * len(self._buttons))
 
     def arrange(self, room: int) -> None:
-        """Put as many into the first row as there is room for.
+        """Put as many into each row as there is room for.
 
         Args:
             room: pixels from left to right.
         """
-        used = fitting = 0
+        row_of: list[int] = []
+        row = used = 0
         for one in self._buttons:
-            used += one.sizeHint().width() + (GRID if fitting else 0)
-            if fitting and used > room:
-                break
-            fitting += 1
-        if fitting != self._in_first:
-            self._place(fitting)
+            width = one.sizeHint().width()
+            if used and used + GRID + width > room:
+                row, used = row + 1, 0
+            used += width + (GRID if used else 0)
+            row_of.append(row)
+        if row_of != self._row_of:
+            self._place(row_of)
 
-    def _place(self, in_first: int) -> None:
-        self._in_first = in_first
-        for place, one in enumerate(self._buttons):
-            row = self._rows[0 if place < in_first else 1]
+    def _place(self, row_of: list[int]) -> None:
+        self._row_of = row_of
+        while len(self._rows) <= max(row_of, default=0):
+            row = QHBoxLayout()
+            row.setSpacing(GRID)
+            row.addStretch()
+            self._rows.append(row)
+            self._column.addLayout(row)
+        for one, place in zip(self._buttons, row_of, strict=True):
             for each in self._rows:
                 each.removeWidget(one)
+            row = self._rows[place]
             row.insertWidget(row.count() - 1, one)
+        while len(self._rows) > max(row_of, default=0) + 1:  # an empty row would leave its distance
+            last = self._rows.pop()
+            self._column.removeItem(last)
+            last.deleteLater()
