@@ -369,6 +369,16 @@ def test_the_report_is_copied_as_the_command_line_prints_it(soaked: Begun) -> No
     assert text.endswith(f"Kept in the profile {TUNED.name}.\n")
 
 
+def test_the_keys_scroll_what_was_found(soaked: Begun) -> None:
+    page = soaked()
+    page.resize(700, 480)
+    QGuiApplication.processEvents()
+    assert page.focusWidget() is page.board
+    assert page.board.accessibleName() == "What was found"
+    QTest.keyClick(page.board, Qt.Key.Key_PageDown)
+    assert page.board.verticalScrollBar().value() > 0
+
+
 def test_both_themes_draw_it(soaked: Begun) -> None:
     page = soaked()
     page.board.recolour(DARK)

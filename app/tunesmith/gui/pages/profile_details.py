@@ -44,6 +44,7 @@ class ProfileDetails(QFrame):
     why_asked = Signal()
     cost_asked = Signal()
     soak_asked = Signal()
+    roofline_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -126,6 +127,12 @@ class ProfileDetails(QFrame):
             tr("What tokens cost"), "quiet", tip=tr("By electricity, hardware and use (Ctrl+Shift+K)")
         )
         self.cost_button.clicked.connect(self.cost_asked)
+        self.roofline_button = button(
+            tr("Roofline"), "quiet",
+            tip=tr("What memory and CPU allow, and where each candidate stands below."),
+        )  # fmt: skip
+        self.roofline_button.clicked.connect(self.roofline_asked)
+        self.roofline_button.hide()
         self.soak_button = button(
             tr("How long the speed holds"), "quiet",
             tip=tr("Soak: run these settings for minutes or hours (Ctrl+Shift+S)"),
@@ -163,6 +170,7 @@ class ProfileDetails(QFrame):
         column.addWidget(self._held_words)
         column.addWidget(flush(self.soak_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(flush(self.roofline_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))
@@ -203,6 +211,8 @@ class ProfileDetails(QFrame):
         if profile.id != self._notes_of:
             self.save_notes()
         same = self._profile is not None and self._profile.id == profile.id
+        if not same:
+            self.roofline_button.hide()
         self._profile = profile
         self.name.setText(profile.name)
         self.sentence.setText(f"{words.result_sentence(profile)}.")
@@ -243,6 +253,11 @@ class ProfileDetails(QFrame):
         self._scroll.show()
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
+
+    def offer_roofline(self, profile_id: str, *, on: bool) -> None:
+        """Offer the roofline of a profile's run, or do not; nothing if another profile is shown by now."""
+        if self._profile is not None and self._profile.id == profile_id:
+            self.roofline_button.setVisible(on)
 
     def _show_soak(self, soak: KeptSoak | None) -> None:
         self._held_words.setVisible(soak is not None)
