@@ -30,7 +30,7 @@ from tunesmith.domain.roofline import Roofline
 from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import DARK
-from tunesmith.services import roofline
+from tunesmith.services import roofline, tradeoff
 from tunesmith.services.profile_files import read_profile, write_profile
 from tunesmith.store import Store
 
@@ -414,7 +414,7 @@ def test_a_soak_that_ended_before_it_was_steady_says_so(qtbot: QtBot, page: Prof
     assert page.details._held_words.text().count("It may not have been steady yet.") == 2
 
 
-def test_the_roofline_of_a_profiles_run_is_offered_where_the_run_is_here(
+def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = simulated()
@@ -427,6 +427,7 @@ def test_the_roofline_of_a_profiles_run_is_offered_where_the_run_is_here(
         return sample_roofline(run)
 
     monkeypatch.setattr(roofline, "read_roofline", read)
+    monkeypatch.setattr(tradeoff, "read_tradeoff", lambda _store, _run_id: run.result.tradeoff)
     with shown_page(qtbot, ProfilesPage, store_at(path)) as page:
         qtbot.waitUntil(lambda: page.details.profile is not None)
         choose(qtbot, page, "p-0001")
@@ -441,5 +442,11 @@ def test_the_roofline_of_a_profiles_run_is_offered_where_the_run_is_here(
         assert not page.search.isVisible()
         QTest.keyClick(page.roofline.plot, Qt.Key.Key_Escape)
         assert page.states.currentWidget() is page.full
+        page.details.tradeoff_button.click()
+        qtbot.waitUntil(lambda: page.tradeoff.tradeoff is not None)
+        assert page.tradeoff.isVisible()
+        page.tradeoff.back_button.click()
+        assert page.states.currentWidget() is page.full
         choose(qtbot, page, "p-0001")
         assert not page.details.roofline_button.isVisible()
+        assert not page.details.tradeoff_button.isVisible()

@@ -45,6 +45,7 @@ class ProfileDetails(QFrame):
     cost_asked = Signal()
     soak_asked = Signal()
     roofline_asked = Signal()
+    tradeoff_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -132,7 +133,12 @@ class ProfileDetails(QFrame):
             tip=tr("What memory and CPU allow, and where each candidate stands below."),
         )  # fmt: skip
         self.roofline_button.clicked.connect(self.roofline_asked)
-        self.roofline_button.hide()
+        self.tradeoff_button = button(
+            tr("Pareto plot"), "quiet",
+            tip=tr("The speed of each candidate against the energy or memory it takes."),
+        )  # fmt: skip
+        self.tradeoff_button.clicked.connect(self.tradeoff_asked)
+        self.offer_run(on=False)
         self.soak_button = button(
             tr("How long the speed holds"), "quiet",
             tip=tr("Soak: run these settings for minutes or hours (Ctrl+Shift+S)"),
@@ -168,10 +174,14 @@ class ProfileDetails(QFrame):
         column.addWidget(self._proof)
         column.addWidget(self._held)
         column.addWidget(self._held_words)
-        column.addWidget(flush(self.soak_button), alignment=Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(flush(self.roofline_button), alignment=Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
+        links = QVBoxLayout()
+        links.setSpacing(0)
+        for made in (
+            self.soak_button, self.cost_button, self.roofline_button, self.tradeoff_button,
+            self.history_button,
+        ):  # fmt: skip
+            links.addWidget(flush(made), alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(links)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))
         column.addWidget(self.notes)
@@ -212,7 +222,7 @@ class ProfileDetails(QFrame):
             self.save_notes()
         same = self._profile is not None and self._profile.id == profile.id
         if not same:
-            self.roofline_button.hide()
+            self.offer_run(on=False)
         self._profile = profile
         self.name.setText(profile.name)
         self.sentence.setText(f"{words.result_sentence(profile)}.")
@@ -254,10 +264,10 @@ class ProfileDetails(QFrame):
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
 
-    def offer_roofline(self, profile_id: str, *, on: bool) -> None:
-        """Offer the roofline of a profile's run, or do not; nothing if another profile is shown by now."""
-        if self._profile is not None and self._profile.id == profile_id:
-            self.roofline_button.setVisible(on)
+    def offer_run(self, *, on: bool) -> None:
+        """Offer pictures of the candidates of the run that the profile came of, or do not."""
+        self.roofline_button.setVisible(on)
+        self.tradeoff_button.setVisible(on)
 
     def _show_soak(self, soak: KeptSoak | None) -> None:
         self._held_words.setVisible(soak is not None)

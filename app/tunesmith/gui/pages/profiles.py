@@ -29,6 +29,7 @@ from tunesmith.wording import tr, trn
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.gui.roofline import RooflinePanel
+    from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.store import ProfileRow, Store
 
 _DETAILS = "profiles/details"
@@ -99,6 +100,7 @@ class ProfilesPage(Page):
         self.why = WhyPanel(self.context)
         self.cost = CostPanel(self.context, self._settings)
         self._roofline: RooflinePanel | None = None
+        self._tradeoff: TradeoffPanel | None = None
         self._asides: list[QWidget] = [self.why, self.cost]
         for aside in (self.why, self.cost):
             self.add_state(aside)
@@ -140,6 +142,7 @@ class ProfilesPage(Page):
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
         self.details.soak_asked.connect(self._of_one(self.deeds.soak))
         self.details.roofline_asked.connect(self.draw_roofline)
+        self.details.tradeoff_asked.connect(self.draw_tradeoff)
         self.details.why_asked.connect(self.explain)
         self.details.cost_asked.connect(self.reckon)
         self.details.export_asked.connect(self._export)
@@ -228,8 +231,13 @@ class ProfilesPage(Page):
             self.details.show_profile(profile)
             self._asker.ask(
                 lambda: _has_run(self.context.store, profile.run_id),
-                lambda there: self.details.offer_roofline(profile.id, on=there),
+                lambda there: self._offer_run(profile, on=there),
             )
+
+    def _offer_run(self, profile: TunedProfile, *, on: bool) -> None:
+        shown = self.details.profile
+        if shown is not None and shown.id == profile.id:
+            self.details.offer_run(on=on)
 
     def _show_pane(self, shown: bool) -> None:  # noqa: FBT001 (a signal's argument)
         self.details.setVisible(shown)
@@ -249,9 +257,19 @@ class ProfilesPage(Page):
 
             self._roofline = RooflinePanel(self.context)
             self._roofline.left.connect(self._leave_aside)
-            self._asides.append(self._roofline)
-            self.add_state(self._roofline)
+            self._asides.append(self.add_state(self._roofline))
         return self._roofline
+
+    @property
+    def tradeoff(self) -> TradeoffPanel:
+        """The view of candidates' speed against what they take; made when it is first needed."""
+        if self._tradeoff is None:
+            from tunesmith.gui.tradeoff import TradeoffPanel
+
+            self._tradeoff = TradeoffPanel(self.context)
+            self._tradeoff.left.connect(self._leave_aside)
+            self._asides.append(self.add_state(self._tradeoff))
+        return self._tradeoff
 
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
@@ -264,6 +282,10 @@ class ProfilesPage(Page):
     def draw_roofline(self) -> None:
         """Draw where the candidates of the profile's run stand below what memory and CPU allow."""
         self._open_aside(self.roofline, lambda profile: self.roofline.open(profile.run_id))
+
+    def draw_tradeoff(self) -> None:
+        """Draw the speed of the candidates of the profile's run against what they take."""
+        self._open_aside(self.tradeoff, lambda profile: self.tradeoff.open(profile.run_id))
 
     def _open_aside(self, aside: QWidget, open_: Callable[[TunedProfile], object]) -> None:
         if self.details.profile is not None and not self._aside_shown:
