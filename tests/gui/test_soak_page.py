@@ -22,6 +22,7 @@ from tests.services.test_soak import Machine
 from tests.store.values import identity
 from tests.support.processes import children
 from tunesmith.domain.soak import DEFAULT_SOAK_WORKLOAD, SoakRequest, SoakSample
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelNotFound, TunesmithError, UsageError, WorkerCrashed
 from tunesmith.gui.pages.profiles import ProfilesPage
@@ -231,6 +232,12 @@ def test_nothing_is_drawn_while_nothing_is_new_or_nobody_sees_it(qtbot: QtBot, p
     for _ in range(3):
         page.run.moved.emit()
         QGuiApplication.processEvents()
+    assert paints.count == 0
+    timed = TokensTimed(part="decode", tokens=12, elapsed_ns=200_000_000, rss_bytes=None)
+    page.run.live.take(timed)
+    assert page.run.live.timing, "a sample is under way"
+    page.run.moved.emit()
+    QGuiApplication.processEvents()
     assert paints.count == 0
     drawn = page.board._drawn
     page.hide()
