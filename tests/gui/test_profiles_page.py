@@ -20,12 +20,17 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.pages_support import heard, shown_page, store_at
 from tests.gui.sample_profiles import filled, sample
+from tests.gui.sample_roofline import sample_roofline
+from tests.gui.sample_runs import with_run
+from tests.gui.simulated_run import simulated
 from tests.store.values import profile
 from tests.support.soaks import kept
 from tunesmith.domain.profile_file import profile_file
+from tunesmith.domain.roofline import Roofline
 from tunesmith.gui.export_dialog import ExportDialog
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.theme import DARK
+from tunesmith.services import roofline, tradeoff
 from tunesmith.services.profile_files import read_profile, write_profile
 from tunesmith.store import Store
 
@@ -407,3 +412,41 @@ def test_a_soak_that_ended_before_it_was_steady_says_so(qtbot: QtBot, page: Prof
     )
     page.details.show_profile(tuned.model_copy(update={"soak": early}))
     assert page.details._held_words.text().count("It may not have been steady yet.") == 2
+
+
+def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = simulated()
+    path = filled(tmp_path / "store.sqlite3")
+    tuned = with_run(path, run)
+    asked: list[str] = []
+
+    def read(_store: Store, run_id: str) -> Roofline:
+        asked.append(run_id)
+        return sample_roofline(run)
+
+    monkeypatch.setattr(roofline, "read_roofline", read)
+    monkeypatch.setattr(tradeoff, "read_tradeoff", lambda _store, _run_id: run.result.tradeoff)
+    with shown_page(qtbot, ProfilesPage, store_at(path)) as page:
+        qtbot.waitUntil(lambda: page.details.profile is not None)
+        choose(qtbot, page, "p-0001")
+        qtbot.waitUntil(lambda: not page._asker.busy)
+        assert not page.details.roofline_button.isVisible(), "its run is elsewhere"
+        choose(qtbot, page, tuned.id)
+        qtbot.waitUntil(page.details.roofline_button.isVisible)
+        page.details.roofline_button.click()
+        qtbot.waitUntil(lambda: page.roofline.view is not None)
+        assert asked == [tuned.run_id]
+        assert page.roofline.isVisible()
+        assert not page.search.isVisible()
+        QTest.keyClick(page.roofline.plot, Qt.Key.Key_Escape)
+        assert page.states.currentWidget() is page.full
+        page.details.tradeoff_button.click()
+        qtbot.waitUntil(lambda: page.tradeoff.tradeoff is not None)
+        assert page.tradeoff.isVisible()
+        page.tradeoff.back_button.click()
+        assert page.states.currentWidget() is page.full
+        choose(qtbot, page, "p-0001")
+        assert not page.details.roofline_button.isVisible()
+        assert not page.details.tradeoff_button.isVisible()

@@ -22,6 +22,7 @@ from tests.services.test_soak import Machine
 from tests.store.values import identity
 from tests.support.processes import children
 from tunesmith.domain.soak import DEFAULT_SOAK_WORKLOAD, SoakRequest, SoakSample
+from tunesmith.domain.worker_events import TokensTimed
 from tunesmith.domain.workload import Workload
 from tunesmith.errors import Interrupted, ModelNotFound, TunesmithError, UsageError, WorkerCrashed
 from tunesmith.gui.pages.profiles import ProfilesPage
@@ -232,6 +233,12 @@ def test_nothing_is_drawn_while_nothing_is_new_or_nobody_sees_it(qtbot: QtBot, p
         page.run.moved.emit()
         QGuiApplication.processEvents()
     assert paints.count == 0
+    timed = TokensTimed(part="decode", tokens=12, elapsed_ns=200_000_000, rss_bytes=None)
+    page.run.live.take(timed)
+    assert page.run.live.timing, "a sample is under way"
+    page.run.moved.emit()
+    QGuiApplication.processEvents()
+    assert paints.count == 0
     drawn = page.board._drawn
     page.hide()
     page.run.live.take_sample(hot_samples(until=65)[-1])
@@ -367,6 +374,16 @@ def test_the_report_is_copied_as_the_command_line_prints_it(soaked: Begun) -> No
     assert "\nDecode\nBurst" in text
     assert "After 3 min 42 s: −21.2%" in text
     assert text.endswith(f"Kept in the profile {TUNED.name}.\n")
+
+
+def test_the_keys_scroll_what_was_found(soaked: Begun) -> None:
+    page = soaked()
+    page.resize(700, 480)
+    QGuiApplication.processEvents()
+    assert page.focusWidget() is page.board
+    assert page.board.accessibleName() == "What was found"
+    QTest.keyClick(page.board, Qt.Key.Key_PageDown)
+    assert page.board.verticalScrollBar().value() > 0
 
 
 def test_both_themes_draw_it(soaked: Begun) -> None:

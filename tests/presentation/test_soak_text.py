@@ -71,6 +71,7 @@ def test_how_it_ended_is_told() -> None:
     samples = slowing(0.8)
     assert soak_notes(soaked(samples, end="interrupted"))[0].startswith("Interrupted after 2 min")
     assert "It crashed." in soak_notes(soaked(samples, end="failed", fault="It crashed."))[0]
+    assert soak_notes(soaked(samples, paused_seconds=90.0))[0].startswith("It was paused for 1 min 30 s")
     assert "Too few samples" in soak_notes(soaked(samples[:3], parts=()))[-1]
 
 

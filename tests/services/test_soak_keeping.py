@@ -45,6 +45,7 @@ def test_a_finished_soak_of_the_profiles_own_settings_is_carried_by_it(tmp_path:
     [
         ({"end": "interrupted"}, "to its end"),
         ({"end": "failed", "fault": "It crashed."}, "to its end"),
+        ({"paused_seconds": 40.0}, "was paused"),
         ({"parts": ()}, "too few samples"),
         ({"settings": profile().settings.replace(threads=1)}, "other settings"),
         ({"workload": Workload(prompt=1, generate=1)}, "another workload"),

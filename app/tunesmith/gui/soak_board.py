@@ -50,6 +50,7 @@ class SoakBoard(QScrollArea):
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName(tr("What was found"))
         inner = QWidget()
         column = self._column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
@@ -141,6 +142,7 @@ class SoakBoard(QScrollArea):
         self._result.hide()
         self.notes.hide()
         self._running.show()
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._column.setContentsMargins(0, 0, 0, 0)
         self.what.setText(
             tr("{name} · {time} in all", name=plan.name, time=duration_text(plan.seconds))
@@ -181,6 +183,7 @@ class SoakBoard(QScrollArea):
         self.notes.setVisible(bool(view.notes))
         self._turn()
         self.verticalScrollBar().setValue(0)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the keys that scroll
 
     def show_kept(self, sentence: str, *, profile: bool) -> None:
         """Say what became of the figures.

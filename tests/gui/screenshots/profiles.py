@@ -6,10 +6,12 @@ from pathlib import Path
 
 from tests.gui.sample_profiles import filled
 from tests.gui.sample_runs import with_run
-from tests.gui.screenshots.scene import Bring, Ready, at_once, scene, settle, wait
+from tests.gui.screenshots.scene import Bring, Ready, at_once, keep_at_end, scene, settle, wait
+from tests.support.soaks import kept
 from tunesmith.gui.pages.compare import ComparePage
 from tunesmith.gui.pages.profiles import ProfilesPage
 from tunesmith.gui.window import MainWindow
+from tunesmith.store import Store
 
 
 def with_profiles(home: Path) -> None:
@@ -73,6 +75,23 @@ def _with_run(home: Path) -> None:
     """A store of six profiles, and one more whose run is there too."""
     with_profiles(home)
     with_run(home / "store.sqlite3")
+
+
+def _with_soak(home: Path) -> None:
+    """The same, and what a soak of it found."""
+    with_profiles(home)
+    tuned = with_run(home / "store.sqlite3")
+    with Store.open(home / "store.sqlite3") as store:
+        store.set_soak(tuned.id, kept(falls_to=0.8, tuned=tuned))
+
+
+@scene("profiles-soaked", furnish=_with_soak)
+def _soaked(window: MainWindow) -> Ready:
+    """The foot of a profile's details: a soak, and all that the profile leads to."""
+    page = _page(window)
+    page.table.choose(lambda line: line.id == "a1b2c3d4")
+    keep_at_end(page.details._scroll)
+    return page.details.roofline_button.isVisible
 
 
 def _explained(profile_id: str) -> Bring:

@@ -44,6 +44,8 @@ class ProfileDetails(QFrame):
     why_asked = Signal()
     cost_asked = Signal()
     soak_asked = Signal()
+    roofline_asked = Signal()
+    tradeoff_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -126,6 +128,17 @@ class ProfileDetails(QFrame):
             tr("What tokens cost"), "quiet", tip=tr("By electricity, hardware and use (Ctrl+Shift+K)")
         )
         self.cost_button.clicked.connect(self.cost_asked)
+        self.roofline_button = button(
+            tr("Roofline"), "quiet",
+            tip=tr("What memory and CPU allow, and where each candidate stands below."),
+        )  # fmt: skip
+        self.roofline_button.clicked.connect(self.roofline_asked)
+        self.tradeoff_button = button(
+            tr("Pareto plot"), "quiet",
+            tip=tr("The speed of each candidate against the energy or memory it takes."),
+        )  # fmt: skip
+        self.tradeoff_button.clicked.connect(self.tradeoff_asked)
+        self.offer_run(on=False)
         self.soak_button = button(
             tr("How long the speed holds"), "quiet",
             tip=tr("Soak: run these settings for minutes or hours (Ctrl+Shift+S)"),
@@ -161,9 +174,14 @@ class ProfileDetails(QFrame):
         column.addWidget(self._proof)
         column.addWidget(self._held)
         column.addWidget(self._held_words)
-        column.addWidget(flush(self.soak_button), alignment=Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(flush(self.cost_button), alignment=Qt.AlignmentFlag.AlignLeft)
-        column.addWidget(flush(self.history_button), alignment=Qt.AlignmentFlag.AlignLeft)
+        links = QVBoxLayout()
+        links.setSpacing(0)
+        for made in (
+            self.soak_button, self.cost_button, self.roofline_button, self.tradeoff_button,
+            self.history_button,
+        ):  # fmt: skip
+            links.addWidget(flush(made), alignment=Qt.AlignmentFlag.AlignLeft)
+        column.addLayout(links)
         column.addWidget(line())
         column.addWidget(label(tr("Notes"), "section"))
         column.addWidget(self.notes)
@@ -203,6 +221,8 @@ class ProfileDetails(QFrame):
         if profile.id != self._notes_of:
             self.save_notes()
         same = self._profile is not None and self._profile.id == profile.id
+        if not same:
+            self.offer_run(on=False)
         self._profile = profile
         self.name.setText(profile.name)
         self.sentence.setText(f"{words.result_sentence(profile)}.")
@@ -243,6 +263,11 @@ class ProfileDetails(QFrame):
         self._scroll.show()
         if not same:
             self._scroll.verticalScrollBar().setValue(0)
+
+    def offer_run(self, *, on: bool) -> None:
+        """Offer pictures of the candidates of the run that the profile came of, or do not."""
+        self.roofline_button.setVisible(on)
+        self.tradeoff_button.setVisible(on)
 
     def _show_soak(self, soak: KeptSoak | None) -> None:
         self._held_words.setVisible(soak is not None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from tunesmith.errors import TunesmithError
+from tunesmith.errors import NotFoundError, TunesmithError
 from tunesmith.gui.columns import window_settings
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.cost import CostPanel
@@ -28,7 +28,9 @@ from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
-    from tunesmith.store import ProfileRow
+    from tunesmith.gui.roofline import RooflinePanel
+    from tunesmith.gui.tradeoff import TradeoffPanel
+    from tunesmith.store import ProfileRow, Store
 
 _DETAILS = "profiles/details"
 
@@ -97,8 +99,10 @@ class ProfilesPage(Page):
         self.empty = self.add_state(self._empty())
         self.why = WhyPanel(self.context)
         self.cost = CostPanel(self.context, self._settings)
-        self._asides = (self.why, self.cost)
-        for aside in self._asides:
+        self._roofline: RooflinePanel | None = None
+        self._tradeoff: TradeoffPanel | None = None
+        self._asides: list[QWidget] = [self.why, self.cost]
+        for aside in (self.why, self.cost):
             self.add_state(aside)
             aside.left.connect(self._leave_aside)
         outer = self.layout()
@@ -137,6 +141,8 @@ class ProfilesPage(Page):
         self.details.tune_asked.connect(self._of_one(self.deeds.tune_again))
         self.details.history_asked.connect(self._of_one(self.deeds.show_history))
         self.details.soak_asked.connect(self._of_one(self.deeds.soak))
+        self.details.roofline_asked.connect(self.draw_roofline)
+        self.details.tradeoff_asked.connect(self.draw_tradeoff)
         self.details.why_asked.connect(self.explain)
         self.details.cost_asked.connect(self.reckon)
         self.details.export_asked.connect(self._export)
@@ -223,6 +229,15 @@ class ProfilesPage(Page):
         chosen = self.list.chosen()
         if len(chosen) == 1 and chosen[0].id == profile.id:
             self.details.show_profile(profile)
+            self._asker.ask(
+                lambda: _has_run(self.context.store, profile.run_id),
+                lambda there: self._offer_run(profile, on=there),
+            )
+
+    def _offer_run(self, profile: TunedProfile, *, on: bool) -> None:
+        shown = self.details.profile
+        if shown is not None and shown.id == profile.id:
+            self.details.offer_run(on=on)
 
     def _show_pane(self, shown: bool) -> None:  # noqa: FBT001 (a signal's argument)
         self.details.setVisible(shown)
@@ -234,21 +249,51 @@ class ProfilesPage(Page):
     def _aside_shown(self) -> bool:
         return self.states.currentWidget() in self._asides
 
+    @property
+    def roofline(self) -> RooflinePanel:
+        """The view of where candidates stand below the machine's roof; made when it is first needed."""
+        if self._roofline is None:
+            from tunesmith.gui.roofline import RooflinePanel
+
+            self._roofline = RooflinePanel(self.context)
+            self._roofline.left.connect(self._leave_aside)
+            self._asides.append(self.add_state(self._roofline))
+        return self._roofline
+
+    @property
+    def tradeoff(self) -> TradeoffPanel:
+        """The view of candidates' speed against what they take; made when it is first needed."""
+        if self._tradeoff is None:
+            from tunesmith.gui.tradeoff import TradeoffPanel
+
+            self._tradeoff = TradeoffPanel(self.context)
+            self._tradeoff.left.connect(self._leave_aside)
+            self._asides.append(self.add_state(self._tradeoff))
+        return self._tradeoff
+
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
-        self._open_aside(self.why)
+        self._open_aside(self.why, self.why.open)
 
     def reckon(self) -> None:
         """Say what tokens cost under the profile that is shown."""
-        self._open_aside(self.cost)
+        self._open_aside(self.cost, self.cost.open)
 
-    def _open_aside(self, aside: WhyPanel | CostPanel) -> None:
+    def draw_roofline(self) -> None:
+        """Draw where the candidates of the profile's run stand below what memory and CPU allow."""
+        self._open_aside(self.roofline, lambda profile: self.roofline.open(profile.run_id))
+
+    def draw_tradeoff(self) -> None:
+        """Draw the speed of the candidates of the profile's run against what they take."""
+        self._open_aside(self.tradeoff, lambda profile: self.tradeoff.open(profile.run_id))
+
+    def _open_aside(self, aside: QWidget, open_: Callable[[TunedProfile], object]) -> None:
         if self.details.profile is not None and not self._aside_shown:
             self.details.save_notes()
             for widget in self._tools:
                 widget.hide()
             self.show_state(aside)
-            aside.open(self.details.profile)
+            open_(self.details.profile)
 
     def _leave_aside(self) -> None:
         if self._aside_shown:
@@ -290,6 +335,14 @@ class ProfilesPage(Page):
         if found:
             self.context.bus.show_page.emit("profiles")
             self.deeds.import_files(found)
+
+
+def _has_run(store: Store, run_id: str) -> bool:
+    """Whether the run that a profile came of is in this store; an imported one's is elsewhere."""
+    try:
+        return store.run(run_id).id == run_id
+    except NotFoundError:
+        return False
 
 
 def _hint(chosen: int, shown: int) -> str:

@@ -223,6 +223,7 @@ class SoakPage(RunPage):
         self.stop_button.setEnabled(True)
         self.board.show_result(soak_view(result))
         self._show("result")
+        self.board.setFocus()
         if result.soaked.end == "failed":
             self.message.show_note(tr("It ended early: {fault}", fault=result.soaked.fault))
         profile = self.run.plan.profile if self.run.plan is not None else None
