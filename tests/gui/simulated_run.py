@@ -14,7 +14,7 @@ from tunesmith import __version__
 from tunesmith.domain.bandwidth import DecodeLimit
 from tunesmith.domain.energy import Energy, ReadingCost, energy_of
 from tunesmith.domain.event_base import Part
-from tunesmith.domain.events import Event, RunFinished, RunStarted, TrialMeasured, TrialStarted
+from tunesmith.domain.events import Event, PowerRead, RunFinished, RunStarted, TrialMeasured, TrialStarted
 from tunesmith.domain.machine import machine_class
 from tunesmith.domain.measurement import Measurement, Quantity, Sample
 from tunesmith.domain.model import ModelIdentity
@@ -74,6 +74,8 @@ class TellingMachine(SimulatedMachine):
 
     events: list[Event] = field(default_factory=list)
     trials: list[MeasuredTrial] = field(default_factory=list)
+    told_power: float = -1.0
+    """When the made-up sensor was last told of, seconds."""
 
     def sample(self, job: Job) -> Sample:
         digest = job.settings.digest
@@ -100,6 +102,12 @@ class TellingMachine(SimulatedMachine):
                 tokens = max(1, round(speed * piece))
                 slowed = piece * tokens / max(1e-9, speed * piece) * blur.lognormvariate(0, 0.025)
                 self.now = at
+                if self.sensor and at - self.told_power >= 1.0:
+                    self.told_power = at
+                    truth = self.truth(job.settings)
+                    watts = truth.watts if part == "prefill" else truth.decode_watts or truth.watts
+                    watts *= blur.lognormvariate(0, 0.03)
+                    self.tell(PowerRead(watts=watts, sensors=("package-0",), core_share=5e-4))
                 self.tell(
                     TokensTimed(
                         part=part, tokens=tokens, elapsed_ns=round(slowed * 1e9),

@@ -18,6 +18,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.gui.record_run import recorded
 from tests.gui.simulated_run import simulated
+from tunesmith.domain.events import PowerRead
 from tunesmith.gui import line_plot
 from tunesmith.gui.candidates_table import INTERVAL, STATE, CandidatesTable
 from tunesmith.gui.line_plot import axis_text, clock_text, x_end, y_end
@@ -25,6 +26,7 @@ from tunesmith.gui.plots import LivePlots
 from tunesmith.gui.theme import DARK, LIGHT
 from tunesmith.gui.tune_running import TuneRunning
 from tunesmith.presentation.live import LiveView
+from tunesmith.presentation.tune_result_view import spoken_number
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support propagateSizeHints", extend=True)
 
@@ -91,6 +93,32 @@ def test_nothing_new_draws_nothing(plots: LivePlots, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(plot, "setXRange", lambda *_a, **_k: drawn.append(2))
     plots.refresh()
     assert not drawn
+
+
+def test_a_plot_of_power_is_there_only_where_a_sensor_tells_it(plots: LivePlots) -> None:
+    assert plots.plots == (plots.decode, plots.prefill, plots.memory)
+    assert not plots.power.isVisible()
+    told = LiveView()
+    told.take_all(simulated(sensor=True).events[:700])
+    plots.show_run(told)
+    assert plots.plots[-1] is plots.power
+    assert plots.power.isVisible()
+    assert plots.readings[3].value.text() == spoken_number(told.power_watts.latest)
+    assert (plots.memory._show_times, plots.power._show_times) == (False, True)
+    silent = LiveView()
+    silent.take(PowerRead(watts=None, why="package-0: only root may read it"))
+    plots.show_run(silent)
+    assert not plots.power.isVisible()
+    assert plots.memory._show_times
+
+
+def test_the_mouse_reads_the_power_too(plots: LivePlots, qtbot: QtBot) -> None:
+    told = LiveView()
+    told.take_all(simulated(sensor=True).events[:700])
+    plots.show_run(told)
+    with qtbot.waitSignal(plots.pointed) as read:
+        plots.point_at(told.power_watts.seconds[-1])
+    assert " W" in read.args[0].rsplit("power", 1)[1]
 
 
 def test_hidden_plots_draw_nothing(plots: LivePlots, view: LiveView) -> None:

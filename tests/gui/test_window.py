@@ -213,7 +213,8 @@ def _contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("colours", [LIGHT, DARK])
 def test_text_can_be_read_on_every_ground(colours: Colours) -> None:
     for ground in (colours.window, colours.surface, colours.raised):
-        for role in ("text", "secondary", "accent", "better", "worse", "warning", "prefill", "memory"):
+        lines = ("accent", "prefill", "memory", "power")
+        for role in ("text", "secondary", "better", "worse", "warning", *lines):
             assert _contrast(getattr(colours, role), ground) >= 4.5, (role, ground)
         assert _contrast(colours.limit, ground) >= 3, ground
     assert _contrast(colours.on_accent, colours.accent) >= 4.5

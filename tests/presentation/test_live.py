@@ -17,6 +17,7 @@ from tunesmith.domain.events import (
     CandidateStanding,
     DevicesRead,
     Event,
+    PowerRead,
     Progress,
     RunStarted,
     StageStarted,
@@ -268,6 +269,24 @@ def test_a_limit_comes_with_the_run_and_goes_when_a_sample_is_faster(part: Part,
         view = folded(*(told if event is begun else event for event in events))
         assert view.limits[part] == kept
         assert any(sentence.startswith(said) for sentence in view.sentences) == (kept is None)
+
+
+def test_the_power_told_is_a_line_and_a_read_out_in_place_of_the_last_samples() -> None:
+    last = PowerRead(watts=43.6, sensors=("package-0", "dram"), core_share=0.0005, mono_ns=3 * S)
+    view = folded(PowerRead(watts=41.0, sensors=("package-0",), mono_ns=2 * S), last)
+    assert list(view.power_watts.values) == [41.0, 43.6]
+    (one,) = view.read_outs
+    assert (one.kind, one.text) == ("drawn", "44 W")
+    assert "package-0, dram" in one.tip
+    assert "0.05% of one core" in one.tip
+
+
+def test_where_no_power_can_be_read_the_reason_is_a_quiet_line_and_no_plot() -> None:
+    view = folded(PowerRead(watts=None, why="package-0: only root may read it"))
+    assert not len(view.power_watts)
+    (one,) = view.read_outs
+    assert (one.kind, one.text) == ("no_power", "no power: package-0: only root may read it")
+    assert not one.warns
 
 
 def device_read(**quantities: Any) -> DevicesRead:

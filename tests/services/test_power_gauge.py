@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.support.gguf_writer import tiny_llama
+from tunesmith.domain.events import EVENTS, PowerRead
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.power import PowerReading, PowerSensor
+from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import Workload
 from tunesmith.machine.power_watch import PowerWatch
 from tunesmith.services.energy_check import energy_checks
 from tunesmith.services.power_gauge import PowerGauge, silence
+from tunesmith.services.rig import Rig
+from tunesmith.worker.protocol import NoisePolicy
 
 PACKAGE = PowerSensor(
     id="p0", name="package-0", source="powercap", covers="processors", counts=True, wraps_joules=65_532.6
@@ -119,6 +126,68 @@ def test_where_nothing_may_be_read_the_sample_is_left_as_it_is_and_nobody_waits(
         energy = meter.sum_up([plain])
     assert energy.decode.reason == "package-1: only root may read it"
     assert energy.cost is None
+
+
+def test_the_power_of_the_last_moments_is_the_sum_of_what_counts_together() -> None:
+    second = PACKAGE.model_copy(update={"id": "p2", "name": "package-1"})
+    board = PACKAGE.model_copy(update={"id": "m", "name": "board", "source": "hwmon", "covers": "machine"})
+    meter, _ = gauge(PACKAGE, second, board)
+    with meter:
+        assert meter.silent() is None
+        time.sleep(0.15)
+        told = meter.latest()
+    assert told is not None
+    assert told.watts == pytest.approx(40, rel=0.1)
+    assert told.sensors == ("package-0", "package-1")
+    assert told.core_share is not None
+
+
+class Stuck(Sensors):
+    """Its counter stands still."""
+
+    def power(self) -> tuple[PowerReading, ...]:
+        return (PowerReading(sensor="p0", mono_ns=time.monotonic_ns(), joules=7.0),)
+
+
+def test_no_power_is_told_of_half_a_machine_or_by_a_counter_that_stands_still() -> None:
+    meter, _ = gauge(PACKAGE, DENIED)
+    with meter:
+        time.sleep(0.15)
+        assert meter.latest() is None, "the other package may not be read"
+    with PowerGauge(watch=lambda: PowerWatch(open_all=lambda: (Stuck(PACKAGE),), period_s=0.01)) as stuck:
+        time.sleep(0.15)
+        assert stuck.latest() is None
+
+
+def test_where_nothing_may_be_read_that_is_said_with_its_reason() -> None:
+    meter, _ = gauge(DENIED)
+    with meter:
+        told = meter.silent()
+        assert told is not None
+        assert (told.watts, told.why) == (None, "package-1: only root may read it")
+        assert EVENTS.validate_json(EVENTS.dump_json(told)) == told
+        assert meter.latest() is None
+
+
+def test_a_rig_tells_the_power_once_a_second_at_most(tmp_path: Path) -> None:
+    model = tiny_llama().write(tmp_path / "tiny.gguf")
+    told: list[PowerRead] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, PowerRead):
+            told.append(event)
+
+    meter, _ = gauge(PACKAGE)
+    begun = time.monotonic()
+    with Rig(
+        str(model), noise=NoisePolicy(max_foreign_cores=1e6, max_wait_share=1e6), on_event=listen, gauge=meter
+    ) as rig:
+        settings, workload = Settings(threads=1, threads_batch=1, n_ctx=64), Workload(prompt=8, generate=4)
+        while len(told) < 2 and time.monotonic() - begun < 20:
+            rig.sample(settings, workload)
+    assert len(told) == 2
+    assert (told[1].mono_ns - told[0].mono_ns) / 1e9 > 0.9
+    assert EVENTS.validate_json(EVENTS.dump_json(told[0])) == told[0]
 
 
 def test_a_stop_ends_the_wait_for_the_idle_power() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.services.simulated_source import SimulatedSource
-from tests.services.test_power_gauge import DENIED, PACKAGE, Sensors
+from tests.services.test_power_gauge import DENIED, PACKAGE, Sensors, Stuck
 from tests.support.gguf_writer import tiny_llama
 from tests.tuning.simulation import SimulatedMachine, Speeds, request
 from tunesmith.domain.energy import GivenPower
-from tunesmith.domain.power import PowerReading, PowerSensor
+from tunesmith.domain.power import PowerSensor
 from tunesmith.domain.prices import Prices
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
@@ -90,13 +89,6 @@ def test_cost_without_a_price_is_refused() -> None:
         objective = wanted("cost").objective.model_copy(update={"prices": prices})
         with pytest.raises(UsageError, match="nothing has a price"):
             check_objective(wanted("cost", objective=objective), live=False)
-
-
-class Stuck(Sensors):
-    """Its counter stands still."""
-
-    def power(self) -> tuple[PowerReading, ...]:
-        return (PowerReading(sensor="p0", mono_ns=time.monotonic_ns(), joules=7.0),)
 
 
 def test_a_sensor_found_to_lie_while_idle_ends_the_tune_before_a_model_is_loaded(

@@ -81,6 +81,20 @@ class DevicesRead(Stamped):
     readings: tuple[DeviceReading, ...]
 
 
+class PowerRead(Stamped):
+    """What this machine draws, by the sensors that count together; told once a second or less often."""
+
+    type: Literal["power_read"] = "power_read"
+    watts: float | None
+    """Mean of the last moments; None where nothing can be read at all, which is told once."""
+    sensors: tuple[str, ...] = ()
+    """Names of those that are in the sum."""
+    core_share: float | None = None
+    """What reading them has cost so far, share of one core."""
+    why: str = ""
+    """Why nothing can be read."""
+
+
 class RoundDiscarded(Stamped):
     """The anchor drifted within a round; it will be repeated."""
 
@@ -148,6 +162,7 @@ Event = Annotated[
     | TrialMeasured
     | TrialFailed
     | DevicesRead
+    | PowerRead
     | RoundDiscarded
     | CandidateStanding
     | StageFinished

@@ -168,6 +168,14 @@ def drawn(sensor: PowerSensor, readings: Sequence[PowerReading], begun_ns: int, 
     return Drawn(joules=used, seconds=seconds)
 
 
+def recent_watts(sensor: PowerSensor, readings: Sequence[PowerReading]) -> float | None:
+    """Mean power over all readings of a sensor, of the last moments; None where they are not believed."""
+    own = [reading for reading in readings if reading.sensor == sensor.id]
+    if len(own) < LEAST_READINGS or sensor.why or not_believed(sensor, own):
+        return None
+    return drawn(sensor, own, own[0].mono_ns, own[-1].mono_ns).watts
+
+
 def idle_power(
     sensor: PowerSensor, readings: Sequence[PowerReading], begun_ns: int, ended_ns: int
 ) -> IdlePower:

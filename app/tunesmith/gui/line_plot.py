@@ -161,6 +161,14 @@ class LinePlot(QuietPlot):
         if self._top:
             self._reach_up()
 
+    def show_times(self, *, shown: bool) -> None:
+        """Write the times at the foot, or leave that to a plot below."""
+        if shown != self._show_times:
+            self._show_times, self._end = shown, 0.0
+            self._bottom.setHeight(20 if shown else 4)
+            self._bottom.setStyle(showValues=shown)
+            self._bottom.setTicks([[]])
+
     def forget(self) -> None:
         """Begin anew: another run is shown."""
         self._drawn, self._highest, self._end = -1, 0.0, 0.0

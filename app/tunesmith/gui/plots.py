@@ -1,4 +1,4 @@
-"""Own the live plots of a run: decode, prefill and memory with one time axis.
+"""Own the live plots of a run: decode, prefill, memory, and power where it is told, with one time axis.
 
 Nothing is drawn while nobody sees it.
 """
@@ -64,7 +64,7 @@ class Reading(QWidget):
 
 
 class LivePlots(QWidget):
-    """Decode, prefill and memory one under the other, with one time axis."""
+    """Decode, prefill, memory and perhaps power one under the other, with one time axis."""
 
     pointed = Signal(str)
     """What is under the mouse, in words; empty when it leaves."""
@@ -83,30 +83,37 @@ class LivePlots(QWidget):
         self.memory = LinePlot(
             tr("Memory of the process over time, {unit}", unit=self._mega), show_times=True
         )
+        self.power = LinePlot(tr("Power over time, watts"))
+        self._all = (self.decode, self.prefill, self.memory, self.power)
         self.readings = [
             Reading(tr("Decode"), "tok/s"),
             Reading(tr("Prefill"), "tok/s"),
             Reading(tr("Memory"), self._mega),
+            Reading(tr("Power"), "W"),
         ]
-        for plot, reading, share in zip(self.plots, self.readings, (4, 4, 3), strict=True):
-            row = QHBoxLayout()
+        self._power_row = QWidget()
+        rows = (QWidget(), QWidget(), QWidget(), self._power_row)
+        for plot, reading, holder, share in zip(self._all, self.readings, rows, (4, 4, 3, 3), strict=True):
+            row = QHBoxLayout(holder)
+            row.setContentsMargins(0, 0, 0, 0)
             row.setSpacing(0)
             row.addWidget(plot, 1)
             row.addWidget(reading)
-            column.addLayout(row, share)
+            column.addWidget(holder, share)
             plot.viewport().setMouseTracking(True)
             plot.viewport().installEventFilter(self)
+        self._power_row.hide()
         self.recolour(colours)
 
     @property
-    def plots(self) -> tuple[LinePlot, LinePlot, LinePlot]:
-        """All three, from the top."""
-        return self.decode, self.prefill, self.memory
+    def plots(self) -> tuple[LinePlot, ...]:
+        """Those that are shown, from the top."""
+        return self._all[:3] if self._power_row.isHidden() else self._all
 
     def recolour(self, colours: Colours) -> None:
         """Draw in the theme's colours."""
-        lines = (colours.decode, colours.prefill, colours.memory)
-        for plot, reading, line in zip(self.plots, self.readings, lines, strict=True):
+        lines = (colours.decode, colours.prefill, colours.memory, colours.power)
+        for plot, reading, line in zip(self._all, self.readings, lines, strict=True):
             plot.recolour(colours, line)
             reading.recolour(line)
 
@@ -122,7 +129,7 @@ class LivePlots(QWidget):
     def show_at(self, view: LiveView) -> None:
         """Show the same run at another time."""
         self._view = view
-        for plot in self.plots:
+        for plot in self._all:
             plot.forget()
         self.refresh()
 
@@ -131,6 +138,7 @@ class LivePlots(QWidget):
         if not self.isVisible() or self.window().isMinimized():
             return
         view, seconds = self._view, self._view.seconds
+        self._make_room_for_power(shown=len(view.power_watts) > 0)
         speeds: tuple[tuple[Part, LinePlot, Series], ...] = (
             ("decode", self.decode, view.decode), ("prefill", self.prefill, view.prefill)
         )  # fmt: skip
@@ -142,12 +150,20 @@ class LivePlots(QWidget):
             view.memory_mib, seconds=seconds, baseline=None, unit=self._mega, scale=self._memory_scale
         )
         self.memory.set_limit(self._memory_limit_in_reach(), tr("your limit"))
+        self.power.draw(view.power_watts, seconds=seconds, baseline=None, unit="W")
         for plot in self.plots:
             plot.draw_ticks(view.ticks)
-        lines = (view.decode, view.prefill, view.memory_mib)
-        scales = (1.0, 1.0, self._memory_scale)
+        lines = (view.decode, view.prefill, view.memory_mib, view.power_watts)
+        scales = (1.0, 1.0, self._memory_scale, 1.0)
         for reading, line, scale in zip(self.readings, lines, scales, strict=True):
             reading.show_value(None if line.latest is None else line.latest * scale)
+
+    def _make_room_for_power(self, *, shown: bool) -> None:
+        """A plot of power where a sensor tells it, and none where none does."""
+        if shown == self._power_row.isHidden():
+            self._power_row.setVisible(shown)
+            self.memory.show_times(shown=not shown)
+            self.power.show_times(shown=shown)
 
     def _memory_limit_in_reach(self) -> float | None:
         """The memory limit, unless it lies far above everything measured."""
@@ -188,6 +204,7 @@ class LivePlots(QWidget):
             (trc("reading", "decode"), self._view.decode, "tok/s", 1.0),
             (trc("reading", "prefill"), self._view.prefill, "tok/s", 1.0),
             (trc("reading", "memory"), self._view.memory_mib, self._mega, self._memory_scale),
+            (trc("reading", "power"), self._view.power_watts, "W", 1.0),
         ):
             value = line.near(seconds, within=within)
             if value is not None:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 from tunesmith.gui.page import label
 from tunesmith.gui.theme import GRID, TABLE_PX, tabular
 from tunesmith.gui.widgets.elided import ElidedLabel
-from tunesmith.presentation.read_outs import DEVICES, NAMES, ReadOut
+from tunesmith.presentation.read_outs import LONG, NAMES, ReadOut
 from tunesmith.wording import tr
 
 _HEIGHT = 18
@@ -33,7 +33,7 @@ class ReadOutRow(QWidget):
         row.setSpacing(GRID)
         self._places: dict[str, _Place] = {}
         for kind, name in NAMES.items():
-            value = ElidedLabel(role="small") if kind in DEVICES else label("", "small")
+            value = ElidedLabel(role="small") if kind in LONG else label("", "small")
             place = self._places[kind] = _Place(label("·", "small"), value)
             place.value.setAccessibleName(name)
             place.value.setFont(tabular(place.value.font(), pixels=TABLE_PX))

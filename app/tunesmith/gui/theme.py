@@ -33,6 +33,7 @@ class Colours:
     on_accent: str
     prefill: str
     memory: str
+    power: str
     limit: str
     better: str
     worse: str
@@ -48,13 +49,13 @@ class Colours:
 LIGHT = Colours(
     dark=False, window="#F6F6F3", surface="#FFFFFF", raised="#FFFFFF", line="#DEDFDA", text="#1C1E20",
     secondary="#5A6067", disabled="#9A9FA5", accent="#A94C14", on_accent="#FFFFFF", prefill="#2A69A3",
-    memory="#4F7330", limit="#7C8288", better="#1F7A4D", worse="#B3261E", warning="#8A6100",
+    memory="#4F7330", power="#75479A", limit="#7C8288", better="#1F7A4D", worse="#B3261E", warning="#8A6100",
     selection="#F0E3D9",
 )  # fmt: skip
 DARK = Colours(
     dark=True, window="#17181A", surface="#1F2124", raised="#26292D", line="#34383D", text="#ECECE9",
     secondary="#A6ACB3", disabled="#6B7178", accent="#E58E50", on_accent="#1C1206", prefill="#74ADE2",
-    memory="#98C26F", limit="#8F959C", better="#63C794", worse="#F2827A", warning="#E0B14A",
+    memory="#98C26F", power="#C2A1E6", limit="#8F959C", better="#63C794", worse="#F2827A", warning="#E0B14A",
     selection="#3A2C21",
 )  # fmt: skip
 

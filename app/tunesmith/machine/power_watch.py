@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PERIOD_S = 0.25
 _KEPT = 100_000
 """Readings kept: well over an hour of five sensors."""
+_RECENT_LOOKS = 8
+"""Kept apart, for what is told while it runs: two seconds."""
 _OPEN_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _CLOSE_SECONDS = 2.0
@@ -40,6 +42,7 @@ class PowerWatch:
         """Begin to watch."""
         self._period_s = period_s
         self._readings: deque[PowerReading] = deque(maxlen=_KEPT)
+        self._recent: deque[tuple[PowerReading, ...]] = deque(maxlen=_RECENT_LOOKS)
         self._newest: dict[str, int] = {}
         self._sensors: tuple[PowerSensor, ...] = ()
         self._opened, self._over, self._wanted = threading.Event(), threading.Event(), threading.Event()
@@ -83,6 +86,10 @@ class PowerWatch:
         """All that are kept, oldest first."""
         return tuple(self._readings)
 
+    def recent(self) -> tuple[PowerReading, ...]:
+        """Those of the last two seconds, oldest first."""
+        return tuple(reading for look in tuple(self._recent) for reading in look)
+
     def cost(self) -> ReadingCost | None:
         """What reading has cost so far; None where nothing was read."""
         if not self._looks:
@@ -104,11 +111,15 @@ class PowerWatch:
             self._opened.set()
             while self.reads and not self._over.is_set():
                 begun, began_ns, cpu_ns = time.monotonic(), time.monotonic_ns(), time.thread_time_ns()
-                for reader in readers:
-                    for reading in reader.power():
-                        if reading.mono_ns > self._newest.get(reading.sensor, -1):
-                            self._newest[reading.sensor] = reading.mono_ns
-                            self._readings.append(reading)
+                fresh = [
+                    reading
+                    for reader in readers
+                    for reading in reader.power()
+                    if reading.mono_ns > self._newest.get(reading.sensor, -1)
+                ]
+                self._readings.extend(fresh)
+                self._recent.append(tuple(fresh))
+                self._newest.update((reading.sensor, reading.mono_ns) for reading in fresh)
                 self._looks += 1
                 self._cpu_ns += time.thread_time_ns() - cpu_ns
                 with self._looked:

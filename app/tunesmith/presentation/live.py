@@ -15,6 +15,7 @@ from tunesmith.domain.events import (
     ContenderStanding,
     DevicesRead,
     Event,
+    PowerRead,
     Progress,
     RoundDiscarded,
     RunFinished,
@@ -94,6 +95,10 @@ class LiveView:
         self.decode = Series()
         self.prefill = Series()
         self.memory_mib = Series()
+        self.power_watts = Series()
+        """Of what sensors tell together; empty where none does."""
+        self.power: PowerRead | None = None
+        """As last told."""
         self.ticks = Ticks()
         self.candidates = Candidates()
         self.candidate = ""
@@ -176,6 +181,10 @@ class LiveView:
                 self._say(sentence)
             case DevicesRead(readings=readings):
                 self.device_readings = readings
+            case PowerRead(watts=watts):
+                self.power = event
+                if watts is not None:
+                    self.power_watts.add(self.seconds, watts)
             case ServerReached():
                 self._say(server_text(event))
             case LogLine(level=level, text=text):
@@ -206,7 +215,7 @@ class LiveView:
     @property
     def read_outs(self) -> tuple[ReadOut, ...]:
         """Temperature, clock, power and foreign load as last read, and devices; without what cannot be."""
-        return read_outs(self.conditions, self.device_readings)
+        return read_outs(self.conditions, self.device_readings, self.power)
 
     @property
     def busy(self) -> bool:

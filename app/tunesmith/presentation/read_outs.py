@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tunesmith.domain.device_reading import DeviceReading
+from tunesmith.domain.events import PowerRead
 from tunesmith.domain.measurement import Conditions
 from tunesmith.presentation.device_text import reading_text, reading_tip
-from tunesmith.presentation.numbers import number
+from tunesmith.presentation.numbers import number, percent
 from tunesmith.wording import tr
 
 BUSY_CORES = 0.3
@@ -20,6 +21,9 @@ BUSY_SHARE = 0.1
 DEVICES = ("device0", "device1", "device2", "device3")
 """Of more than these there is no room."""
 TEMPERATURE, CLOCK, POWER, LOAD = "temperature", "clock", "power", "load"
+DRAWN, NO_POWER = "drawn", "no_power"
+LONG = (*DEVICES, NO_POWER)
+"""Those that give way where there is little room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ NAMES = {
     TEMPERATURE: tr("Temperature of the processor"),
     CLOCK: tr("Clock of the processor"),
     POWER: tr("Power of the processor"),
+    DRAWN: tr("Power"),
     LOAD: tr("Load by other programs"),
     **{kind: tr("Graphics device {number}", number=place) for place, kind in enumerate(DEVICES, 1)},
+    NO_POWER: tr("Why no power is told"),
 }
 _TIPS = {
     TEMPERATURE: tr(
@@ -61,6 +67,9 @@ _TIPS = {
 }
 
 
+_NO_POWER_TIP = tr("No sensor of power can be read. The doctor on the page Machine says what would help.")
+
+
 def newest(known: Conditions | None, read: Conditions) -> Conditions:
     """The conditions read last; what could not be read this time is as it was known before."""
     if known is None:
@@ -69,9 +78,29 @@ def newest(known: Conditions | None, read: Conditions) -> Conditions:
     return known.model_copy(update=told)
 
 
-def read_outs(conditions: Conditions | None, devices: Sequence[DeviceReading] = ()) -> tuple[ReadOut, ...]:
-    """What could be read, in a fixed order; nothing for the rest."""
-    return (*_of_the_host(conditions), *_of_devices(devices))
+def read_outs(
+    conditions: Conditions | None, devices: Sequence[DeviceReading] = (), power: PowerRead | None = None
+) -> tuple[ReadOut, ...]:
+    """What could be read; nothing for the rest, but why no sensor tells the power."""
+    host = _of_the_host(conditions)
+    if power is None:
+        return (*host, *_of_devices(devices))
+    if power.watts is None:
+        why = ReadOut(NO_POWER, NAMES[NO_POWER], tr("no power: {reason}", reason=power.why), _NO_POWER_TIP)
+        return (*host, *_of_devices(devices), why)
+    drawn = ReadOut(DRAWN, NAMES[DRAWN], _power(power.watts), _drawn_tip(power))
+    return (*(one for one in host if one.kind != POWER), drawn, *_of_devices(devices))
+
+
+def _drawn_tip(power: PowerRead) -> str:
+    told = tr(
+        "What the machine draws, the mean of the last two seconds, by these sensors together: {names}.",
+        names=", ".join(power.sensors),
+    )
+    if power.core_share is None:
+        return told
+    cost = tr("Reading them takes {share} of one core.", share=percent(power.core_share, 2))
+    return f"{told} {cost}"
 
 
 def _of_devices(devices: Sequence[DeviceReading]) -> list[ReadOut]:

@@ -111,7 +111,9 @@ def _samples(
         request.model_path, on_event=stream.emit, interrupted=lambda: controls.cancelled,
         rpc=request.settings.rpc, gauge=gauge,
     ) as rig:  # fmt: skip
-        if gauge is not None and gauge.reads:
+        if gauge is not None and (silent := gauge.silent()) is not None:
+            stream.emit(silent)
+        elif gauge is not None:
             stream.emit(Progress(step=tr("idle power"), fraction=0.0, eta_seconds=None))
             gauge.idle(stop=lambda: controls.cancelled)
         samples = _take(rig, request, stream, controls, recorder)

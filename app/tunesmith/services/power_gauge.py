@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
-from tunesmith.domain.energy import Energy, GivenPower, energy_of
-from tunesmith.domain.power import Drawn, IdlePower, PowerSensor, SensorUse, drawn, idle_power, not_believed
+from tunesmith.domain.energy import Energy, GivenPower, counting, energy_of
+from tunesmith.domain.events import PowerRead
+from tunesmith.domain.power import (
+    Drawn,
+    IdlePower,
+    PowerSensor,
+    SensorUse,
+    drawn,
+    idle_power,
+    not_believed,
+    recent_watts,
+)
 from tunesmith.machine.power_watch import PowerWatch
 from tunesmith.wording import tr
 
@@ -71,6 +82,41 @@ class PowerGauge:
         """Why sensors are not believed by what they told so far, by their ids."""
         readings = self._watch.readings()
         return {one.id: why for one in self._sensors if (why := not_believed(one, readings))}
+
+    def latest(self) -> PowerRead | None:
+        """What the machine draws now, of all sensors that count together; None where one does not tell."""
+        readings = self._watch.recent()
+        spans = [reading.mono_ns for reading in readings]
+        if not self.reads or len(spans) < 2:
+            return None
+        uses = tuple(
+            SensorUse(
+                sensor=one.id, name=one.name, source=one.source, covers=one.covers,
+                idle_watts=self._idle[one.id].watts if one.id in self._idle else None,
+            )
+            for one in self._sensors
+        )  # fmt: skip
+        chosen = counting(uses, {})
+        told: list[float] = []
+        for sensor in self._sensors:
+            if sensor.id not in chosen:
+                continue
+            watts = recent_watts(sensor, readings)
+            if watts is None:
+                return None
+            told.append(watts)
+        if not told:
+            return None
+        cost = self._watch.cost()
+        return PowerRead(
+            watts=math.fsum(told), mono_ns=max(spans),
+            sensors=tuple(one.name for one in self._sensors if one.id in chosen),
+            core_share=None if cost is None else cost.core_share,
+        )  # fmt: skip
+
+    def silent(self) -> PowerRead | None:
+        """Why nothing can be read; None where something is."""
+        return None if self.reads else PowerRead(watts=None, why=silence(self._watch.sensors))
 
     def of(self, sample: Sample, *, until_ns: int | None = None) -> Sample:
         """The sample with what the sensors told of it.

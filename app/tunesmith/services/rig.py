@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tunesmith.domain.events import DevicesRead
+from tunesmith.domain.events import DevicesRead, PowerRead
 from tunesmith.domain.measurement import Sample
 from tunesmith.domain.settings import ChangeCost, Settings
 from tunesmith.domain.worker_events import WorkerEvent
@@ -26,8 +26,8 @@ from tunesmith.worker.protocol import NoisePolicy
 
 _LOG = logging.getLogger(__name__)
 
-TELL_DEVICES_SECONDS = 1.0
-"""Readings of devices are told, and stored, no more often."""
+TELL_SECONDS = 1.0
+"""What devices and sensors of power say is told, and stored, no more often."""
 
 _MOST_REPEATS = 500
 """Of one sample, for the gauge alone."""
@@ -49,7 +49,7 @@ class Rig:
         noise: NoisePolicy | None = None,
         command: Sequence[str] | None = None,
         patience: Patience | None = None,
-        on_event: Callable[[WorkerEvent | DevicesRead], None] = lambda _event: None,
+        on_event: Callable[[WorkerEvent | DevicesRead | PowerRead], None] = lambda _event: None,
         interrupted: Callable[[], bool] = lambda: False,
         rpc: Sequence[str] = (),
         watch: Callable[[], DeviceWatch] = DeviceWatch,
@@ -78,7 +78,7 @@ class Rig:
         self._watch: DeviceWatch | None = None
         self.gauge = gauge
         self._steady_seconds = steady_seconds if gauge is not None and gauge.reads else 0.0
-        self._told = 0.0
+        self._told = self._told_power = 0.0
 
     def sample(self, settings: Settings, workload: Workload, *, group: str = "search") -> Sample:
         """Take one sample.
@@ -135,14 +135,19 @@ class Rig:
         return sample.model_copy(update={"conditions": conditions, "noisy": noisy})
 
     def _pass_on(self, event: WorkerEvent) -> None:
-        """Pass an event on, and after it what devices said, once a second."""
+        """Pass an event on, and after it what devices and sensors of power said, once a second."""
         self._on_event(event)
         now = time.monotonic()
-        if self._watch is not None and now - self._told >= TELL_DEVICES_SECONDS:
+        if self._watch is not None and now - self._told >= TELL_SECONDS:
             readings = self._watch.take()
             if readings:
                 self._told = now
                 self._on_event(DevicesRead(readings=readings, mono_ns=max(r.mono_ns for r in readings)))
+        if self.gauge is not None and now - self._told_power >= TELL_SECONDS:
+            self._told_power = now
+            latest = self.gauge.latest()
+            if latest is not None:
+                self._on_event(latest)
 
     def _react(self, key: tuple[object, ...], error: WorkerError | ModelRefused) -> None:
         """Let go of what an error has spoilt.

@@ -72,7 +72,9 @@ def begin_gauge(request: TuneRequest, stream: Stream, controls: Controls) -> Pow
     if not request.energy:
         return None
     gauge = PowerGauge()
-    if gauge.reads:
+    if (silent := gauge.silent()) is not None:
+        stream.emit(silent)
+    else:
         stream.emit(Progress(step=tr("idle power"), fraction=0.0, eta_seconds=None))
         gauge.idle(stop=lambda: controls.cancelled)
     if Expense(request.objective, request.given_power).by_sensors:

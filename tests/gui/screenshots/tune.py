@@ -8,6 +8,7 @@ from typing import Any
 from tests.gui.screenshots.machine import SERVERS, ask_nobody, with_servers
 from tests.gui.screenshots.scene import Ready, at_once, keep_at_end, scene, settle
 from tests.gui.simulated_run import FakeSession, flat_truth, laptop_truth, simulated
+from tunesmith.domain.events import PowerRead
 from tunesmith.domain.model import TensorInfo
 from tunesmith.domain.shape import LayerShape, ModelShape
 from tunesmith.errors import NoisyMachineError
@@ -51,7 +52,12 @@ def session_of(state: str) -> FakeSession[TuneResult]:
     if state == "no-gain":
         run = simulated(flat_truth, model_path=MODEL)
         return FakeSession(run.events, run.result)
-    run = simulated(laptop_truth, model_path=MODEL)
+    run = simulated(laptop_truth, model_path=MODEL, sensor=state == "power")
+    if state == "power":
+        return FakeSession(run.events[:1100], None)
+    if state == "no-power":
+        why = PowerRead(watts=None, why="package-0: only root may read it; dram: only root may read it")
+        return FakeSession([run.events[0], why, *run.events[1:900]], None)
     if state == "early":
         return FakeSession(run.events[:160], None)
     if state == "running":
@@ -135,6 +141,18 @@ def _early(window: MainWindow) -> Ready:
 @scene("tune-running", kept=True)
 def _running(window: MainWindow) -> Ready:
     return _under_way(window, "running")
+
+
+@scene("tune-power", kept=True)
+def _with_power(window: MainWindow) -> Ready:
+    """A made-up sensor tells the power."""
+    return _under_way(window, "power")
+
+
+@scene("tune-no-power")
+def _without_power(window: MainWindow) -> Ready:
+    """Sensors are there, and may not be read."""
+    return _under_way(window, "no-power")
 
 
 @scene("tune-result", kept=True)
