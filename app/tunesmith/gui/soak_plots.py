@@ -6,6 +6,7 @@ Nothing is drawn while nobody sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyqtgraph as pg  # type: ignore[import-untyped]
@@ -72,10 +73,11 @@ class SoakPlot(LinePlot):
             self.removeItem(label)
         self._labels = []
         taken = 0.0
-        for one in self._changes:
+        for one, (before, after) in zip(self._changes, pairwise(self._stretches), strict=True):
             left, width = self._place(one)
             if left >= taken:
-                self._labels.append(self._label(one, left))
+                beside = after if left > one.at_s else before
+                self._labels.append(self._label(one, left, low=beside.tokens_per_s > top / 2))
                 taken = left + width
 
     def _place(self, one: ChangeMark) -> tuple[float, float]:
@@ -87,13 +89,13 @@ class SoakPlot(LinePlot):
         right = one.at_s + beside
         return (right if right + width <= self._end else one.at_s - beside - width), width
 
-    def _label(self, one: ChangeMark, left: float) -> pg.TextItem:
-        """At the foot, where lines seldom come."""
-        made = self._quiet(pg.TextItem(one.text, anchor=(0, 1)))
+    def _label(self, one: ChangeMark, left: float, *, low: bool) -> pg.TextItem:
+        """At the foot or at the top, where the line is not."""
+        made = self._quiet(pg.TextItem(one.text, anchor=(0, 1 if low else 0)))
         self._style(made)
         made.setColor(self._mark_colour)
         made.setZValue(12)
-        made.setPos(left, 0)
+        made.setPos(left, 0 if low else self._top)
         return made
 
     def _set_line(self, series: Series, seconds: float, scale: float) -> None:
@@ -208,7 +210,7 @@ class SoakPlots(QWidget):
                 plot.mark(one.stretches, one.changes)
                 plot.setAccessibleDescription(_spoken(one))
                 self.readings[part].rename(sustained[part])
-                self.readings[part].show_value(one.sustained_tokens_per_s)
+                self.readings[part].value.setText(one.sustained)
 
     # ------------------------------------------------------------- reading with the mouse
 

@@ -12,7 +12,7 @@ from tunesmith.domain.digits import percent
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.soak import Soaked, SoakPart, SoakSample
 from tunesmith.presentation.kept_soak_text import part_name
-from tunesmith.presentation.numbers import bytes_text, duration_text
+from tunesmith.presentation.numbers import bytes_text, duration_text, quantity_text
 from tunesmith.presentation.soak_live import PARTS
 from tunesmith.presentation.soak_text import (
     CSV_HEAD,
@@ -63,7 +63,8 @@ class PartView:
     settled: bool
     stretches: tuple[Stretch, ...]
     changes: tuple[ChangeMark, ...]
-    sustained_tokens_per_s: float
+    sustained: str
+    """In tokens/s, to as many places as its interval supports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def _part(part: SoakPart, soaked: Soaked) -> PartView:
         settled=part.settled,
         stretches=stretches(samples, [change.sample for change in part.changes]),
         changes=tuple(ChangeMark(one.at_s, percent(one.ratio - 1, 1, sign=True)) for one in part.changes),
-        sustained_tokens_per_s=part.sustained_tokens_per_s.median,
+        sustained=quantity_text(part.sustained_tokens_per_s, "").partition(" (")[0],
     )
 
 
