@@ -15,9 +15,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tunesmith.gui.figure_grid import explained, figure_grid, figures, framed, judged, pair
 from tunesmith.gui.guide import HelpButton
-from tunesmith.gui.page import button, label, line
-from tunesmith.gui.theme import GRID, tabular
+from tunesmith.gui.page import button, label
+from tunesmith.gui.theme import GRID
 from tunesmith.gui.widgets.button_rows import ButtonRows
 from tunesmith.presentation.setting_help import WORD_ANCHORS, setting_help
 from tunesmith.presentation.tune_result_view import ChangeRow, QuantityRow, ResultView
@@ -34,6 +35,7 @@ class TuneResultView(QScrollArea):
     explain = Signal()
     roofline = Signal()
     tradeoff = Signal()
+    energy = Signal()
     copy_command = Signal()
     try_it = Signal()
     export = Signal()
@@ -66,6 +68,10 @@ class TuneResultView(QScrollArea):
                 "tradeoff_button", tr("Pareto plot"), "",
                 tr("The speed of each candidate against the energy or memory it takes."), self.tradeoff,
             ),
+            (
+                "energy_button", tr("Energy"), "",
+                tr("Joules per token and power, of the defaults and tuned, and what told them."), self.energy,
+            ),
             ("profile_button", tr("Show profile"), "", tr("Open the saved profile."), self.show_profile),
             (
                 "copy_button", tr("Copy llama-server command"), "",
@@ -97,10 +103,10 @@ class TuneResultView(QScrollArea):
         self._proof = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._proof.setSpacing(GRID * 2)
         if view.changes:
-            self._proof.addWidget(_frame(tr("What changed"), _changes(view.changes)), 2)
+            self._proof.addWidget(framed(tr("What changed"), _changes(view.changes)), 2)
         title = tr("Measured side by side") if view.improved else tr("Measured")
         table = _quantities(view.quantities, both=view.improved)
-        self._proof.addWidget(_frame(title, table, _about_intervals()), 3)
+        self._proof.addWidget(framed(title, table, _about_intervals()), 3)
         self._turn()
         column.addLayout(self._proof)
         column.addWidget(label("\n".join(view.notes), "small", wrap=True))
@@ -158,96 +164,32 @@ def _about_intervals() -> HelpButton:
     return HelpButton(tr("intervals"), sentence, WORD_ANCHORS["Interval"])
 
 
-def _frame(title: str, content: QGridLayout, help_: HelpButton | None = None) -> QFrame:
-    frame = QFrame()
-    frame.setProperty("role", "surface")
-    column = QVBoxLayout(frame)
-    column.setContentsMargins(GRID * 3, GRID * 2, GRID * 2, GRID * 2)
-    column.setSpacing(GRID)
-    column.addWidget(_explained(label(title, "section"), help_))
-    column.addLayout(content)
-    column.addStretch()
-    return frame
-
-
-def _grid(titles: tuple[str, ...]) -> QGridLayout:
-    made = QGridLayout()
-    made.setHorizontalSpacing(GRID * 2)
-    made.setVerticalSpacing(GRID)
-    for column, title in enumerate(titles):
-        made.addWidget(label(title, "small"), 0, column)
-    made.setColumnStretch(len(titles), 1)
-    made.addWidget(line(), 1, 0, 1, len(titles) + 1)
-    return made
-
-
-def _figures(text: str, role: str = "") -> QLabel:
-    made = label(text, role, selectable=True)
-    made.setFont(tabular(made.font()))
-    return made
-
-
-def _pair(value: tuple[str, str]) -> QWidget:
-    """A value, and its interval smaller beside it."""
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(GRID)
-    row.addWidget(_figures(value[0]))
-    if value[1]:
-        row.addWidget(_figures(value[1], "small"), alignment=Qt.AlignmentFlag.AlignBottom)
-    row.addStretch()
-    return holder
-
-
-def _explained(name: QLabel, help_: HelpButton | None) -> QWidget:
-    """A name, and beside it what opens the guide."""
-    holder = QWidget()
-    row = QHBoxLayout(holder)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    row.addWidget(name)
-    if help_ is not None:
-        row.addWidget(help_)
-    row.addStretch()
-    return holder
-
-
 def _changes(changes: tuple[ChangeRow, ...]) -> QGridLayout:
-    grid = _grid((tr("Setting"), tr("From"), tr("To"), tr("Effect when it was chosen")))
+    grid = figure_grid((tr("Setting"), tr("From"), tr("To"), tr("Effect when it was chosen")))
     for row, change in enumerate(changes, start=2):
         found = setting_help(change.setting)
         name = label(change.setting)
         name.setToolTip(found.sentence if found is not None else "")
         help_ = HelpButton(change.setting, found.sentence, found.anchor) if found is not None else None
-        grid.addWidget(_explained(name, help_), row, 0)
-        grid.addWidget(_figures(change.before, "secondary"), row, 1)
-        grid.addWidget(_figures(change.after), row, 2)
-        grid.addWidget(_pair((change.effect, change.interval)), row, 3)
+        grid.addWidget(explained(name, help_), row, 0)
+        grid.addWidget(figures(change.before, "secondary"), row, 1)
+        grid.addWidget(figures(change.after), row, 2)
+        grid.addWidget(pair((change.effect, change.interval)), row, 3)
     return grid
 
 
 def _quantities(rows: tuple[QuantityRow, ...], *, both: bool) -> QGridLayout:
     before = tr("llama.cpp's defaults")
-    grid = _grid(("", before, tr("Tuned"), tr("Change")) if both else ("", before))
+    grid = figure_grid(("", before, tr("Tuned"), tr("Change")) if both else ("", before))
     for place, row in enumerate(rows, start=2):
         name = label(row.name, "secondary")
         name.setToolTip(row.explanation)
         anchor = WORD_ANCHORS.get(row.name)
         help_ = HelpButton(row.name, row.explanation, anchor) if anchor is not None else None
-        grid.addWidget(_explained(name, help_), place, 0)
-        grid.addWidget(_pair(row.before), place, 1)
+        grid.addWidget(explained(name, help_), place, 0)
+        grid.addWidget(pair(row.before), place, 1)
         if both:
-            grid.addWidget(_pair(row.after), place, 2)
+            grid.addWidget(pair(row.after), place, 2)
             role = {True: "better", False: "worse", None: "secondary"}[row.better]
-            grid.addWidget(_figures(_judged(row), role), place, 3)
+            grid.addWidget(figures(judged(row), role), place, 3)
     return grid
-
-
-def _judged(row: QuantityRow) -> str:
-    """The change, and in words whether it is for the better."""
-    if not row.change or row.better is None:
-        return row.change
-    if row.better:
-        return tr("{change}, better", change=row.change)
-    return tr("{change}, worse", change=row.change)

@@ -210,17 +210,19 @@ def _parts(quantity: Quantity | None, unit: str) -> tuple[str, str]:
 
 def _quantities(baseline: Measurement, tuned: Measurement) -> tuple[QuantityRow, ...]:
     rows = [
-        _row(
+        quantity_row(
             "Prefill", tr("How fast the prompt is read."), baseline.prefill_tokens_per_s,
             tuned.prefill_tokens_per_s, "tok/s", more_is_better=True,
         ),
-        _row(
+        quantity_row(
             "Decode", tr("How fast the answer is written."), baseline.decode_tokens_per_s,
             tuned.decode_tokens_per_s, "tok/s", more_is_better=True,
         ),
-        _row("TTFT", tr("Time to the first token."), baseline.ttft_ms, tuned.ttft_ms, "ms"),
-        _row("ITL", tr("Time between two tokens, median."), baseline.itl_ms, tuned.itl_ms, "ms"),
-        _row(tr("Whole answer"), tr("TTFT and all tokens."), baseline.response_ms, tuned.response_ms, "ms"),
+        quantity_row("TTFT", tr("Time to the first token."), baseline.ttft_ms, tuned.ttft_ms, "ms"),
+        quantity_row("ITL", tr("Time between two tokens, median."), baseline.itl_ms, tuned.itl_ms, "ms"),
+        quantity_row(
+            tr("Whole answer"), tr("TTFT and all tokens."), baseline.response_ms, tuned.response_ms, "ms"
+        ),
         _memory_row(baseline.peak_memory_bytes, tuned.peak_memory_bytes),
     ]  # fmt: skip
     return tuple(row for row in rows if row.before[0] != DASH or row.name == tr("Peak memory"))
@@ -233,11 +235,11 @@ def _energy_rows(result: TuneResult) -> list[QuantityRow]:
         return []
     given = " " + tr("(given)") if after.origin == "given" else ""
     rows = [
-        _row(
+        quantity_row(
             tr("Energy, prefill") + given, tr("What a token of the prompt takes."),
             before.prefill.joules_per_token, after.prefill.joules_per_token, "J/tok",
         ),
-        _row(
+        quantity_row(
             tr("Energy, decode") + given, tr("What a token of the answer takes."),
             before.decode.joules_per_token, after.decode.joules_per_token, "J/tok",
         ),
@@ -245,10 +247,11 @@ def _energy_rows(result: TuneResult) -> list[QuantityRow]:
     return [row for row in rows if DASH not in (row.before[0], row.after[0])]
 
 
-def _row(
+def quantity_row(
     name: str, explanation: str, before: Quantity | None, after: Quantity | None, unit: str,
     *, more_is_better: bool = False,
 ) -> QuantityRow:  # fmt: skip
+    """One quantity before and after, and whether the change is for the better as far as that is sure."""
     change, better = "", None
     if before is not None and after is not None and before != after:
         change = _change_text(before, after)

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QListWidget
 from tests.gui import sample_choices
 from tests.gui.screenshots import (
     chat,
+    energy,
     fleet,
     machine,
     models,
@@ -40,7 +41,7 @@ from tunesmith.settings import Preferences, Theme, save_preferences
 FONT = "DejaVu Sans"
 THEMES: tuple[Theme, ...] = ("light", "dark")
 SIZES = ((1280, 800), (900, 600))
-MODULES = (chat, fleet, machine, models, profiles, quantization, roofline, soak, tradeoff, tune)
+MODULES = (chat, energy, fleet, machine, models, profiles, quantization, roofline, soak, tradeoff, tune)
 """Whose scenes are in SCENES once this module is imported."""
 _ADA = "/home/ada"
 

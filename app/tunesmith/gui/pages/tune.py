@@ -36,6 +36,7 @@ from tunesmith.services.presets import DEFAULT_PRESET
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.gui.energy import EnergyPanel
     from tunesmith.gui.roofline import RooflinePanel
     from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.gui.tune_result import TuneResultView
@@ -67,6 +68,7 @@ class TunePage(RunPage):
         self._why: WhyPanel | None = None
         self._roofline: RooflinePanel | None = None
         self._tradeoff: TradeoffPanel | None = None
+        self._energy: EnergyPanel | None = None
         self._opened_from = "result"
         self._add_actions()
         self.setup = TuneSetup(context, self._load_presets(), first=DEFAULT_PRESET)
@@ -97,6 +99,9 @@ class TunePage(RunPage):
         self.tradeoff_button = button(
             tr("Pareto plot"), tip=tr("The speed of each candidate against the energy or memory it takes.")
         )
+        self.energy_button = button(
+            tr("Energy"), tip=tr("Joules per token and power, of the defaults and tuned, and what told them.")
+        )
         self.resume_button = button(tr("Resume stopped run"), tip=tr("Go on where the stopped run left off."))
         self._make_run_buttons(
             pause_tip=tr("Wait after the current sample."),
@@ -106,7 +111,7 @@ class TunePage(RunPage):
         self._place_buttons(
             (
                 (self.roofline_button, self._draw_roofline), (self.tradeoff_button, self._draw_tradeoff),
-                (self.back_button, self._new_tune),
+                (self.energy_button, self._show_energy), (self.back_button, self._new_tune),
                 (self.resume_button, self._resume),
                 (self.pause_button, self._toggle_pause), (self.stop_button, self._stop),
                 (self.start_button, self.begin),
@@ -138,6 +143,7 @@ class TunePage(RunPage):
             made.explain.connect(self._explain)
             made.roofline.connect(self._draw_roofline)
             made.tradeoff.connect(self._draw_tradeoff)
+            made.energy.connect(self._show_energy)
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
             made.export.connect(self._export)
@@ -177,8 +183,21 @@ class TunePage(RunPage):
             self.add_state(self._tradeoff)
         return self._tradeoff
 
+    @property
+    def energy(self) -> EnergyPanel:
+        """The view of the run's energy; made when it is first needed."""
+        if self._energy is None:
+            from tunesmith.gui.energy import EnergyPanel
+
+            self._energy = EnergyPanel(self.context)
+            self._energy.left.connect(lambda: self._show(self._opened_from))
+            self.add_state(self._energy)
+        return self._energy
+
     def _show(self, state: str) -> None:
-        """Switch to ``setup``, ``running``, ``replay``, ``result``, ``why``, ``roofline`` or ``tradeoff``."""
+        """Switch to ``setup``, ``running``, ``replay``, ``result``, or to one of the views of a run:
+        ``why``, ``roofline``, ``tradeoff`` or ``energy``.
+        """
         self.state = state
         widget: QWidget = self.setup
         if state in ("running", "replay"):
@@ -191,6 +210,8 @@ class TunePage(RunPage):
             widget = self.roofline
         elif state == "tradeoff":
             widget = self.tradeoff
+        elif state == "energy":
+            widget = self.energy
         self.show_state(widget)
         self._enable()
 
@@ -200,6 +221,7 @@ class TunePage(RunPage):
         self.back_button.setVisible(self.state == "replay")
         self.roofline_button.setVisible(self.state == "replay")
         self.tradeoff_button.setVisible(self.state == "replay")
+        self.energy_button.setVisible(self.state == "replay")
 
     def shown(self) -> None:
         """Draw what came in while the page was not seen; begin with the model that was opened."""
@@ -377,6 +399,11 @@ class TunePage(RunPage):
         run_id = self._shown_run()
         self._show("tradeoff")
         self.tradeoff.open(run_id)
+
+    def _show_energy(self) -> None:
+        run_id = self._shown_run()
+        self._show("energy")
+        self.energy.open(run_id)
 
     def _copy_command(self) -> None:
         from tunesmith.presentation.server_command import server_command
