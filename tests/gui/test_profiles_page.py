@@ -417,7 +417,7 @@ def test_a_soak_that_ended_before_it_was_steady_says_so(qtbot: QtBot, page: Prof
 def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(
     qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = simulated()
+    run = simulated(sensor=True)
     path = filled(tmp_path / "store.sqlite3")
     tuned = with_run(path, run)
     asked: list[str] = []
@@ -447,6 +447,13 @@ def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(
         assert page.tradeoff.isVisible()
         page.tradeoff.back_button.click()
         assert page.states.currentWidget() is page.full
+        page.details.energy_button.click()
+        assert page.energy.isVisible()
+        assert page.energy.view is not None
+        assert page.energy.view.both
+        page.energy.back_button.click()
+        assert page.states.currentWidget() is page.full
         choose(qtbot, page, "p-0001")
         assert not page.details.roofline_button.isVisible()
         assert not page.details.tradeoff_button.isVisible()
+        assert not page.details.energy_button.isVisible(), "it states no energy"

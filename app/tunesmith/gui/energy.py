@@ -28,6 +28,7 @@ from tunesmith.presentation.energy_view import (
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
+    from tunesmith.domain.profile import TunedProfile
     from tunesmith.store import Store
 
 TITLE = tr("Energy")
@@ -74,6 +75,16 @@ class EnergyPanel(QWidget):
         self._states.begin()
         self.back_button.setFocus()
         self._asker.ask(lambda: _read(self._context.store, run_id), self._shower(run_id))
+
+    def open_profile(self, profile: TunedProfile) -> None:
+        """Show what a profile states, also one whose run is elsewhere; nothing if it states none."""
+        from tunesmith.services.run_energy import energy_of_profile
+
+        stated = energy_of_profile(profile)
+        if stated is not None:
+            self._wanted = ""
+            self.show_view(energy_view(stated))
+            self.back_button.setFocus()
 
     def _shower(self, wanted: str) -> Callable[[EnergyView], None]:
         def show(view: EnergyView) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tunesmith.domain.energy import GivenPower
     from tunesmith.domain.measurement import Sample
+    from tunesmith.domain.profile import TunedProfile
     from tunesmith.store import Store
 
 
@@ -41,10 +42,8 @@ def read_energy(store: Store, run_id: str) -> RunEnergy:
     """
     run = store.run(run_id)
     marks = marked(store, run.id)
-    profile = marks.profile
-    if profile is not None and profile.baseline_energy is not None:
-        kept = profile.tuned_energy if profile.settings != profile.baseline.settings else None
-        return RunEnergy(profile.baseline_energy, kept)
+    if marks.profile is not None and (stated := energy_of_profile(marks.profile)) is not None:
+        return stated
     if not run.request.energy and run.request.given_power is None:
         raise UsageError(
             tr("This run was asked to read no sensor of power."),
@@ -66,6 +65,14 @@ def read_energy(store: Store, run_id: str) -> RunEnergy:
         _energy(second, run.request.given_power) if second else None,
         of_defaults=run.kind == "tune",
     )
+
+
+def energy_of_profile(profile: TunedProfile) -> RunEnergy | None:
+    """What a profile states of energy; None where it was made without."""
+    if profile.baseline_energy is None:
+        return None
+    kept = profile.tuned_energy if profile.settings != profile.baseline.settings else None
+    return RunEnergy(profile.baseline_energy, kept)
 
 
 def _energy(samples: Sequence[Sample], given: GivenPower | None) -> Energy:

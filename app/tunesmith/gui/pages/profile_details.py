@@ -46,6 +46,7 @@ class ProfileDetails(QFrame):
     soak_asked = Signal()
     roofline_asked = Signal()
     tradeoff_asked = Signal()
+    energy_asked = Signal()
     export_asked = Signal()
     """Of several profiles; one is exported from its menu."""
 
@@ -138,6 +139,11 @@ class ProfileDetails(QFrame):
             tip=tr("The speed of each candidate against the energy or memory it takes."),
         )  # fmt: skip
         self.tradeoff_button.clicked.connect(self.tradeoff_asked)
+        self.energy_button = button(
+            tr("Energy"), "quiet",
+            tip=tr("Joules per token and power, of the defaults and tuned, and what told them."),
+        )  # fmt: skip
+        self.energy_button.clicked.connect(self.energy_asked)
         self.offer_run(on=False)
         self.soak_button = button(
             tr("How long the speed holds"), "quiet",
@@ -178,7 +184,7 @@ class ProfileDetails(QFrame):
         links.setSpacing(0)
         for made in (
             self.soak_button, self.cost_button, self.roofline_button, self.tradeoff_button,
-            self.history_button,
+            self.energy_button, self.history_button,
         ):  # fmt: skip
             links.addWidget(flush(made), alignment=Qt.AlignmentFlag.AlignLeft)
         column.addLayout(links)
@@ -245,6 +251,7 @@ class ProfileDetails(QFrame):
         )
         self._proof.setText(words.proof_words(profile))
         self._show_soak(profile.soak)
+        self.energy_button.setVisible(profile.baseline_energy is not None)
         self._facts.fill(
             (),
             [

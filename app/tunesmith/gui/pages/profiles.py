@@ -28,6 +28,7 @@ from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
+    from tunesmith.gui.energy import EnergyPanel
     from tunesmith.gui.roofline import RooflinePanel
     from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.store import ProfileRow, Store
@@ -101,6 +102,7 @@ class ProfilesPage(Page):
         self.cost = CostPanel(self.context, self._settings)
         self._roofline: RooflinePanel | None = None
         self._tradeoff: TradeoffPanel | None = None
+        self._energy: EnergyPanel | None = None
         self._asides: list[QWidget] = [self.why, self.cost]
         for aside in (self.why, self.cost):
             self.add_state(aside)
@@ -143,6 +145,7 @@ class ProfilesPage(Page):
         self.details.soak_asked.connect(self._of_one(self.deeds.soak))
         self.details.roofline_asked.connect(self.draw_roofline)
         self.details.tradeoff_asked.connect(self.draw_tradeoff)
+        self.details.energy_asked.connect(self.show_energy)
         self.details.why_asked.connect(self.explain)
         self.details.cost_asked.connect(self.reckon)
         self.details.export_asked.connect(self._export)
@@ -271,6 +274,17 @@ class ProfilesPage(Page):
             self._asides.append(self.add_state(self._tradeoff))
         return self._tradeoff
 
+    @property
+    def energy(self) -> EnergyPanel:
+        """The view of energy; made when it is first needed."""
+        if self._energy is None:
+            from tunesmith.gui.energy import EnergyPanel
+
+            self._energy = EnergyPanel(self.context)
+            self._energy.left.connect(self._leave_aside)
+            self._asides.append(self.add_state(self._energy))
+        return self._energy
+
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
         self._open_aside(self.why, self.why.open)
@@ -286,6 +300,10 @@ class ProfilesPage(Page):
     def draw_tradeoff(self) -> None:
         """Draw the speed of the candidates of the profile's run against what they take."""
         self._open_aside(self.tradeoff, lambda profile: self.tradeoff.open(profile.run_id))
+
+    def show_energy(self) -> None:
+        """Show what the profile states of energy."""
+        self._open_aside(self.energy, self.energy.open_profile)
 
     def _open_aside(self, aside: QWidget, open_: Callable[[TunedProfile], object]) -> None:
         if self.details.profile is not None and not self._aside_shown:
