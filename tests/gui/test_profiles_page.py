@@ -436,22 +436,22 @@ def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(
         choose(qtbot, page, tuned.id)
         qtbot.waitUntil(page.details.roofline_button.isVisible)
         page.details.roofline_button.click()
-        qtbot.waitUntil(lambda: page.roofline.view is not None)
+        qtbot.waitUntil(lambda: page.views.roofline.view is not None)
         assert asked == [tuned.run_id]
-        assert page.roofline.isVisible()
+        assert page.views.roofline.isVisible()
         assert not page.search.isVisible()
-        QTest.keyClick(page.roofline.plot, Qt.Key.Key_Escape)
+        QTest.keyClick(page.views.roofline.plot, Qt.Key.Key_Escape)
         assert page.states.currentWidget() is page.full
         page.details.tradeoff_button.click()
-        qtbot.waitUntil(lambda: page.tradeoff.tradeoff is not None)
-        assert page.tradeoff.isVisible()
-        page.tradeoff.back_button.click()
+        qtbot.waitUntil(lambda: page.views.tradeoff.tradeoff is not None)
+        assert page.views.tradeoff.isVisible()
+        page.views.tradeoff.back_button.click()
         assert page.states.currentWidget() is page.full
         page.details.energy_button.click()
-        assert page.energy.isVisible()
-        assert page.energy.view is not None
-        assert page.energy.view.both
-        page.energy.back_button.click()
+        assert page.views.energy.isVisible()
+        assert page.views.energy.view is not None
+        assert page.views.energy.view.both
+        page.views.energy.back_button.click()
         assert page.states.currentWidget() is page.full
         choose(qtbot, page, "p-0001")
         assert not page.details.roofline_button.isVisible()

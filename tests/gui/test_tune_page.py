@@ -572,17 +572,17 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     assert all(row.why for question in view.questions for row in question.rows)
     real_page.why.back_button.click()
     real_page.result_view.roofline_button.click()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: real_page.roofline.view is not None)
-    roofline = real_page.roofline.view
+    qtbot.waitUntil(lambda: real_page.views.roofline.view is not None)
+    roofline = real_page.views.roofline.view
     assert roofline is not None
     assert {dot.part for dot in roofline.dots} == {"prefill", "decode"}
     assert {"baseline"} <= {dot.standing for dot in roofline.dots}
-    real_page.roofline.back_button.click()
+    real_page.views.roofline.back_button.click()
     assert real_page.state == "result"
     real_page.result_view.tradeoff_button.click()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: real_page.tradeoff.tradeoff is not None)
-    assert real_page.tradeoff.tradeoff == outcome.tradeoff, "a stored run tells the same as its result"
-    real_page.tradeoff.back_button.click()
+    qtbot.waitUntil(lambda: real_page.views.tradeoff.tradeoff is not None)
+    assert real_page.views.tradeoff.tradeoff == outcome.tradeoff, "a stored run tells the same as its result"
+    real_page.views.tradeoff.back_button.click()
     assert real_page.state == "result"
 
 

@@ -25,7 +25,7 @@ def _shown(window: MainWindow, before: Energy | None, after: Energy | None) -> R
     page = _page(window)
     assert before is not None
     page._show("energy")
-    page.energy.show_view(energy_view(RunEnergy(before, after)))
+    page.views.energy.show_view(energy_view(RunEnergy(before, after)))
     return lambda: page.state == "energy"
 
 
@@ -71,4 +71,4 @@ def _empty(window: MainWindow) -> Ready:
     """The run is not in the store."""
     page = _page(window)
     page.result_view.energy_button.click()  # type: ignore[attr-defined]
-    return lambda: bool(page.energy.empty.text())
+    return lambda: bool(page.views.energy.empty.text())

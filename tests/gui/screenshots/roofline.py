@@ -21,7 +21,7 @@ def _page(window: MainWindow) -> TunePage:
 def _roofline(window: MainWindow) -> Ready:
     page = _page(window)
     page._show("roofline")
-    page.roofline.show_view(roofline_view(sample_roofline()))
+    page.views.roofline.show_view(roofline_view(sample_roofline()))
     return lambda: page.state == "roofline"
 
 
@@ -30,7 +30,7 @@ def _half(window: MainWindow) -> Ready:
     """Memory was not measured."""
     page = _page(window)
     page._show("roofline")
-    page.roofline.show_view(roofline_view(sample_roofline(bandwidth=None)))
+    page.views.roofline.show_view(roofline_view(sample_roofline(bandwidth=None)))
     return lambda: page.state == "roofline"
 
 
@@ -39,4 +39,4 @@ def _none(window: MainWindow) -> Ready:
     """The run is not in the store."""
     page = _page(window)
     page.result_view.roofline_button.click()  # type: ignore[attr-defined]
-    return lambda: bool(page.roofline.empty.text())
+    return lambda: bool(page.views.roofline.empty.text())

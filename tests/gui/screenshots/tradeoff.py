@@ -17,7 +17,7 @@ def _shown(window: MainWindow, *, sensor: bool) -> TunePage:
     found = simulated(model_path=MODEL, sensor=sensor).result.tradeoff
     assert found is not None
     page._show("tradeoff")
-    page.tradeoff.show_tradeoff(found)
+    page.views.tradeoff.show_tradeoff(found)
     return page
 
 
@@ -41,4 +41,4 @@ def _none(window: MainWindow) -> Ready:
     page = window.page("tune")
     assert isinstance(page, TunePage)
     page.result_view.tradeoff_button.click()  # type: ignore[attr-defined]
-    return lambda: bool(page.tradeoff.empty.text())
+    return lambda: bool(page.views.tradeoff.empty.text())

@@ -18,6 +18,7 @@ from tunesmith.gui.pages.profile_actions import ProfileActions, comparable
 from tunesmith.gui.pages.profile_deeds import ProfileDeeds
 from tunesmith.gui.pages.profile_details import ProfileDetails
 from tunesmith.gui.pages.profiles_list import ProfilesList
+from tunesmith.gui.run_views import RunViews
 from tunesmith.gui.theme import GRID, Colours
 from tunesmith.gui.waiting import Waiting
 from tunesmith.gui.why import WhyPanel
@@ -28,9 +29,6 @@ from tunesmith.wording import tr, trn
 
 if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
-    from tunesmith.gui.energy import EnergyPanel
-    from tunesmith.gui.roofline import RooflinePanel
-    from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.store import ProfileRow, Store
 
 _DETAILS = "profiles/details"
@@ -100,10 +98,8 @@ class ProfilesPage(Page):
         self.empty = self.add_state(self._empty())
         self.why = WhyPanel(self.context)
         self.cost = CostPanel(self.context, self._settings)
-        self._roofline: RooflinePanel | None = None
-        self._tradeoff: TradeoffPanel | None = None
-        self._energy: EnergyPanel | None = None
-        self._asides: list[QWidget] = [self.why, self.cost]
+        self.views = RunViews(self)
+        self.views.left.connect(self._leave_aside)
         for aside in (self.why, self.cost):
             self.add_state(aside)
             aside.left.connect(self._leave_aside)
@@ -250,40 +246,7 @@ class ProfilesPage(Page):
 
     @property
     def _aside_shown(self) -> bool:
-        return self.states.currentWidget() in self._asides
-
-    @property
-    def roofline(self) -> RooflinePanel:
-        """The view of where candidates stand below the machine's roof; made when it is first needed."""
-        if self._roofline is None:
-            from tunesmith.gui.roofline import RooflinePanel
-
-            self._roofline = RooflinePanel(self.context)
-            self._roofline.left.connect(self._leave_aside)
-            self._asides.append(self.add_state(self._roofline))
-        return self._roofline
-
-    @property
-    def tradeoff(self) -> TradeoffPanel:
-        """The view of candidates' speed against what they take; made when it is first needed."""
-        if self._tradeoff is None:
-            from tunesmith.gui.tradeoff import TradeoffPanel
-
-            self._tradeoff = TradeoffPanel(self.context)
-            self._tradeoff.left.connect(self._leave_aside)
-            self._asides.append(self.add_state(self._tradeoff))
-        return self._tradeoff
-
-    @property
-    def energy(self) -> EnergyPanel:
-        """The view of energy; made when it is first needed."""
-        if self._energy is None:
-            from tunesmith.gui.energy import EnergyPanel
-
-            self._energy = EnergyPanel(self.context)
-            self._energy.left.connect(self._leave_aside)
-            self._asides.append(self.add_state(self._energy))
-        return self._energy
+        return self.states.currentWidget() in (self.why, self.cost, *self.views.made)
 
     def explain(self) -> None:
         """Say, candidate by candidate, why the settings of the profile that is shown won."""
@@ -295,15 +258,15 @@ class ProfilesPage(Page):
 
     def draw_roofline(self) -> None:
         """Draw where the candidates of the profile's run stand below what memory and CPU allow."""
-        self._open_aside(self.roofline, lambda profile: self.roofline.open(profile.run_id))
+        self._open_aside(self.views.roofline, lambda profile: self.views.roofline.open(profile.run_id))
 
     def draw_tradeoff(self) -> None:
         """Draw the speed of the candidates of the profile's run against what they take."""
-        self._open_aside(self.tradeoff, lambda profile: self.tradeoff.open(profile.run_id))
+        self._open_aside(self.views.tradeoff, lambda profile: self.views.tradeoff.open(profile.run_id))
 
     def show_energy(self) -> None:
         """Show what the profile states of energy."""
-        self._open_aside(self.energy, self.energy.open_profile)
+        self._open_aside(self.views.energy, self.views.energy.open_profile)
 
     def _open_aside(self, aside: QWidget, open_: Callable[[TunedProfile], object]) -> None:
         if self.details.profile is not None and not self._aside_shown:

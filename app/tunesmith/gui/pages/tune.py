@@ -24,6 +24,7 @@ from tunesmith.gui.page import button
 from tunesmith.gui.pages.profile_export import ProfileExport
 from tunesmith.gui.replay import Replay
 from tunesmith.gui.run_page import RunPage
+from tunesmith.gui.run_views import VIEW_NAMES, RunViews, ViewName
 from tunesmith.gui.stopped_runs import StoppedRuns
 from tunesmith.gui.theme import Colours
 from tunesmith.gui.tune_run import Start, TuneRun, start_tune
@@ -36,9 +37,6 @@ from tunesmith.services.presets import DEFAULT_PRESET
 from tunesmith.wording import tr
 
 if TYPE_CHECKING:
-    from tunesmith.gui.energy import EnergyPanel
-    from tunesmith.gui.roofline import RooflinePanel
-    from tunesmith.gui.tradeoff import TradeoffPanel
     from tunesmith.gui.tune_result import TuneResultView
     from tunesmith.gui.tune_running import TuneRunning
     from tunesmith.services.tune_result import TuneResult
@@ -66,10 +64,9 @@ class TunePage(RunPage):
         self._running: TuneRunning | None = None
         self._result_view: TuneResultView | None = None
         self._why: WhyPanel | None = None
-        self._roofline: RooflinePanel | None = None
-        self._tradeoff: TradeoffPanel | None = None
-        self._energy: EnergyPanel | None = None
         self._opened_from = "result"
+        self.views = RunViews(self)
+        self.views.left.connect(lambda: self._show(self._opened_from))
         self._add_actions()
         self.setup = TuneSetup(context, self._load_presets(), first=DEFAULT_PRESET)
         self.add_state(self.setup)
@@ -110,8 +107,10 @@ class TunePage(RunPage):
         self.start_button = button(tr("Tune"), "primary", tip=tr("Start with what the form says."))
         self._place_buttons(
             (
-                (self.roofline_button, self._draw_roofline), (self.tradeoff_button, self._draw_tradeoff),
-                (self.energy_button, self._show_energy), (self.back_button, self._new_tune),
+                (self.roofline_button, lambda: self._open_view("roofline")),
+                (self.tradeoff_button, lambda: self._open_view("tradeoff")),
+                (self.energy_button, lambda: self._open_view("energy")),
+                (self.back_button, self._new_tune),
                 (self.resume_button, self._resume),
                 (self.pause_button, self._toggle_pause), (self.stop_button, self._stop),
                 (self.start_button, self.begin),
@@ -141,9 +140,9 @@ class TunePage(RunPage):
             made = self._result_view = TuneResultView()
             made.show_profile.connect(self._show_profile)
             made.explain.connect(self._explain)
-            made.roofline.connect(self._draw_roofline)
-            made.tradeoff.connect(self._draw_tradeoff)
-            made.energy.connect(self._show_energy)
+            made.roofline.connect(lambda: self._open_view("roofline"))
+            made.tradeoff.connect(lambda: self._open_view("tradeoff"))
+            made.energy.connect(lambda: self._open_view("energy"))
             made.copy_command.connect(self._copy_command)
             made.try_it.connect(self._try_it)
             made.export.connect(self._export)
@@ -161,43 +160,8 @@ class TunePage(RunPage):
             self.add_state(self._why)
         return self._why
 
-    @property
-    def roofline(self) -> RooflinePanel:
-        """The view of where candidates stand below the machine's roof; made when it is first needed."""
-        if self._roofline is None:
-            from tunesmith.gui.roofline import RooflinePanel
-
-            self._roofline = RooflinePanel(self.context)
-            self._roofline.left.connect(lambda: self._show(self._opened_from))
-            self.add_state(self._roofline)
-        return self._roofline
-
-    @property
-    def tradeoff(self) -> TradeoffPanel:
-        """The view of candidates' speed against what they take; made when it is first needed."""
-        if self._tradeoff is None:
-            from tunesmith.gui.tradeoff import TradeoffPanel
-
-            self._tradeoff = TradeoffPanel(self.context)
-            self._tradeoff.left.connect(lambda: self._show(self._opened_from))
-            self.add_state(self._tradeoff)
-        return self._tradeoff
-
-    @property
-    def energy(self) -> EnergyPanel:
-        """The view of the run's energy; made when it is first needed."""
-        if self._energy is None:
-            from tunesmith.gui.energy import EnergyPanel
-
-            self._energy = EnergyPanel(self.context)
-            self._energy.left.connect(lambda: self._show(self._opened_from))
-            self.add_state(self._energy)
-        return self._energy
-
     def _show(self, state: str) -> None:
-        """Switch to ``setup``, ``running``, ``replay``, ``result``, or to one of the views of a run:
-        ``why``, ``roofline``, ``tradeoff`` or ``energy``.
-        """
+        """Switch to ``setup``, ``running``, ``replay``, ``result``, ``why``, or to a view of a run."""
         self.state = state
         widget: QWidget = self.setup
         if state in ("running", "replay"):
@@ -206,12 +170,9 @@ class TunePage(RunPage):
             widget = self.result_view
         elif state == "why":
             widget = self.why
-        elif state == "roofline":
-            widget = self.roofline
-        elif state == "tradeoff":
-            widget = self.tradeoff
-        elif state == "energy":
-            widget = self.energy
+        for name in VIEW_NAMES:
+            if state == name:
+                widget = self.views.view(name)
         self.show_state(widget)
         self._enable()
 
@@ -390,20 +351,10 @@ class TunePage(RunPage):
         self._opened_from = self.state
         return self._replayed if self.state == "replay" else self._result.run_id if self._result else ""
 
-    def _draw_roofline(self) -> None:
+    def _open_view(self, name: ViewName) -> None:
         run_id = self._shown_run()
-        self._show("roofline")
-        self.roofline.open(run_id)
-
-    def _draw_tradeoff(self) -> None:
-        run_id = self._shown_run()
-        self._show("tradeoff")
-        self.tradeoff.open(run_id)
-
-    def _show_energy(self) -> None:
-        run_id = self._shown_run()
-        self._show("energy")
-        self.energy.open(run_id)
+        self._show(name)
+        self.views.view(name).open(run_id)
 
     def _copy_command(self) -> None:
         from tunesmith.presentation.server_command import server_command
