@@ -52,7 +52,7 @@ def test_how_a_comparison_ended_and_what_was_not_steady_is_told() -> None:
     assert steady_notes(compared(None, end="interrupted"))[0].startswith("Interrupted after 7 min")
     assert "Not every setting had a whole block" in steady_notes(compared(None))[-1]
     short = found(HotMachine(), 2, 3, seconds=4)
-    assert "Not steady at the end of every block: threads=2, threads=3." in " ".join(
+    assert "No steady state was shown for threads=2, threads=3: give it longer blocks." in " ".join(
         steady_notes(compared(short))
     )
     assert "Counted are the 4 rounds" in " ".join(steady_notes(compared(short, planned_blocks=6)))

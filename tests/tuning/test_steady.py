@@ -189,6 +189,7 @@ def test_no_joules_are_told_without_a_sensor_or_by_one_that_is_not_believed(doub
     assert all(speed.joules_per_token is None for one in told.settings for speed in one.speeds)
 
 
-def test_a_block_of_few_samples_is_not_called_settled() -> None:
-    told = found(HotMachine(), 1, 2, seconds=4)
+@pytest.mark.parametrize("seconds", [4, 200])
+def test_a_block_of_few_samples_or_seconds_is_not_called_settled(seconds: float) -> None:
+    told = found(HotMachine(), 1, 2, seconds=seconds)
     assert not any(one.settled for one in told.settings)

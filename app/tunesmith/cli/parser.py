@@ -22,7 +22,9 @@ COMMANDS: Final = (
     "quantize", "speculate", "soak", "cost", "export", "verify", "bundle", "keys", "fleet", "completion",
 )  # fmt: skip
 PRESETS: Final = ("chat", "long-document", "code-assistant", "batch", "small-edge-device")
-OBJECTIVES: Final = ("response", "decode", "prefill", "throughput", "memory", "efficiency", "cost")
+OBJECTIVES: Final = (
+    "response", "decode", "prefill", "throughput", "memory", "efficiency", "cost", "sustained",
+)  # fmt: skip
 EXPORTS: Final = (
     "llama-server", "preset-ini", "docker-run", "compose", "systemd", "quadlet", "kubernetes", "llama-swap",
     "ollama", "lm-studio", "koboldcpp", "python", "env", "json",

@@ -22,6 +22,10 @@ def faster_sentence(objective: ObjectiveName, ratio: str) -> str:
                 "It needs less memory; answers come {ratio} times as fast as with llama.cpp's defaults",
                 ratio=ratio,
             )
+        case "sustained":
+            return tr(
+                "At steady state answers come {ratio} times as fast as with llama.cpp's defaults", ratio=ratio
+            )
         case "efficiency":
             return tr("A joule makes {ratio} times as many tokens as with llama.cpp's defaults", ratio=ratio)
         case "cost":

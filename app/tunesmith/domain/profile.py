@@ -15,6 +15,7 @@ from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.quality import Quality
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.soak import KeptSoak
+from tunesmith.domain.steady import SteadyFindings
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
 Outcome = Literal["improved", "defaults_are_best", "budget_spent", "infeasible"]
@@ -123,6 +124,8 @@ class TunedProfile(Value):
     baseline_energy: Energy | None = None
     """Of the samples that confirmed the baseline; None where nothing was watched and no watts were given."""
     tuned_energy: Energy | None = None
+    steady: SteadyFindings | None = None
+    """What the finalists held at steady state; None where sustained speed was not the objective."""
     soak: KeptSoak | None = None
     """Burst and sustained speed of the tuned settings; None until they were soaked to the end."""
     projected_memory_bytes: int | None = Field(default=None, ge=0)

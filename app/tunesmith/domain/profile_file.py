@@ -29,6 +29,7 @@ from tunesmith.domain.profile import (
 )
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.soak import KeptSoak
+from tunesmith.domain.steady import SteadyFindings
 from tunesmith.domain.workload import Constraints, Objective, Workload
 from tunesmith.errors import UsageError
 from tunesmith.wording import tr
@@ -80,6 +81,8 @@ class Evidence(Part):
     baseline_energy: Energy | None = None
     """Joules for each token of the baseline; null where nothing was watched, and in earlier profiles."""
     tuned_energy: Energy | None = None
+    steady: SteadyFindings | None = None
+    """What the finalists held at steady state; null where sustained speed was not the objective."""
     soak: KeptSoak | None = None
     """Burst and sustained speed of the tuned settings; null until they were soaked to the end."""
     baseline_label: str | None = None

@@ -75,7 +75,7 @@ class SteadyBlock(Value):
     counted: dict[Part, int]
     """Samples after that."""
     settled: bool
-    """Whether what is counted is a fifth of the block or more, and enough samples to see a change."""
+    """Whether it lasted 30 seconds, a fifth of it or more is counted, and a change would have been seen."""
     burst_tokens_per_s: dict[SteadyMeasure, float]
     """Until the first change of speed in it."""
     sustained_tokens_per_s: dict[SteadyMeasure, float]

@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 from tunesmith.domain.base import Value
 from tunesmith.domain.prices import Prices
 
-ObjectiveName = Literal["response", "decode", "prefill", "throughput", "memory", "efficiency", "cost"]
+ObjectiveName = Literal[
+    "response", "decode", "prefill", "throughput", "memory", "efficiency", "cost", "sustained"
+]
+"""``sustained`` is the speed of a response that a machine holds once it is warm."""
 
 CTX_PADDING = 256
 """llama.cpp rounds a context up to a multiple of this."""

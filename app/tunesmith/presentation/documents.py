@@ -15,6 +15,7 @@ from tunesmith.domain.measurement import Quantity
 from tunesmith.domain.model import ModelHeader
 from tunesmith.domain.profile import FitComparison, Guarantee, Outcome, Safety, TunedProfile
 from tunesmith.domain.quality import Quality, QualityLimits, Verdict
+from tunesmith.domain.steady import SteadyFindings
 from tunesmith.domain.verification import Verification
 from tunesmith.domain.worker_events import ServerReached
 from tunesmith.domain.workload import Constraints, Objective, Workload
@@ -71,6 +72,8 @@ class TuneDocument(_Document):
     """llama.cpp's own --fit as a second baseline; null without a device."""
     candidates: tuple[CandidateFacts, ...] = ()
     """What each was worth by the search's samples: speed, energy and memory of a request."""
+    steady: SteadyFindings | None = None
+    """What the finalists held at steady state; null where sustained speed was not the objective."""
 
 
 class ContenderFacts(_Document):
@@ -305,6 +308,7 @@ def tune_document(result: TuneResult) -> TuneDocument:
         safety=result.safety,
         fit=result.fit,
         candidates=candidate_facts(result.tradeoff),
+        steady=result.steady,
     )
 
 

@@ -65,7 +65,11 @@ _PILOT = "pilot"
 _BASELINE_SAMPLES = 400
 """Of the baseline's speeds, the newest so many make its line."""
 _SENTENCES = 400
-_STEPS = {"pilot": tr("A first look at the defaults"), "confirm": tr("Confirming in fresh processes")}
+_STEPS = {
+    "pilot": tr("A first look at the defaults"),
+    "confirm": tr("Confirming in fresh processes"),
+    "steady": tr("Comparing at steady state"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ OBJECTIVE_WORDS: Final[dict[ObjectiveName, str]] = {
     "memory": tr("memory"),
     "efficiency": tr("tokens per joule"),
     "cost": tr("cost of tokens"),
+    "sustained": tr("sustained speed"),
 }
 _LABEL: Final = re.compile(r"prompt=(\d+),generate=(\d+),depth=(\d+),parallel=(\d+)")
 

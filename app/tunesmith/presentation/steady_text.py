@@ -72,13 +72,19 @@ def steady_report(result: SteadyResult) -> list[RenderableType]:
         *power_limit_rows(compared.power_limit_watts, compared.power_limits),
     ]  # fmt: skip
     shown: list[RenderableType] = [facts(rows)]
-    found = compared.findings
-    if found is not None:
-        for measure in (one.measure for one in found.settings[0].speeds):
-            shown.append(Text(f"\n{measure_name(measure)}", style="bold"))
-            shown.append(grid(steady_header(found), steady_rows(found, measure)))
-        shown.append(Text(verdict(found), style="bold"))
+    if compared.findings is not None:
+        shown += steady_parts(compared.findings)
     shown += [Text(note, style="dim") for note in steady_notes(compared)]
+    return shown
+
+
+def steady_parts(found: SteadyFindings) -> list[RenderableType]:
+    """What was found, a table for each part and for the request, and the verdict."""
+    shown: list[RenderableType] = []
+    for measure in (one.measure for one in found.settings[0].speeds):
+        shown.append(Text(f"\n{measure_name(measure)}", style="bold"))
+        shown.append(grid(steady_header(found), steady_rows(found, measure)))
+    shown.append(Text(verdict(found), style="bold"))
     return shown
 
 
@@ -161,7 +167,7 @@ def steady_notes(compared: SteadyCompared) -> list[str]:
     unsettled = ", ".join(setting.label for setting in found.settings if not setting.settled)
     if unsettled:
         notes.append(
-            tr("Not steady at the end of every block: {settings}. Give it longer blocks.", settings=unsettled)
+            tr("No steady state was shown for {settings}: give it longer blocks.", settings=unsettled)
         )
     if found.joules_reason:
         notes.append(tr("No joules per token: {reason}.", reason=found.joules_reason))

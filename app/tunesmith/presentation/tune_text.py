@@ -17,6 +17,7 @@ from tunesmith.presentation.limit_text import all_limits
 from tunesmith.presentation.measure_text import REPEAT_NOTE, noise_sentence, quantity_rows, settings_line
 from tunesmith.presentation.numbers import DASH, duration_text, percent_text
 from tunesmith.presentation.safety_text import fit_sentence, safety_sentence
+from tunesmith.presentation.steady_text import steady_parts
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.wording import tr, trn
 
@@ -61,6 +62,8 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     else:
         parts.append(facts([*quantity_rows(result.baseline), *energy_rows(result.baseline_energy)]))
     parts.append(Text(REPEAT_NOTE, style="dim"))
+    if result.steady is not None:
+        parts += [*steady_parts(result.steady), Text()]
     if proven := guarantee_text(result.guarantee):
         parts.append(Text(proven))
     limits = all_limits(result.tuned, result.tuned_limit, result.tuned_prefill_limit)
@@ -113,6 +116,8 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         parts.append(Text(proven))
     parts.append(Text(REPEAT_NOTE, style="dim"))
     parts += [Text(note, style="dim") for note in energy_notes(profile.tuned_energy)]
+    if profile.steady is not None:
+        parts += steady_parts(profile.steady)
     if profile.soak is not None:
         parts += [Text(), grid(("", tr("Burst"), tr("Sustained")), kept_rows(profile.soak))]
         parts += [Text(sentence) for sentence in kept_sentences(profile.soak)]

@@ -168,7 +168,8 @@ class _Choice:
         Raises:
             UsageError: it is quantized already, or the objective is no speed.
         """
-        if not self._request.tune.objective.of_speed:
+        objective = self._request.tune.objective
+        if not objective.of_speed or objective.name == "sustained":
             raise UsageError(
                 tr("A quantization is chosen by speed, within limits."),
                 todo=tr("Choose another objective, and give --max-memory."),

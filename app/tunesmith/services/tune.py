@@ -44,6 +44,7 @@ from tunesmith.services.tune_result import TuneInfeasible, TuneResult, improveme
 from tunesmith.services.tune_rig import live_rig
 from tunesmith.services.tune_safety import fit_comparison, safety_of
 from tunesmith.services.tune_start import lowered_start, starting_points, with_fit
+from tunesmith.services.tune_steady import SteadyEnd, steady_end
 from tunesmith.services.warm_start import known_settings
 from tunesmith.tuning.confirm import Confirmation, Confirmer
 from tunesmith.tuning.energy_meter import EnergyMeter
@@ -52,6 +53,7 @@ from tunesmith.tuning.headroom import MarginMeter
 from tunesmith.tuning.meter import Meter, TrialFailure
 from tunesmith.tuning.placement_options import lowered_offloads
 from tunesmith.tuning.result import SearchResult
+from tunesmith.tuning.steady_confirm import SteadyConfirmer
 from tunesmith.tuning.tuner import Tuner
 from tunesmith.wording import tr
 
@@ -116,6 +118,8 @@ class _Tune:
         self._stream = stream
         self._controls = controls
         self._make_source = make_source or live_rig
+        self._steady: SteadyConfirmer | None = None
+        """Where sustained speed is to be made best."""
 
     def run(self, resume: str | None) -> TuneResult:
         read_model(self._request.model_path)  # a bad file is told before anything is started
@@ -246,6 +250,8 @@ class _Tune:
         baseline, tuner, guarded, result = self._search(
             model, machine, meter, limits, blocks, gate, baseline=baseline, start=start
         )
+        if request.objective.name == "sustained":
+            self._steady = SteadyConfirmer(request, meter=guarded, forecast=tuner.forecast)
         confirmer = Confirmer(request, scorer=tuner.scorer, meter=guarded, forecast=tuner.forecast)
         return self._conclude(run_id, model, found, meter, baseline, result, confirmer, limits, gate)
 
@@ -307,7 +313,13 @@ class _Tune:
     ) -> TuneResult:  # fmt: skip
         changes = result.changes
         confirmed: Confirmation | None = None
-        if result.settings == baseline:
+        held: SteadyEnd | None = None
+        if self._steady is not None:
+            held = steady_end(self._request, run_id, baseline, result, self._steady)
+        if held is not None:
+            before, after, speedup, found_speedup = held.before, held.after, held.speedup, None
+            changes, outcome, sentence = held.changes, held.outcome, held.sentence
+        elif result.settings == baseline:
             before = confirmer.baseline_alone(baseline)
             after, speedup, found_speedup = before, _SAME, None
             outcome, sentence = nothing_gained(self._request, run_id, before, result)
@@ -352,7 +364,7 @@ class _Tune:
                 self._request, result, kept=after.settings == result.settings, speedup=found_speedup
             ),
             trials=meter.taken, seconds=meter.spent_seconds,
-            sentence=sentence, model=model,
+            sentence=sentence, model=model, steady=None if held is None else held.steady,
             safety=safety_of(after, found.machine),
             projected_memory_bytes=gate.projected_bytes(after.settings),
             fit=fit_comparison(self._request.fitted, baseline=before, tuned=after, confirmed=confirmed),

@@ -36,6 +36,7 @@ def new_profile(run_id: str, result: TuneResult) -> TunedProfile:
         tuned=result.tuned,
         changes=result.changes,
         guarantee=result.guarantee,
+        steady=result.steady,
         safety=result.safety,
         fit=result.fit,
         baseline_energy=result.baseline_energy,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.domain.bandwidth import DecodeLimit
     from tunesmith.domain.energy import Energy
     from tunesmith.domain.model import ModelIdentity
+    from tunesmith.domain.steady import SteadyFindings
     from tunesmith.domain.throughput import PrefillLimit
     from tunesmith.domain.tradeoff import Tradeoff
 
@@ -47,6 +48,8 @@ class TuneResult:
     tuned_limit: DecodeLimit
     baseline_prefill_limit: PrefillLimit | None = None
     tuned_prefill_limit: PrefillLimit | None = None
+    steady: SteadyFindings | None = None
+    """What the finalists held, where sustained speed was the objective."""
     safety: Safety | None = None
     fit: FitComparison | None = None
     baseline_energy: Energy | None = None

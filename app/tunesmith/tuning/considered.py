@@ -56,6 +56,11 @@ class Considered:
         """All candidates, what holds among them."""
         return tuple(candidate.settings for candidate in self._found.values())
 
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """All that were measured, what holds among them."""
+        return tuple(self._found.values())
+
     def take(
         self,
         race: Race,

@@ -33,7 +33,13 @@ class Forecast:
     """Divides the budget and estimates, from what samples cost so far, what is still to come."""
 
     def __init__(
-        self, budget: Budget, *, meter: Meter, emit: Callable[[Event], None], least_seconds: float = 0.0
+        self,
+        budget: Budget,
+        *,
+        meter: Meter,
+        emit: Callable[[Event], None],
+        least_seconds: float = 0.0,
+        kept_share: float | None = None,
     ) -> None:
         """Nothing is known yet.
 
@@ -42,9 +48,12 @@ class Forecast:
             meter: knows what was spent.
             emit: is told how it goes.
             least_seconds: what a sample takes at least, however small.
+            kept_share: part of the budget that the search leaves, whatever it finds; None goes by what
+                confirming takes.
         """
         self._least_seconds = least_seconds
         self._budget = budget
+        self._kept_share = kept_share
         self._meter = meter
         self._emit = emit
         self._whole = Workload(prompt=1, generate=1)
@@ -130,6 +139,8 @@ class Forecast:
     @property
     def search_seconds(self) -> float:
         """When, in seconds spent, the search is meant to be over: it leaves what confirming well takes."""
+        if self._kept_share is not None:
+            return self._budget.seconds * (1 - self._kept_share)
         wanted = min(CONFIRM_SHARE * self._budget.seconds, self.confirm_seconds(MAX_PAIRS, MAX_PAIRS))
         needed = self.confirm_seconds(MIN_PAIRS, MIN_PAIRS)
         if needed > CONFIRM_SHARE_MOST * self._budget.seconds:  # then all pairs will share their processes
@@ -148,7 +159,7 @@ class Forecast:
         While nothing has been found there is nothing to confirm, so it may go on until only a
         confirmation of the fewest pairs would still fit.
         """
-        if self._to_confirm:
+        if self._to_confirm or self._kept_share is not None:
             return self.search_left
         kept = min(LEAST_SHARE_MOST * self._budget.seconds, self.confirm_seconds(LEAST_PAIRS, 1))
         return max(self.search_left, self.left - kept)
@@ -204,15 +215,24 @@ class Forecast:
         samples = (racing + 1) * max(1, TYPICAL_ROUNDS - rounds)
         samples += sum((len(question.options) + 2) * TYPICAL_ROUNDS for question in ahead if question.options)
         search = min(self.search_left, samples * self._sample_seconds)
-        self._tell(
-            step,
-            search + min(self.confirm_seconds(MAX_PAIRS, MAX_PAIRS), CONFIRM_SHARE * self._budget.seconds),
-        )
+        after = min(self.confirm_seconds(MAX_PAIRS, MAX_PAIRS), CONFIRM_SHARE * self._budget.seconds)
+        if self._kept_share is not None:
+            after = self._kept_share * self._budget.seconds
+        self._tell(step, search + after)
 
     def confirming(self, step: str, samples_left: int, starts_left: int) -> None:
         """Tell how far the confirmation is: what samples and fresh processes are still to come."""
         samples = samples_left * self.timed_seconds(self._whole)
         self._tell(step, samples + starts_left * self._start_seconds)
+
+    def comparing(self, step: str, seconds_left: float) -> None:
+        """Tell how far a comparison at steady state is."""
+        self._tell(step, seconds_left)
+
+    @property
+    def load_seconds(self) -> float:
+        """What loading the model took."""
+        return self._load_seconds
 
     def _tell(self, step: str, seconds_left: float) -> None:
         spent = self._meter.spent_seconds

@@ -91,6 +91,10 @@ class SteadyCourse:
     keep: Callable[[SoakSample], None] = lambda _sample: None
     samples: list[SoakSample] = field(default_factory=list)
     sampled: dict[Part, Workload] = field(default_factory=dict)
+    end: Callable[[Turn, Settings], None] = lambda _turn, _settings: None
+    """Called at the end of each block, which it may take a part of."""
+    end_seconds: float = 0.0
+    """What that takes of a block."""
     rounds: int = 0
     """Those that are complete."""
     _begun: float = 0.0
@@ -134,7 +138,10 @@ class SteadyCourse:
     def _block(self, setting: int, number: int) -> None:
         """One turn; every part is measured at least once, however slow it is."""
         begun, settings = self.clock(), self.compared[setting].settings
-        while self.clock() - begun < self.plan.block_seconds:
+        seconds = max(0.0, self.plan.block_seconds - self.end_seconds)
+        first = True
+        while first or self.clock() - begun < seconds:
+            first = False
             for part, workload in self.sampled.items():
                 turn = Turn(setting, number, len(self.samples), self.clock() - self._begun)
                 sample = self.take(turn, settings, workload)
@@ -147,3 +154,4 @@ class SteadyCourse:
                 )  # fmt: skip
                 self.samples.append(told)
                 self.keep(told)
+        self.end(Turn(setting, number, len(self.samples), self.clock() - self._begun), settings)

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 WARM_UP_SHARE = 1 / 3
 """Of a block, at its begin, that is never counted: the machine is as warm as the setting before left it."""
+LEAST_STEADY_SECONDS = 30.0
+"""A shorter block is never called steady: Intel's turbo alone lasts 28 seconds by default (the time window
+of the long-term limit, ``constraint_0_time_window_us`` of powercap), and heat takes longer."""
 _PARTS: tuple[Part, ...] = ("prefill", "decode")
 
 
@@ -52,6 +55,7 @@ def steady_findings(
     workload: Workload,
     confidence: float = CONFIDENCE,
     doubt: str = "",
+    unseen_variance: float = 0.0,
 ) -> SteadyFindings | None:
     """What complete rounds say; None where there is none.
 
@@ -67,6 +71,7 @@ def steady_findings(
         workload: what was asked for; its proportion of both parts makes the request.
         confidence: with which all ratios of one measure hold together.
         doubt: why no sensor of power is believed; empty where they are.
+        unseen_variance: of a ratio's logarithm, by what was the same in all blocks, such as one process.
     """
     blocks = steady_blocks(samples, rounds=rounds, workload=workload)
     if doubt:
@@ -83,7 +88,7 @@ def steady_findings(
     ratios = tuple(
         SteadyRatio(
             measure=measure, setting=later, against=earlier,
-            ratio=_ratio(by_setting[later], by_setting[earlier], measure, each),
+            ratio=_ratio(by_setting[later], by_setting[earlier], measure, each, unseen_variance),
         )
         for measure in measures
         for earlier, later in pairs
@@ -126,13 +131,14 @@ def _below(ratio: Quantity) -> bool:
 
 
 def _ratio(
-    blocks: Sequence[SteadyBlock], against: Sequence[SteadyBlock], measure: SteadyMeasure, confidence: float
-) -> Quantity:
+    blocks: Sequence[SteadyBlock], against: Sequence[SteadyBlock], measure: SteadyMeasure, confidence: float,
+    unseen_variance: float,
+) -> Quantity:  # fmt: skip
     values = [
         one.sustained_tokens_per_s[measure] / other.sustained_tokens_per_s[measure]
         for one, other in zip(blocks, against, strict=False)
     ]
-    return quantity(values, confidence=confidence, interval="mean")
+    return quantity(values, confidence=confidence, interval="mean", unseen_variance=unseen_variance)
 
 
 def _block(samples: Sequence[SoakSample], workload: Workload) -> SteadyBlock:
@@ -149,8 +155,10 @@ def _block(samples: Sequence[SoakSample], workload: Workload) -> SteadyBlock:
         edge = max(begun + WARM_UP_SHARE * seconds, _last_change(told.get(part)))
         counted[part] = [sample for sample in own if sample.begun_s >= edge] or own[-1:]
         warm_up[part] = counted[part][0].begun_s - begun
-    settled = len(told) == len(counted) and all(
-        seconds - warmed >= SETTLED_SHARE * seconds for warmed in warm_up.values()
+    settled = (
+        seconds >= LEAST_STEADY_SECONDS
+        and len(told) == len(counted)
+        and all(seconds - warmed >= SETTLED_SHARE * seconds for warmed in warm_up.values())
     )
     burst: dict[SteadyMeasure, float] = {
         part: told[part].burst_tokens_per_s.median

@@ -42,6 +42,7 @@ from tunesmith.tuning.race import Arm, Race
 from tunesmith.tuning.result import SearchResult
 from tunesmith.tuning.rounds import Course, Rounds
 from tunesmith.tuning.space import Question, questions
+from tunesmith.tuning.steady_confirm import STEADY_SHARE
 from tunesmith.wording import tr
 
 BASELINE_LABEL = tr("llama.cpp's defaults")
@@ -89,7 +90,10 @@ class Tuner:
             request.workload, request.objective, request.constraints, request.given_power
         )  # fmt: skip
         steady = STEADY_SECONDS if self.scorer.expense.by_sensors else 0.0
-        self.forecast = Forecast(request.budget, meter=meter, emit=emit, least_seconds=steady)
+        self.forecast = Forecast(
+            request.budget, meter=meter, emit=emit, least_seconds=steady,
+            kept_share=STEADY_SHARE if request.objective.name == "sustained" else None,
+        )  # fmt: skip
         self._rounds = Rounds(
             scorer=self.scorer, meter=meter, emit=emit, forecast=self.forecast,
             order=random.Random(request.seed),  # noqa: S311 (an order, not a secret)
