@@ -66,7 +66,9 @@ def test_the_profile_carries_what_the_finalists_held_and_the_one_that_held_most(
     assert [one.label for one in profile.steady.settings][1:] == ["fastest while cool", "fewer threads"]
     assert profile.guarantee is not None
     assert profile.guarantee.bound is None
-    assert tune_document(result).steady == profile.steady
+    document = tune_document(result)
+    assert document.steady == profile.steady
+    assert document.candidates  # none of them by samples of one part alone
     assert profile_of(profile_file(profile)).steady == profile.steady
     console = Console(width=120, file=io.StringIO(), record=True)
     console.print(*profile_report(profile))

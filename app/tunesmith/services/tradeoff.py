@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tunesmith.store import Store
 
 _CONFIRM = "confirm"
-_OTHERWISE = ("pilot", "memory", _CONFIRM)
+_OTHERWISE = ("pilot", "memory", "steady", _CONFIRM)
 """Stages that measure more or less of the workload than the search does, by the ends of their names."""
 
 

@@ -88,7 +88,7 @@ class SteadyConfirmer:
         left, tries = list(finalists), 0
         while True:
             try:
-                return self._compared(left, f"{STAGE}-{tries}" if tries else STAGE)
+                return self._compared(left, f"again-{tries}-{STAGE}" if tries else STAGE)
             except _Lost as lost:
                 if lost.place == 0:
                     raise lost.failure from None
