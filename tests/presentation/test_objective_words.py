@@ -67,7 +67,7 @@ def test_a_tune_for_tokens_per_joule_reads_as_one_everywhere(frugal: Simulated) 
         assert "slower" not in text
         assert "as fast" not in text
     assert "Tokens per joule against defaults" in texts[1]
-    assert "times as many tokens of a joule, against the defaults" in texts[3]
+    assert "times as many tokens of a joule as the defaults" in texts[3]
     assert "Tokens per joule" in texts[4]
     assert "Energy, decode" in texts[0]
 

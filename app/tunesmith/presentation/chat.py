@@ -30,7 +30,7 @@ def profile_words(profile: TunedProfile) -> str:
     """What tells two profiles of one name apart: when it was made, for what, and what it came to."""
     made = datetime.fromisoformat(profile.created_utc).astimezone()
     return tr(
-        "{name}, tuned on {date} for {objective}: {times}, against the defaults",
+        "{name}, tuned on {date} for {objective}: {times} as the defaults",
         name=profile.name,
         date=f"{made:%Y-%m-%d %H:%M}",
         objective=OBJECTIVE_WORDS[profile.objective.name],
