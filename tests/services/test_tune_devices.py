@@ -83,7 +83,7 @@ def test_where_all_fits_fit_leaves_the_defaults_and_the_result_says_so(bench: Be
     assert result.fit is not None
     assert result.fit.settings == result.baseline.settings
     assert result.fit.same_as in ("baseline", "tuned")
-    assert "--fit would" in fit_sentence(result.fit)
+    assert "--fit would" in fit_sentence(result.fit, "response")
     assert result.profile is not None
     assert result.profile.fit == result.fit
     assert result.profile.safety is not None
@@ -114,7 +114,7 @@ def test_without_a_device_there_is_no_fit(bench: Bench, monkeypatch: pytest.Monk
     monkeypatch.setattr(service, "survey_machine", lambda _controls, **_named: plain)
     result, _ = bench.tune(holding(99))
     assert result.fit is None
-    assert fit_sentence(result.fit) == ""
+    assert fit_sentence(result.fit, "response") == ""
 
 
 def test_two_workers_share_a_device_only_where_what_stays_free_can_still_be_told(bench: Bench) -> None:

@@ -32,3 +32,25 @@ def faster_sentence(objective: ObjectiveName, ratio: str) -> str:
             return tr(
                 "The same money makes {ratio} times as many tokens as with llama.cpp's defaults", ratio=ratio
             )
+
+
+def times_words(objective: ObjectiveName, ratio: str) -> str:
+    """How much better, of what was made best, such as ``1.40 times as fast``; for ``memory`` a speed too."""
+    match objective:
+        case "efficiency":
+            return tr("{ratio} times as many tokens of a joule", ratio=ratio)
+        case "cost":
+            return tr("{ratio} times as many tokens for the same money", ratio=ratio)
+        case _:
+            return tr("{ratio} times as fast", ratio=ratio)
+
+
+def gained(objective: ObjectiveName) -> str:
+    """What a ratio to the defaults is one of."""
+    match objective:
+        case "efficiency":
+            return tr("tokens per joule")
+        case "cost":
+            return tr("tokens for the money")
+        case _:
+            return tr("speed")

@@ -78,7 +78,7 @@ class FitComparison(Value):
     measured: Measurement | None
     """None where they could not be measured, or there was no time."""
     speedup: Quantity | None
-    """Ratio of the kept settings' speed to theirs; None where that was not measured."""
+    """Ratio of the kept settings to theirs in what was made best; None where that was not measured."""
 
 
 class MeasuredQuality(Value):

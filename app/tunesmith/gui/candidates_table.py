@@ -20,7 +20,7 @@ _COLUMNS = (tr("Candidate"), tr("Against what held before"), tr("Rounds"), tr("W
 _TIPS = (
     tr("An answer to the question above it."),
     tr(
-        "How much faster (right) or slower (left): the dot is the best estimate, "
+        "How much better (right) or worse (left) in what is made best: the dot is the best estimate, "
         "the bar where the truth lies."
     ),
     tr("How often it was measured, always in turn with the others."),

@@ -57,7 +57,7 @@ class CandidateRow:
             case "infeasible":
                 return tr("breaks a limit: {why}", why=self.why) if self.why else tr("breaks a limit")
             case "lost":
-                return self.why or tr("slower")
+                return self.why or tr("worse")
             case _:
                 return self.why or tr("no better")
 

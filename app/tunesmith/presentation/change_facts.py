@@ -16,7 +16,7 @@ class ChangeFacts(Document):
     before: str = Field(alias="from")
     after: str = Field(alias="to")
     effect: Quantity | None
-    """Ratio of speed, as measured when it was decided; null if it was not raced alone."""
+    """Ratio in what was made best, as measured when it was decided; null if it was not raced alone."""
 
 
 def change_facts(changes: tuple[Change, ...]) -> tuple[ChangeFacts, ...]:

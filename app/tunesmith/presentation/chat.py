@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from tunesmith.domain.gain import times_words
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.domain.worker_events import PromptRead, TextEnded
 from tunesmith.presentation.numbers import number
@@ -29,11 +30,11 @@ def profile_words(profile: TunedProfile) -> str:
     """What tells two profiles of one name apart: when it was made, for what, and what it came to."""
     made = datetime.fromisoformat(profile.created_utc).astimezone()
     return tr(
-        "{name}, tuned on {date} for {objective}: {ratio} times as fast as the defaults",
+        "{name}, tuned on {date} for {objective}: {times} as the defaults",
         name=profile.name,
         date=f"{made:%Y-%m-%d %H:%M}",
         objective=OBJECTIVE_WORDS[profile.objective.name],
-        ratio=number(profile.speedup.median, spread=0.01),
+        times=times_words(profile.objective.name, number(profile.speedup.median, spread=0.01)),
     )
 
 

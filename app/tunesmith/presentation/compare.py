@@ -195,7 +195,7 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
         line(
             MEASURED, tr("Against defaults"),
             lambda p: speed_text(p.outcome, p.speedup.median, p.speedup.low, p.speedup.high),
-            tr("Speed against llama.cpp's defaults in the same run."),
+            tr("What was made best, against llama.cpp's defaults in the same run."),
         ),
         measured(
             "Decode",

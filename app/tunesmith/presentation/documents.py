@@ -57,6 +57,7 @@ class TuneDocument(_Document):
     outcome: Outcome
     sentence: str
     speedup: Quantity
+    """Ratio to the baseline in what was made best: speed, tokens per joule, tokens for the same money."""
     baseline: MeasuredFacts
     tuned: MeasuredFacts
     changes: tuple[ChangeFacts, ...]

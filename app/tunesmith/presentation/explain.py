@@ -21,6 +21,7 @@ from tunesmith.domain.events import (
 )
 from tunesmith.domain.profile import Guarantee, Outcome, TunedProfile
 from tunesmith.domain.settings import Settings
+from tunesmith.domain.workload import ObjectiveName
 from tunesmith.presentation.candidates import CandidateRow, Candidates, StageRows
 from tunesmith.presentation.change_facts import ChangeFacts, change_facts
 from tunesmith.presentation.document import Document
@@ -41,7 +42,7 @@ class ExplainedCandidate(Document):
     rounds: int
     """In how many rounds it was measured side by side with the others."""
     ratio: float | None
-    """Its speed against what held; null if it was not measured."""
+    """Against what held, in what was made best; null if it was not measured."""
     low: float | None
     """Ends of the ratio's interval, valid whenever the race stopped; null with too few rounds."""
     high: float | None
@@ -74,6 +75,8 @@ class ExplainDocument(Document):
     run_id: str
     run_known: bool
     """Whether the run is in this store; if not, as for an imported profile, there are no questions."""
+    objective: ObjectiveName
+    """What was made best, and what the ratios are of; of ``memory`` they are of speed."""
     outcome: Outcome
     sentence: str
     """How the run ended; empty if it is not known."""
@@ -100,6 +103,7 @@ def explain(profile: TunedProfile, events: Iterable[Event] | None) -> ExplainDoc
         profile_name=profile.name,
         run_id=profile.run_id,
         run_known=events is not None,
+        objective=profile.objective.name,
         outcome=profile.outcome,
         sentence=story.sentence,
         settings=profile.settings,

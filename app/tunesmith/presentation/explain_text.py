@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tunesmith.domain.gain import gained
 from tunesmith.presentation.guarantee import guarantee_text
 from tunesmith.presentation.measure_text import settings_line
 from tunesmith.presentation.numbers import DASH, percent_text
@@ -40,7 +41,7 @@ def explain_report(document: ExplainDocument) -> list[RenderableType]:
     parts: list[RenderableType] = [facts(rows)]
     if document.run_known:
         for number, question in enumerate(document.questions, 1):
-            parts += _question(number, question)
+            parts += _question(number, question, gained(document.objective).capitalize())
     else:
         parts += [Text(), Text(NO_RUN, style="yellow"), *_changes(document.changes)]
     if proven := guarantee_text(document.guarantee):
@@ -48,19 +49,19 @@ def explain_report(document: ExplainDocument) -> list[RenderableType]:
     return parts
 
 
-def _question(number: int, question: ExplainedQuestion) -> Iterator[RenderableType]:
+def _question(number: int, question: ExplainedQuestion, what: str) -> Iterator[RenderableType]:
     yield Text()
     yield Text(f"{number}. {question.title}", style="bold")
     rows = [
-        (row.label, str(row.rounds), _speed(row), _interval(row), _STATES[row.state], row.why)
+        (row.label, str(row.rounds), _ratio(row), _interval(row), _STATES[row.state], row.why)
         for row in question.candidates
     ]
-    yield grid(("Candidate", "Rounds", "Speed", "Interval", "", "Why"), rows, right=(1, 2))
+    yield grid(("Candidate", "Rounds", what, "Interval", "", "Why"), rows, right=(1, 2))
     if notes := _notes(question):
         yield Text(notes, style="dim")
 
 
-def _speed(row: ExplainedCandidate) -> str:
+def _ratio(row: ExplainedCandidate) -> str:
     if row.held:
         return "reference"
     return DASH if row.ratio is None else percent_text(row.ratio)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from tunesmith.domain.gain import faster_sentence
+from tunesmith.domain.gain import faster_sentence, gained
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change, Outcome, TunedProfile
 from tunesmith.domain.workload import ObjectiveName, Workload
@@ -88,7 +88,10 @@ def _line(row: ProfileRow) -> ProfileLine:
         (cells[6].casefold(),),
         (row.created_utc, row.id),
     )
-    tip = tr("Speed against llama.cpp's defaults on the same machine, measured in turn with them.")
+    tip = tr(
+        "What was made best, {what}, against llama.cpp's defaults on the same machine, measured in turn.",
+        what=gained(row.objective),
+    )
     return ProfileLine(
         id=row.id,
         name=row.name,

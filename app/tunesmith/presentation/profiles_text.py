@@ -25,4 +25,4 @@ def profiles_report(rows: Sequence[ProfileRow]) -> list[RenderableType]:
     for row in rows:
         speed = f"{row.speedup_median:.2f}×" if row.outcome != "defaults_are_best" else "defaults"
         cells.append((row.id, row.name, row.objective, speed, row.machine_label, row.created_utc[:10]))
-    return [grid(("ID", "Name", "Objective", "Speed", "Machine class", "Made"), cells, right=(3,))]
+    return [grid(("ID", "Name", "Objective", "Against defaults", "Machine class", "Made"), cells, right=(3,))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tunesmith.domain.digits import fixed
+from tunesmith.domain.gain import times_words
 from tunesmith.domain.profile import FitComparison, Safety
+from tunesmith.domain.workload import ObjectiveName
 from tunesmith.presentation.numbers import bytes_text
 from tunesmith.wording import tr
 
@@ -25,8 +27,8 @@ def safety_sentence(safety: Safety | None) -> str:
     )  # fmt: skip
 
 
-def fit_sentence(fit: FitComparison | None) -> str:
-    """How what is kept compares with --fit; empty where no device is there."""
+def fit_sentence(fit: FitComparison | None, objective: ObjectiveName) -> str:
+    """How what is kept compares with --fit, in what was made best; empty where no device is there."""
     if fit is None:
         return ""
     if fit.same_as == "tuned":
@@ -39,8 +41,7 @@ def fit_sentence(fit: FitComparison | None) -> str:
     ratio = fixed(speedup.median, 2)
     if speedup.low is not None and speedup.high is not None:
         ratio = f"{ratio} ({fixed(speedup.low, 2)}–{fixed(speedup.high, 2)})"
+    times = times_words(objective, ratio)
     if fit.same_as == "baseline":
-        return tr(
-            "llama.cpp's --fit would leave the defaults as they are: {ratio} times as fast.", ratio=ratio
-        )
-    return tr("Against what llama.cpp's --fit would set: {ratio} times as fast.", ratio=ratio)
+        return tr("llama.cpp's --fit would leave the defaults as they are: {times}.", times=times)
+    return tr("Against what llama.cpp's --fit would set: {times}.", times=times)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tunesmith.domain.gain import faster_sentence
+from tunesmith.domain.gain import faster_sentence, gained
 from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.profile import Change
 from tunesmith.presentation.energy_text import energy_notes
@@ -82,7 +82,9 @@ def result_view(result: TuneResult) -> ResultView:
     if proven := guarantee_text(result.guarantee):
         notes.insert(0, proven)
     notes += known_limits(result.tuned, result.tuned_limit, result.tuned_prefill_limit)
-    notes += filter(None, (safety_sentence(result.safety), fit_sentence(result.fit)))
+    notes += filter(
+        None, (safety_sentence(result.safety), fit_sentence(result.fit, result.request.objective.name))
+    )
     if _energy_rows(result):
         notes += energy_notes(result.tuned_energy)
     noise = noise_sentence(result.tuned)
@@ -144,7 +146,8 @@ def _big(result: TuneResult, *, improved: bool) -> tuple[str, str, str]:
             "{share} sure of {interval}",
             share=percent(result.speedup.confidence), interval=_interval(result.speedup),
         )  # fmt: skip
-    return f"{_ratio(result.speedup)}×", "", sure
+    name = result.request.objective.name
+    return f"{_ratio(result.speedup)}×", gained(name) if name in ("efficiency", "cost") else "", sure
 
 
 def _saved(result: TuneResult) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tunesmith.domain.gain import gained
 from tunesmith.domain.measurement import Measurement
 from tunesmith.domain.profile import Change, TunedProfile
 from tunesmith.presentation.cost_text import priced_text
@@ -68,7 +69,7 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
         parts.append(Text(proven))
     limits = all_limits(result.tuned, result.tuned_limit, result.tuned_prefill_limit)
     parts += [Text(limit) for limit in limits]
-    for sentence in (safety_sentence(result.safety), fit_sentence(result.fit)):
+    for sentence in (safety_sentence(result.safety), fit_sentence(result.fit, result.request.objective.name)):
         if sentence:
             parts.append(Text(sentence))
     parts += [Text(note, style="dim") for note in energy_notes(result.tuned_energy)]
@@ -80,6 +81,10 @@ def tune_report(result: TuneResult) -> list[RenderableType]:
     if result.profile is not None:
         parts.append(Text(f"Saved as profile {result.profile.id}: {result.profile.name}."))
     return parts
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def profile_report(profile: TunedProfile) -> list[RenderableType]:
@@ -97,7 +102,7 @@ def profile_report(profile: TunedProfile) -> list[RenderableType]:
         ("Workload", profile.workload.label),
         ("Objective", profile.objective.name),
         ("Outcome", profile.outcome.replace("_", " ")),
-        (f"Speed against {profile.baseline_label or 'defaults'}", ratio),
+        (f"{_capital(gained(profile.objective.name))} against {profile.baseline_label or 'defaults'}", ratio),
         ("Settings", settings_line(profile.settings)),
         ("Made", f"{profile.created_utc} by Tunesmith {profile.tunesmith_version}, run {profile.run_id}"),
     ]
