@@ -11,6 +11,7 @@ from tests.gui.sample_runs import store_run
 from tests.gui.simulated_run import Simulated, simulated
 from tunesmith.domain.profile import TunedProfile
 from tunesmith.errors import UsageError
+from tunesmith.presentation.live import LiveView
 from tunesmith.services.run_energy import read_energy
 from tunesmith.services.tradeoff import read_tradeoff
 from tunesmith.store import Store
@@ -74,6 +75,16 @@ def test_a_run_that_ended_before_it_was_confirmed_says_so(store: Store, run: Sim
     assert "Pareto plot" in caught.value.todo
     with pytest.raises(UsageError, match="too little was measured"):
         read_tradeoff(store, run_id)
+
+
+def test_the_power_that_was_told_live_is_there_when_the_run_is_replayed(store: Store, run: Simulated) -> None:
+    profile = stored(store, run)
+    live, replayed = LiveView(), LiveView()
+    live.take_all(run.events)
+    replayed.take_all(store.events(profile.run_id))
+    assert len(live.power_watts) > 50
+    assert list(replayed.power_watts.values) == list(live.power_watts.values)
+    assert list(replayed.power_watts.seconds) == pytest.approx(list(live.power_watts.seconds))
 
 
 def test_the_candidates_of_a_stored_run_are_those_of_its_result(store: Store, run: Simulated) -> None:

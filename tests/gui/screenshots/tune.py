@@ -52,6 +52,12 @@ def session_of(state: str) -> FakeSession[TuneResult]:
     if state == "no-gain":
         run = simulated(flat_truth, model_path=MODEL)
         return FakeSession(run.events, run.result)
+    if state == "frugal":
+        run = simulated(
+            lambda settings: laptop_truth(settings).times(watts=1 / settings.threads), model_path=MODEL,
+            sensor=True, objective="efficiency",
+        )  # fmt: skip
+        return FakeSession(run.events, run.result)
     run = simulated(laptop_truth, model_path=MODEL, sensor=state == "power")
     if state == "power":
         return FakeSession(run.events[:1100], None)
@@ -158,6 +164,13 @@ def _without_power(window: MainWindow) -> Ready:
 @scene("tune-result", kept=True)
 def result_scene(window: MainWindow) -> Ready:
     page, _session = _run(window, "result")
+    return lambda: page.state == "result"
+
+
+@scene("tune-frugal")
+def _frugal(window: MainWindow) -> Ready:
+    """Tokens per joule were made best; the sensor is made up."""
+    page, _session = _run(window, "frugal")
     return lambda: page.state == "result"
 
 
