@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine.recorded_power import POWERCAP_HASWELL, plant
 from tests.support.gguf_writer import tiny_llama
 from tunesmith.domain.events import EVENTS, PowerRead
 from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.power import PowerReading, PowerSensor
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Workload
+from tunesmith.machine.energy_powercap import PowercapReader
+from tunesmith.machine.files import load_text
 from tunesmith.machine.power_watch import PowerWatch
 from tunesmith.services.energy_check import energy_checks
 from tunesmith.services.power_gauge import PowerGauge, silence
@@ -140,6 +143,28 @@ def test_the_power_of_the_last_moments_is_the_sum_of_what_counts_together() -> N
     assert told.watts == pytest.approx(40, rel=0.1)
     assert told.sensors == ("package-0", "package-1")
     assert told.core_share is not None
+
+
+def test_a_recorded_tree_whose_counters_go_on_tells_its_power(tmp_path: Path) -> None:
+    """A Haswell's package and memory, made to draw 40 W and 5 W from what they told on."""
+    begun, watts = time.monotonic(), {"package-0": 40e6, "dram": 5e6}
+
+    def load(path: Path) -> str:
+        told = load_text(path)
+        if path.name != "energy_uj":
+            return told
+        rate = watts[load_text(path.with_name("name"))]
+        return str(int(told) + round(rate * (time.monotonic() - begun)))
+
+    reader = PowercapReader(plant(tmp_path, POWERCAP_HASWELL), load=load)
+    watch = PowerWatch(open_all=lambda: (reader,), period_s=0.01)
+    with PowerGauge(watch=lambda: watch, idle_seconds=0.2) as meter:
+        meter.idle()
+        time.sleep(0.1)
+        told = meter.latest()
+    assert told is not None
+    assert told.sensors == ("package-0", "dram")
+    assert told.watts == pytest.approx(45, rel=0.1)
 
 
 class Stuck(Sensors):
