@@ -85,9 +85,12 @@ def test_the_file_has_a_line_for_each_amount_and_no_formula(filled: CommandLine,
     ("price", "told"),
     [
         ("gold=3", "is no price"), ("electricity=much", "is no number"), ("electricity=nan", "is no number"),
-        ("currency=Euro", "currency:"), ("utilisation=0", "utilisation:"),
-        ("load-watts=5,idle-watts=6", "idle_watts"),
-        ("electricity=-1", "electricity:"),
+        ("currency=Euro", "currency=Euro names no currency"),
+        ("utilisation=0", "utilisation=0 cannot be: utilisation is 0.00001 to 1."),
+        ("utilisation=50", "utilisation=50 cannot be"), ("hours-per-day=25", "hours-per-day is 0.001 to 24."),
+        ("load-watts=5,idle-watts=6", "idle-watts is above load-watts."),
+        ("electricity=-1", "electricity is 0 to 1000000000."), ("years=1e-30", "years is 0.001 to 100."),
+        ("electricity=0,30", "has a point, not a comma"), ("hardware=1,200", "has a point, not a comma"),
     ],
 )  # fmt: skip
 def test_a_price_that_makes_no_sense_is_refused(filled: CommandLine, price: str, told: str) -> None:
@@ -100,3 +103,12 @@ def test_a_file_that_cannot_be_written_is_told(filled: CommandLine, tmp_path: Pa
     done = filled.inline("cost", "p-1", "--csv", tmp_path / "nowhere" / "cost.csv")
     assert done.code == 6
     assert "cannot be written" in done.err
+
+
+def test_a_cost_out_of_all_proportion_is_told_as_any_other(filled: CommandLine, tmp_path: Path) -> None:
+    dear = "hardware=1e12,years=0.001,hours-per-day=0.001,utilisation=0.001%,electricity=1e9,load-watts=1e6"
+    told = filled.inline("cost", "p-1", "--json", "--csv", tmp_path / "cost.csv", "--price", dear)
+    assert told.code == 0, told.err
+    assert told.document["profiles"][0]["request"]["total"] > 1e12
+    noted = filled.inline("export", "p-1", "--to", "systemd", "--price", dear)
+    assert noted.code == 0, noted.err

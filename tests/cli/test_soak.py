@@ -15,7 +15,7 @@ from tests.support.cli import CommandLine
 from tests.support.soaks import soak_of
 from tunesmith import assets
 from tunesmith.cli.parser import build_parser
-from tunesmith.cli.soak import make_comparison, make_request
+from tunesmith.cli.soak import kept_in, make_comparison, make_request
 from tunesmith.domain.soak import DEFAULT_SOAK_WORKLOAD, KeptSoak
 from tunesmith.errors import UsageError
 from tunesmith.presentation.soak_text import CSV_HEAD
@@ -48,8 +48,10 @@ def test_hours_settings_and_a_workload_are_taken() -> None:
         (("m.gguf", "--minutes", "nan"), "A soak takes"),
         (("m.gguf", "--preset", "chat", "--workload", "generate=8"), "say two things"),
         (("m.gguf", "--blocks", "4"), "--blocks goes with a comparison."),
-        (("m.gguf", "--compare", "threads=1"), "1 are named"),
-        (("m.gguf", "--compare", "threads=1,2,3,4,5,6,7"), "7 are named"),
+        (("m.gguf", "--compare", "threads=1"), "this one has 1."),
+        (("m.gguf", "--compare", "threads=2,2"), "different settings; this one has 1."),
+        (("m.gguf", "--compare", "threads=1", "--compare", "t=2"), "--compare names threads twice."),
+        (("m.gguf", "--compare", "threads=1,2,3,4,5,6,7"), "this one has 7."),
         (("m.gguf", "--compare", "threads"), "names no values"),
         (("m.gguf", "--compare", "knobs=1,2"), "no setting called"),
         (("m.gguf", "--compare", "n_ctx=512,1024"), "belongs to the workload"),
@@ -72,6 +74,35 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_runs(
     done = tunesmith.inline("soak", "m.gguf", "--csv", tmp_path / "none" / "soak.csv")
     assert done.code == 6
     assert "Nothing was started." in done.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_said_before_anything_runs(tunesmith: CommandLine) -> None:
+    done = tunesmith.inline("soak", "m.gguf", "--csv", "/dev/full")
+    assert done.code == 6
+    assert "Nothing was started." in done.err
+
+
+def test_a_file_of_samples_stays_as_it_is_if_nothing_is_measured(
+    tunesmith: CommandLine, tmp_path: Path
+) -> None:
+    path = tmp_path / "soak.csv"
+    path.write_text("of yesterday\n")
+    assert tunesmith.inline("soak", tmp_path / "none.gguf", "--csv", path).code == 3
+    assert path.read_text() == "of yesterday\n"
+
+
+def test_a_file_of_samples_is_replaced_by_the_first_one(tmp_path: Path) -> None:
+    path = tmp_path / "soak.csv"
+    path.write_text("of yesterday\n" * 1000)
+    samples = soak_of(profile()).soaked.samples[:2]
+    with kept_in(str(path), 15.0) as keep:
+        for sample in samples:
+            keep(sample)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["part"] for row in rows] == [sample.part for sample in samples]
+    assert tuple(rows[0]) == CSV_HEAD
 
 
 @pytest.mark.model
@@ -183,6 +214,8 @@ def test_several_profiles_of_one_model_are_compared_on_the_first_ones_workload()
     other = second.model_copy(update={"model": second.model.model_copy(update={"sha256": "0" * 64})})
     with pytest.raises(UsageError, match="different models"):
         make_comparison(options, [first, other])
+    with pytest.raises(UsageError, match="One is named twice"):
+        make_comparison(options, [first, first])
 
 
 def test_a_profile_keeps_the_limit_that_was_given_and_a_comparison_of_profiles_shows_it(

@@ -132,3 +132,17 @@ def test_hardware_that_works_all_the_time_bears_a_quarter_of_what_one_does_that_
 def test_prices_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Prices.model_validate(wrong)
+
+
+def test_an_amount_out_of_all_proportion_is_kept_too() -> None:
+    most = Prices(
+        hardware=Decimal(10) ** 12, years=Decimal("0.001"), hours_per_day=Decimal("0.001"),
+        utilisation=Decimal("0.00001"), electricity=Decimal(10) ** 9, load_watts=Decimal(10) ** 6,
+        idle_watts=Decimal(10) ** 6,
+    )  # fmt: skip
+    exact, kept = (found.output_per_million for found in (cost_at(most), cost_at(most).rounded()))
+    assert exact is not None
+    assert kept is not None
+    assert exact.total is not None
+    assert kept.total is not None
+    assert abs(kept.total / exact.total - 1) < Decimal("1e-20")

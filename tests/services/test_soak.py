@@ -11,7 +11,7 @@ from tunesmith.domain.measurement import Conditions, MemoryUse, Sample
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.soak import SoakRequest, SoakSample, Throttle
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import Interrupted, TunesmithError, WorkerCrashed
+from tunesmith.errors import Interrupted, StoreError, TunesmithError, WorkerCrashed
 from tunesmith.services.session import Controls, Stream
 from tunesmith.services.soak import Soak
 from tunesmith.tuning.soak_samples import LEAST_GENERATE
@@ -134,3 +134,18 @@ def test_an_end_before_the_first_sample_is_an_error() -> None:
 
     with pytest.raises(Interrupted):
         soak(Machine(fault=fault)).run()
+
+
+def test_a_full_disk_ends_a_soak_and_leaves_what_was_measured() -> None:
+    running = soak(Machine())
+    written: list[SoakSample] = []
+
+    def keep(sample: SoakSample) -> None:
+        written.append(sample)
+        if len(written) == 100:
+            raise StoreError("The disk is full.")
+
+    running.keep = keep
+    soaked, code = running.run()
+    assert (soaked.end, soaked.fault, code) == ("failed", "The disk is full.", 6)
+    assert list(soaked.samples) == written

@@ -10,7 +10,7 @@ from tests.support.heat import HotMachine
 from tests.tuning.test_steady import WORKLOAD, threads
 from tunesmith.domain.events import Event, Progress, TrialMeasured
 from tunesmith.domain.steady import SteadyRequest
-from tunesmith.errors import Interrupted, TunesmithError, WorkerCrashed
+from tunesmith.errors import Interrupted, StoreError, TunesmithError, WorkerCrashed
 from tunesmith.services.session import Controls, Stream
 from tunesmith.services.steady import SteadyRun
 
@@ -47,8 +47,11 @@ def test_a_comparison_tells_how_far_it_is_and_each_sample_with_its_setting() -> 
 
 @pytest.mark.parametrize(
     ("error", "end", "code"),
-    [(Interrupted("stopped"), "interrupted", 130), (WorkerCrashed("It crashed."), "failed", 1)],
-)
+    [
+        (Interrupted("stopped"), "interrupted", 130), (WorkerCrashed("It crashed."), "failed", 1),
+        (StoreError("The disk is full."), "failed", 6),
+    ],
+)  # fmt: skip
 def test_what_was_compared_is_kept_however_it_ends(error: TunesmithError, end: str, code: int) -> None:
     compared, told = comparing(HotMachine(fault=after(150, error)), []).run()
     assert (compared.end, told) == (end, code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from pydantic import ValidationError
@@ -21,18 +21,37 @@ def parse_prices(given: Iterable[str]) -> Prices:
         UsageError: a name is not known, or a value makes no sense.
     """
     values: dict[str, object] = {}
+    said: dict[str, str] = {}
     for pair in (pair for text in given for pair in text.split(",")):
         name, _, value = pair.strip().partition("=")
         field = name.strip().replace("-", "_")
+        if values and pair.strip().isdecimal():
+            raise UsageError(
+                "A number of --price has a point, not a comma: a comma divides prices.", todo=_EXAMPLE
+            )
         if field not in Prices.model_fields:
             raise UsageError(f"{name!r} is no price.", todo=f"Known are {', '.join(NAMES)}.")
-        values[field] = _value(field, value.strip())
+        values[field], said[field] = _value(field, value.strip()), pair.strip()
     try:
         return Prices.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{str(part).replace('_', '-')}: " for part in first["loc"])
-        raise UsageError(f"{where}{first['msg']}.", todo=_EXAMPLE) from None
+        raise UsageError(f"{_problem(error, said)}.", todo=_EXAMPLE) from None
+
+
+def _problem(error: ValidationError, said: Mapping[str, str]) -> str:
+    """The first thing that is wrong, in plain words."""
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][0]) if first["loc"] else ""
+    if not field:  # what two of them say does not go together
+        return "idle-watts is above load-watts"
+    if field == "currency":
+        return f"{said[field]} names no currency by its three letters, such as EUR"
+    bounds = Prices.model_fields[field].metadata
+    least, most = (
+        next(f"{Decimal(str(getattr(bound, end))):f}" for bound in bounds if hasattr(bound, end))
+        for end in ("ge", "le")
+    )
+    return f"{said[field]} cannot be: {field.replace('_', '-')} is {least} to {most}"
 
 
 def _value(field: str, text: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,9 +46,11 @@ from tunesmith.wording import tr
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from tunesmith.domain.surface import AxisValue
     from tunesmith.services.soak import SoakResult
 
 MOST_WATTS = 1e6
+NOTHING_STARTED = "Nothing was started."
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
@@ -65,7 +67,7 @@ def _soak(options: argparse.Namespace, output: Output, profile: TunedProfile | N
     from tunesmith.presentation.soak_text import soak_document, soak_report
 
     request = make_request(options, profile)
-    with _kept(options.csv, request.power_limit_watts) as keep:
+    with kept_in(options.csv, request.power_limit_watts) as keep:
         session = start_soak(request, keep=keep)
         with interruptible(session):
             follow(session.events(), output)
@@ -88,7 +90,7 @@ def _compare(options: argparse.Namespace, output: Output, profiles: Sequence[Tun
 
     request = make_comparison(options, profiles)
     labels = [one.label for one in request.compared]
-    with _kept(options.csv, request.power_limit_watts, labels) as keep:
+    with kept_in(options.csv, request.power_limit_watts, labels) as keep:
         session = start_comparison(request, keep=keep)
         with interruptible(session):
             follow(session.events(), output)
@@ -164,7 +166,7 @@ def make_comparison(options: argparse.Namespace, profiles: Sequence[TunedProfile
         compared = _of_values(options, profile, workload)
     if not 2 <= len(compared) <= MOST_COMPARED:
         raise UsageError(
-            f"A comparison is of 2 to {MOST_COMPARED} settings, and {len(compared)} are named.",
+            f"A comparison takes 2 to {MOST_COMPARED} different settings; this one has {len(compared)}.",
             todo="Write it as --compare threads=2,4.",
         )
     return SteadyRequest(
@@ -178,7 +180,14 @@ def _of_values(
     options: argparse.Namespace, profile: TunedProfile | None, workload: Workload
 ) -> tuple[ComparedSetting, ...]:
     """All combinations of the values that ``--compare`` names, on top of what else is asked for."""
-    axes = dict(parse_axis(text, "--compare") for text in options.compare)
+    axes: dict[str, tuple[AxisValue, ...]] = {}
+    for text in options.compare:
+        name, named = parse_axis(text, "--compare")
+        if name in axes:
+            raise UsageError(
+                f"--compare names {name} twice.", todo=f"Write all its values at once: --compare {name}=A,B."
+            )
+        axes[name] = named
     base = settings_asked(options, profile, workload)
     found: dict[str, ComparedSetting] = {}
     for values in product(*axes.values()):
@@ -202,6 +211,10 @@ def _of_profiles(
             "The profiles are of different models.",
             todo="Compare settings of one model; see `tunesmith cost`.",
         )
+    ids = [profile.id for profile in profiles]
+    for profile in profiles:
+        if ids.count(profile.id) > 1:
+            raise UsageError(f"The profile {profile.name} is named twice.", todo="Name different ones.")
     names = [profile.name for profile in profiles]
     return tuple(
         ComparedSetting(
@@ -253,10 +266,12 @@ def _seconds(options: argparse.Namespace) -> float:
 
 
 @contextmanager
-def _kept(
+def kept_in(
     path: str | None, power_limit_watts: float | None, labels: Sequence[str] = ()
 ) -> Iterator[Callable[[SoakSample], None]]:
     """What writes each sample into a file as it comes, so that a run that is killed leaves them there.
+
+    A file that is there already keeps what it holds until there is a sample to put in its place.
 
     Args:
         path: the file; None keeps nothing.
@@ -271,22 +286,32 @@ def _kept(
         return
     from tunesmith.presentation.soak_text import CSV_HEAD, csv_line, sample_cells
 
-    try:
-        file: TextIO = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115 (closed below)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be written: {error}.", unharmed="Nothing was started.") from None
+    there = Path(path).is_file()
 
-    def write(line: str) -> None:
+    def write(text: str, *, unharmed: str = "") -> None:
         try:
-            file.write(line)
+            file.write(text)
             file.flush()
         except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error}.") from None
+            raise StoreError(f"{path} cannot be written: {error}.", unharmed=unharmed) from None
 
     def keep(sample: SoakSample) -> None:
+        nonlocal there
+        if there:
+            file.truncate(0)
+            write(csv_line(CSV_HEAD))
+            there = False
         label = labels[sample.setting] if labels else None
         write(csv_line(sample_cells(sample, label, power_limit_watts)))
 
-    with file:
-        write(csv_line(CSV_HEAD))
+    try:
+        file: TextIO = Path(path).open("r+" if there else "w", encoding="utf-8", newline="")  # noqa: SIM115 (closed below)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be written: {error}.", unharmed=NOTHING_STARTED) from None
+    try:
+        if not there:
+            write(csv_line(CSV_HEAD), unharmed=NOTHING_STARTED)
         yield keep
+    finally:
+        with suppress(OSError):  # each line was flushed, and what went wrong was told
+            file.close()

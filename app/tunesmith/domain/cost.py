@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Literal
 
 from tunesmith.domain.base import Value
@@ -16,6 +16,8 @@ from tunesmith.domain.workload import Workload
 MILLION = 1_000_000
 PLACES = Decimal("1e-9")
 """To what amounts are rounded where they are kept."""
+_EXACT = Context(prec=1000)
+"""Room for the digits of any amount: at speeds near zero it is a large one."""
 
 
 PartName = Literal["electricity", "idle_electricity", "hardware"]
@@ -168,10 +170,15 @@ def _cost(legs: Sequence[_Leg], prices: Prices, power: Power) -> Cost:
     return Cost(parts=_parts(legs, "median", prices, power), low=total("high"), high=total("low"))
 
 
+def kept_amount(value: Decimal) -> Decimal:
+    """An amount to nine decimals, however large it is."""
+    return value.quantize(PLACES, context=_EXACT)
+
+
 def _rounded(value: Any) -> Any:
     match value:
         case Decimal():
-            return value.quantize(PLACES)
+            return kept_amount(value)
         case dict():
             return {key: _rounded(item) for key, item in value.items()}
         case tuple() | list():

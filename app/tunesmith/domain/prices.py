@@ -25,11 +25,11 @@ class Prices(Value):
     """A kilowatt-hour."""
     hardware: Amount | None = Field(default=None, ge=0, le=Decimal(10) ** 12)
     """The machine, or what is added to it for this."""
-    years: Amount = Field(default=Decimal(4), gt=0, le=100)
+    years: Amount = Field(default=Decimal(4), ge=Decimal("0.001"), le=100)
     """How long the hardware is used until it is worth nothing."""
-    hours_per_day: Amount = Field(default=Decimal(24), gt=0, le=24)
+    hours_per_day: Amount = Field(default=Decimal(24), ge=Decimal("0.001"), le=24)
     """How long it is on."""
-    utilisation: Amount = Field(default=Decimal(1), gt=0, le=1)
+    utilisation: Amount = Field(default=Decimal(1), ge=Decimal("0.00001"), le=1)
     """The share of the time it is on in which it makes tokens."""
     load_watts: Amount | None = Field(default=None, ge=0, le=Decimal(10) ** 6)
     """What it draws while it makes tokens, as the user names it; else what the profile measured counts."""

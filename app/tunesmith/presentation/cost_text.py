@@ -12,7 +12,6 @@ from pydantic import Field
 from rich.text import Text
 
 from tunesmith.domain.cost import (
-    PLACES,
     Cost,
     CostPart,
     PartName,
@@ -20,6 +19,7 @@ from tunesmith.domain.cost import (
     PowerOrigin,
     PricedCost,
     ProfileCost,
+    kept_amount,
 )
 from tunesmith.domain.currency import money
 from tunesmith.domain.digits import figures, percent
@@ -158,7 +158,7 @@ def _facts(cost: Cost) -> CostFacts:
 
 
 def _amount(value: Decimal | None) -> float | None:
-    return None if value is None else float(value.quantize(PLACES))
+    return None if value is None else float(kept_amount(value))
 
 
 def assumptions_text(prices: Prices) -> str:
@@ -328,6 +328,6 @@ def cost_csv(costed: Iterable[Costed], prices: Prices) -> str:
             if one is None:
                 continue
             amounts = (*(part.amount for part in one.parts), one.total, one.low, one.high, api)
-            told = ("" if amount is None else f"{amount.quantize(PLACES):f}" for amount in amounts)
+            told = ("" if amount is None else f"{kept_amount(amount):f}" for amount in amounts)
             writer.writerow([profile.id, text_cell(profile.name), kind, prices.currency, *told])
     return out.getvalue()

@@ -12,7 +12,7 @@ from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import Progress, StageStarted, TrialMeasured
 from tunesmith.domain.soak import Soaked, SoakEnd, SoakRequest, SoakSample, Throttle
 from tunesmith.domain.workload import Workload
-from tunesmith.errors import Interrupted, ModelRefused, WorkerError
+from tunesmith.errors import Interrupted, ModelRefused, StoreError, WorkerError
 from tunesmith.machine.power_limits import read_power_limits
 from tunesmith.machine.throttle import ThrottleReader
 from tunesmith.services.context import (
@@ -124,7 +124,7 @@ class Soak:
         """Run until the time is over, or something ends it; what was measured, and an exit code.
 
         Raises:
-            WorkerError, ModelRefused, Interrupted: there is not one sample.
+            WorkerError, ModelRefused, StoreError, Interrupted: there is not one sample.
         """
         end: SoakEnd = "finished"
         fault, code = "", 0
@@ -132,7 +132,7 @@ class Soak:
         try:
             sampled = self._sized()
             self._repeat(sampled)
-        except (Interrupted, WorkerError, ModelRefused) as error:
+        except (Interrupted, WorkerError, ModelRefused, StoreError) as error:
             if not self._samples:
                 raise
             interrupted = isinstance(error, Interrupted)

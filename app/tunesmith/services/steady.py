@@ -12,7 +12,7 @@ from tunesmith.domain.events import Progress, StageStarted, TrialMeasured
 from tunesmith.domain.settings import ChangeCost
 from tunesmith.domain.soak import SoakEnd, SoakSample, Throttle
 from tunesmith.domain.steady import SteadyCompared, SteadyRequest
-from tunesmith.errors import Interrupted, ModelRefused, WorkerError
+from tunesmith.errors import Interrupted, ModelRefused, StoreError, WorkerError
 from tunesmith.machine.power_limits import read_power_limits
 from tunesmith.machine.throttle import ThrottleReader
 from tunesmith.services.context import (
@@ -141,7 +141,7 @@ class SteadyRun:
         """Run until all blocks are over, or something ends it; what was measured, and an exit code.
 
         Raises:
-            WorkerError, ModelRefused, Interrupted: there is not one sample.
+            WorkerError, ModelRefused, StoreError, Interrupted: there is not one sample.
         """
         request = self.request
         plan = _plan(request)
@@ -154,7 +154,7 @@ class SteadyRun:
         fault, code = "", 0
         try:
             course.run()
-        except (Interrupted, WorkerError, ModelRefused) as error:
+        except (Interrupted, WorkerError, ModelRefused, StoreError) as error:
             if not course.samples:
                 raise
             interrupted = isinstance(error, Interrupted)
