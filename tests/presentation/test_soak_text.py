@@ -6,10 +6,11 @@ from typing import Any
 
 from tests.tuning.test_soak_findings import device, sample, wobble
 from tunesmith.domain.settings import Settings
-from tunesmith.domain.soak import Soaked, SoakSample
+from tunesmith.domain.soak import MeanConditions, Soaked, SoakSample
 from tunesmith.domain.workload import Workload
 from tunesmith.presentation.soak_text import (
     CSV_HEAD,
+    condition_texts,
     csv_line,
     part_rows,
     part_sentences,
@@ -47,6 +48,18 @@ def test_a_fall_is_told_with_its_time_its_interval_and_its_cause() -> None:
     (sentence,) = part_sentences(told.parts[0], told)
     assert sentence.startswith("After 1 min: −20.0% (−20.")
     assert sentence.endswith("Likely cause: another program.")
+
+
+def test_what_a_device_tells_is_told_apart_from_what_the_processor_tells() -> None:
+    told = MeanConditions(
+        cpu_mhz=3400.0, temperature_celsius=71.0, package_watts=28.0, device_mhz=1700.0, device_celsius=65.0,
+        device_watts=120.0, foreign_cores=None, steal_cores=None, foreign_utilization=None,
+        device_throttled=(), throttled_share=None,
+    )  # fmt: skip
+    assert condition_texts(told) == [
+        "3400 MHz", "71 °C", "28.0 W",
+        "1700 MHz on the device", "65 °C on the device", "120.0 W on the device",
+    ]  # fmt: skip
 
 
 def test_a_rise_is_no_drop_and_its_cause_is_what_ended() -> None:

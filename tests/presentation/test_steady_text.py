@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from tests.store.values import MACHINE, profile
 from tests.support.heat import HotMachine
 from tests.tuning.test_steady import WORKLOAD, found, threads
 from tunesmith.domain.power_limit import PowerLimit
 from tunesmith.domain.steady import SteadyCompared, SteadyFindings
 from tunesmith.presentation.power_limit_text import power_limit_rows
-from tunesmith.presentation.steady_text import steady_header, steady_notes, steady_rows, verdict
+from tunesmith.presentation.steady_text import (
+    ratio_text,
+    steady_header,
+    steady_notes,
+    steady_report,
+    steady_rows,
+    verdict,
+)
+from tunesmith.services.context import Surroundings
+from tunesmith.services.steady import SteadyResult
 
 
 def compared(told: SteadyFindings | None, **changed: object) -> SteadyCompared:
@@ -46,6 +56,20 @@ def test_the_verdict_names_what_holds_more_or_that_nothing_was_shown() -> None:
     )
     partly = found(HotMachine(), 1, 2, 2, seconds=720)
     assert verdict(partly) == "threads=2, threads=2: more than threads=1. Which holds most was not shown."
+
+
+def test_an_interval_that_says_nothing_is_not_written_out() -> None:
+    (wide,) = (r for r in found(HotMachine(), 2, 3).ratios if r.measure == "decode")
+    ratio = wide.ratio.model_copy(update={"median": 0.1, "low": 1e-9, "high": 127_711.0})
+    assert ratio_text(wide.model_copy(update={"ratio": ratio})) == "−90.0% (too noisy for an interval)"
+
+
+def test_the_verdict_says_what_it_is_about_where_parts_are_told_too() -> None:
+    tuned = profile()
+    where = Surroundings(machine=MACHINE, machine_class=tuned.machine)
+    shown = steady_report(SteadyResult(compared(found(HotMachine(), 2, 3)), tuned.model, where, 0))
+    texts = [str(one) for one in shown]
+    assert "Whole request: threads=2 holds more than threads=3." in texts
 
 
 def test_how_a_comparison_ended_and_what_was_not_steady_is_told() -> None:

@@ -126,11 +126,15 @@ def refuse_without_quantization(options: argparse.Namespace) -> None:
 
 @contextmanager
 def interruptible(session: Session[Any]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM cancel the session instead of ending the process; a second Ctrl-C ends it."""
+    """Let Ctrl-C and SIGTERM cancel the session instead of ending the process; a second Ctrl-C ends it.
+
+    A second SIGTERM does not: it means no more, for `timeout` sends one to the process and one to its group.
+    """
 
     def stop(number: int, _frame: object) -> None:
         session.cancel()
-        signal.signal(number, signal.default_int_handler)
+        if number == signal.SIGINT:
+            signal.signal(number, signal.default_int_handler)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

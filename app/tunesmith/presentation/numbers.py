@@ -11,7 +11,7 @@ from tunesmith.wording import decimal_mark, tr, trc
 __all__ = [
     "DASH", "MINUS", "bytes_text", "change_text", "count_text", "decimals_for", "duration_text", "figures",
     "fixed", "grouped_text", "memory_scale", "number", "percent", "percent_text", "quantity_text",
-    "rough_bytes_text",
+    "rough_bytes_text", "tells_nothing",
 ]  # fmt: skip
 
 DASH = "–"
@@ -36,6 +36,11 @@ def number(value: float, *, spread: float | None = None) -> str:
     return fixed(value, decimals_for(spread))
 
 
+def tells_nothing(low: float, high: float) -> bool:
+    """Whether an interval is so wide that its ends are not worth writing."""
+    return high > _TELLING_RATIO * low
+
+
 def quantity_text(quantity: Quantity | None, unit: str, *, scale: float = 1.0) -> str:
     """Such as ``61.3 tok/s (58.2–64.5)``; a dash for what was not measured.
 
@@ -47,7 +52,7 @@ def quantity_text(quantity: Quantity | None, unit: str, *, scale: float = 1.0) -
     if quantity.low is None or quantity.high is None:
         return f"{number(quantity.median / scale)} {unit}".rstrip()
     low, high = quantity.low / scale, quantity.high / scale
-    if high > _TELLING_RATIO * low:
+    if tells_nothing(low, high):
         value = f"{number(quantity.median / scale)} {unit}".rstrip()
         return tr("{value} (too noisy for an interval)", value=value)
     spread = max((high - low) / 2, abs(quantity.median / scale) * 1e-4)

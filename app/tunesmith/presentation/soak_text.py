@@ -201,11 +201,14 @@ def _speed_and_conditions(part: SoakPart, *, burst: bool) -> str:
 
 def condition_texts(told: MeanConditions) -> list[str]:
     """What was read, with units; nothing for what was not."""
-    read = (
-        (told.cpu_mhz, 0, "MHz"), (told.device_mhz, 0, "MHz"), (told.temperature_celsius, 0, "°C"),
-        (told.device_celsius, 0, "°C"), (told.package_watts, 1, "W"), (told.device_watts, 1, "W"),
-    )  # fmt: skip
-    texts = [f"{fixed(value, places)} {unit}" for value, places, unit in read if value is not None]
+    host = ((told.cpu_mhz, 0, "MHz"), (told.temperature_celsius, 0, "°C"), (told.package_watts, 1, "W"))
+    device = ((told.device_mhz, 0, "MHz"), (told.device_celsius, 0, "°C"), (told.device_watts, 1, "W"))
+    texts = [f"{fixed(value, places)} {unit}" for value, places, unit in host if value is not None]
+    texts += [
+        tr("{value} on the device", value=f"{fixed(value, places)} {unit}")
+        for value, places, unit in device
+        if value is not None
+    ]
     if told.foreign_cores is not None:
         texts.append(tr("{cores} cores used by others", cores=fixed(told.foreign_cores, 2)))
     return texts

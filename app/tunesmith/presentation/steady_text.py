@@ -16,7 +16,7 @@ from tunesmith.domain.steady import (
 )
 from tunesmith.presentation.document import Document
 from tunesmith.presentation.kept_soak_text import part_name
-from tunesmith.presentation.numbers import DASH, bytes_text, duration_text, quantity_text
+from tunesmith.presentation.numbers import DASH, bytes_text, duration_text, quantity_text, tells_nothing
 from tunesmith.presentation.power_limit_text import power_limit_rows
 from tunesmith.presentation.tables import facts, grid
 from tunesmith.wording import tr
@@ -81,10 +81,14 @@ def steady_report(result: SteadyResult) -> list[RenderableType]:
 def steady_parts(found: SteadyFindings) -> list[RenderableType]:
     """What was found, a table for each part and for the request, and the verdict."""
     shown: list[RenderableType] = []
-    for measure in (one.measure for one in found.settings[0].speeds):
+    measures = [one.measure for one in found.settings[0].speeds]
+    for measure in measures:
         shown.append(Text(f"\n{measure_name(measure)}", style="bold"))
         shown.append(grid(steady_header(found), steady_rows(found, measure)))
-    shown.append(Text(verdict(found), style="bold"))
+    told = verdict(found)
+    if len(measures) > 1:  # a part may show a difference where what decides shows none
+        told = tr("{measure}: {verdict}", measure=measure_name(found.measure), verdict=told)
+    shown.append(Text(told, style="bold"))
     return shown
 
 
@@ -128,6 +132,8 @@ def ratio_text(ratio: SteadyRatio) -> str:
     told, middle = ratio.ratio, percent(ratio.ratio.median - 1, 1, sign=True)
     if told.low is None or told.high is None:
         return middle
+    if tells_nothing(told.low, told.high):
+        return tr("{value} (too noisy for an interval)", value=middle)
     ends = {"low": percent(told.low - 1, 1, sign=True), "high": percent(told.high - 1, 1, sign=True)}
     return tr("{change} ({low} to {high})", change=middle, **ends)
 
