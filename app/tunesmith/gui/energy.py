@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication, QResizeEvent
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
-from tunesmith.errors import TunesmithError
-from tunesmith.gui.aside import back_button, head, leave_by_keys
 from tunesmith.gui.context import AppContext
 from tunesmith.gui.figure_grid import figure_grid, figures, framed, judged, pair
-from tunesmith.gui.loading import LateLoading
-from tunesmith.gui.page import button, label
+from tunesmith.gui.page import label
+from tunesmith.gui.run_panel import RunPanel
 from tunesmith.gui.theme import GRID
-from tunesmith.gui.widgets.asking import Asker
 from tunesmith.gui.widgets.energy_bars import EnergyBarsView
 from tunesmith.presentation.energy_view import (
     SENSOR_COLUMNS,
@@ -31,50 +27,43 @@ if TYPE_CHECKING:
     from tunesmith.domain.profile import TunedProfile
     from tunesmith.store import Store
 
-TITLE = tr("Energy")
 _LEAST_BARS_PX = 280
 
 
-class EnergyPanel(QWidget):
-    """Opened on a run; Escape, Alt+Left or the button goes back to where it was opened."""
+class EnergyPanel(RunPanel["EnergyView"]):
+    """Joules per token and power, of the defaults and tuned, and what told them."""
 
-    left = Signal()
-    """Go back to what was shown before."""
+    title = tr("Energy")
+    copy_tip = tr("Copy all figures as plain text.")
+    copied = tr("The energy is on the clipboard.")
 
     def __init__(self, context: AppContext) -> None:
-        super().__init__()
-        self._context = context
-        self._asker = Asker(self, self._fail)
-        self._wanted = ""
         self.view: EnergyView | None = None
         self._proof: QBoxLayout | None = None
-        self.bars = EnergyBarsView(context.theme.colours)
+        super().__init__(context)
+
+    def _make_content(self) -> QWidget:
+        self.bars = EnergyBarsView(self.context.theme.colours)
+        self.context.theme.changed.connect(self.bars.recolour)
         self._keep_bars()
-        self.setAccessibleName(TITLE)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(GRID)
-        self.back_button = back_button(self._leave)
-        self.copy_button = button(tr("Copy as text"), tip=tr("Copy all figures as plain text."))
-        self.copy_button.clicked.connect(self._copy)
-        column.addLayout(head(TITLE, self.back_button, self.copy_button))
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.empty = label("", "secondary", wrap=True, selectable=True)
-        self.empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._states = LateLoading(tr("Reading the run"), self.area, self.empty)
-        column.addWidget(self._states, 1)
-        leave_by_keys(self, self._leave)
-        context.theme.changed.connect(self.bars.recolour)
+        return self.area
 
-    def open(self, run_id: str) -> None:
-        """Read a stored run and show its energy."""
-        self.view, self._wanted = None, run_id
-        self.copy_button.setEnabled(False)
-        self._states.begin()
-        self.back_button.setFocus()
-        self._asker.ask(lambda: _read(self._context.store, run_id), self._shower(run_id))
+    def _read(self, store: Store, run_id: str) -> EnergyView:
+        from tunesmith.services.run_energy import read_energy
+
+        return energy_view(read_energy(store, run_id))
+
+    def _forget(self) -> None:
+        self.view = None
+
+    def _show_read(self, found: EnergyView) -> None:
+        self.show_view(found)
+
+    def _text(self) -> str:
+        return "" if self.view is None else to_text(self.view)
 
     def open_profile(self, profile: TunedProfile) -> None:
         """Show what a profile states, also one whose run is elsewhere; nothing if it states none."""
@@ -86,17 +75,9 @@ class EnergyPanel(QWidget):
             self.show_view(energy_view(stated))
             self.back_button.setFocus()
 
-    def _shower(self, wanted: str) -> Callable[[EnergyView], None]:
-        def show(view: EnergyView) -> None:
-            if wanted == self._wanted:
-                self.show_view(view)
-
-        return show
-
     def show_view(self, view: EnergyView) -> None:
         """Show this."""
         self.view = view
-        self.copy_button.setEnabled(True)
         self._keep_bars()
         body = QWidget()
         column = QVBoxLayout(body)
@@ -118,7 +99,7 @@ class EnergyPanel(QWidget):
         column.addStretch(1)
         self.area.setWidget(body)
         self._turn()
-        self._states.end(self.area)
+        self._show_content()
 
     def _keep_bars(self) -> None:
         """Take the bars out of what goes."""
@@ -145,21 +126,6 @@ class EnergyPanel(QWidget):
         """Put bars and figures side by side, or one under the other."""
         super().resizeEvent(event)
         self._turn()
-
-    def _fail(self, error: TunesmithError) -> None:
-        """Say in the view's place why there is none."""
-        self.empty.setText(str(error))
-        self._states.end(self.empty)
-
-    def _leave(self) -> None:
-        self._states.end()
-        self._wanted = ""
-        self.left.emit()
-
-    def _copy(self) -> None:
-        if self.view is not None:
-            QGuiApplication.clipboard().setText(to_text(self.view))
-            self._context.bus.message.emit(tr("The energy is on the clipboard."))
 
 
 def _figures(view: EnergyView) -> QGridLayout:
@@ -196,9 +162,3 @@ def _sensors(rows: tuple[SensorRow, ...]) -> QGridLayout:
         note = label(row.note, "small", wrap=True, selectable=True)
         grid.addWidget(note, place, len(row.cells), 1, 2)
     return grid
-
-
-def _read(store: Store, run_id: str) -> EnergyView:
-    from tunesmith.services.run_energy import read_energy
-
-    return energy_view(read_energy(store, run_id))
