@@ -24,7 +24,9 @@ from tests.gui.sample_roofline import sample_roofline
 from tests.gui.sample_runs import with_run
 from tests.gui.simulated_run import simulated
 from tests.store.values import profile
+from tests.support.heat import HotMachine
 from tests.support.soaks import kept
+from tests.tuning.test_steady import found as finalists
 from tunesmith.domain.profile_file import profile_file
 from tunesmith.domain.roofline import Roofline
 from tunesmith.gui.export_dialog import ExportDialog
@@ -412,6 +414,23 @@ def test_a_soak_that_ended_before_it_was_steady_says_so(qtbot: QtBot, page: Prof
     )
     page.details.show_profile(tuned.model_copy(update={"soak": early}))
     assert page.details._held_words.text().count("It may not have been steady yet.") == 2
+
+
+def test_a_tune_for_sustained_speed_shows_what_its_settings_held_until_they_are_soaked(
+    page: ProfilesPage,
+) -> None:
+    tuned = page.context.store.profile("p-0001")
+    found = finalists(HotMachine(), 2, 3)
+    own = found.settings[0].model_copy(update={"settings": tuned.settings})
+    steady = found.model_copy(update={"settings": (own, found.settings[1])})
+    page.details.show_profile(tuned.model_copy(update={"steady": steady}))
+    head, *rows = cells(page.details._held)
+    assert head == ["", "burst", "sustained"]
+    assert [row[0] for row in rows] == ["Prefill, tok/s", "Decode, tok/s", "Whole request, tok/s"]
+    said = page.details._held_words.text()
+    assert said == "Finalists at steady state: threads=2 holds more than threads=3."
+    page.details.show_profile(tuned.model_copy(update={"steady": steady, "soak": kept(tuned=tuned)}))
+    assert len(cells(page.details._held)) == 3
 
 
 def test_pictures_of_a_profiles_run_are_offered_where_the_run_is_here(

@@ -23,6 +23,8 @@ from tunesmith.domain.request import TuneRequest
 from tunesmith.domain.workload import BUDGETS, Budget
 from tunesmith.errors import Interrupted
 from tunesmith.presentation.documents import tune_document
+from tunesmith.presentation.kept_soak_text import sustained_text
+from tunesmith.presentation.steady_text import held_rows, held_sentence
 from tunesmith.presentation.tune_text import profile_report
 from tunesmith.services import tune as service
 from tunesmith.services.context import Surroundings
@@ -75,6 +77,12 @@ def test_the_profile_carries_what_the_finalists_held_and_the_one_that_held_most(
     shown = console.export_text()
     assert "fewer threads" in shown
     assert "fewer threads holds more than" in shown
+    assert profile.held is not None
+    assert [name for name, *_ in held_rows(profile.held)] == [
+        "Prefill, tok/s", "Decode, tok/s", "Whole request, tok/s",
+    ]  # fmt: skip
+    assert held_sentence(profile.steady).startswith("Finalists at steady state: fewer threads holds more")
+    assert sustained_text(profile, "decode").startswith("12")
     assert not has_baseline(profile, (), EIGHT)
 
 

@@ -15,7 +15,7 @@ from tunesmith.domain.model import ModelIdentity
 from tunesmith.domain.quality import Quality
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.soak import KeptSoak
-from tunesmith.domain.steady import SteadyFindings
+from tunesmith.domain.steady import SteadyFindings, SteadySetting
 from tunesmith.domain.workload import Constraints, Objective, Workload
 
 Outcome = Literal["improved", "defaults_are_best", "budget_spent", "infeasible"]
@@ -137,3 +137,9 @@ class TunedProfile(Value):
     baseline_label: str | None = None
     """What the baseline was read from; None where it is llama.cpp's defaults."""
     notes: str = ""
+
+    @property
+    def held(self) -> SteadySetting | None:
+        """What the tuned settings held at steady state; None where that was not compared."""
+        found = () if self.steady is None else self.steady.settings
+        return next((one for one in found if one.settings == self.settings), None)

@@ -217,7 +217,7 @@ def _lines(profiles: Sequence[TunedProfile]) -> list[Difference]:
             tr("Peak memory"), _peak, tr("The highest memory use of the process that ran the model.")
         ),
     ]  # fmt: skip
-    if any(profile.soak is not None for profile in profiles):
+    if any(profile.soak is not None or profile.held is not None for profile in profiles):
         lines += [line(MEASURED, name, of, tip) for name, of, tip in _sustained()]
     if any(profile.soak is not None and profile.soak.power_limit_watts for profile in profiles):
         tip = tr("The power limit that the user named for the soak.")

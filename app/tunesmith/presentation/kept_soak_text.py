@@ -77,12 +77,16 @@ def _sentence(part: KeptPart) -> str:
 
 
 def sustained_text(profile: TunedProfile, part: Part) -> str:
-    """A profile's sustained speed; a dash where it was not soaked, or not with this part."""
+    """A profile's sustained speed, by its soak or else its tune; a dash where neither tells of this part."""
     found = _part(profile, part)
-    if found is None:
+    if found is not None:
+        speed, settled = found.sustained_tokens_per_s, found.settled
+    elif profile.held is not None and (told := [s for s in profile.held.speeds if s.measure == part]):
+        speed, settled = told[0].sustained_tokens_per_s, profile.held.settled
+    else:
         return DASH
-    speed = quantity_text(found.sustained_tokens_per_s, "tok/s")
-    return speed if found.settled else tr("{speed}, not yet steady", speed=speed)
+    text = quantity_text(speed, "tok/s")
+    return text if settled else tr("{speed}, not yet steady", speed=text)
 
 
 def sustained_drop_text(profile: TunedProfile, part: Part) -> str:

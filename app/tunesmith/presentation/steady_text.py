@@ -13,6 +13,7 @@ from tunesmith.domain.steady import (
     SteadyFindings,
     SteadyMeasure,
     SteadyRatio,
+    SteadySetting,
 )
 from tunesmith.presentation.document import Document
 from tunesmith.presentation.kept_soak_text import part_name
@@ -121,6 +122,26 @@ def steady_rows(found: SteadyFindings, measure: SteadyMeasure) -> list[tuple[str
             )
         )
     return rows
+
+
+def held_rows(setting: SteadySetting) -> list[tuple[str, str, str]]:
+    """Name, burst and sustained speed of each part and of the request, with intervals."""
+    return [
+        (
+            tr("{part}, {unit}", part=measure_name(speed.measure), unit="tok/s"),
+            quantity_text(speed.burst_tokens_per_s, ""),
+            quantity_text(speed.sustained_tokens_per_s, ""),
+        )
+        for speed in setting.speeds
+    ]
+
+
+def held_sentence(found: SteadyFindings) -> str:
+    """Which of the finalists of a tune holds more, and whether they were steady."""
+    told = tr("Finalists at steady state: {verdict}", verdict=verdict(found))
+    if all(setting.settled for setting in found.settings):
+        return told
+    return f"{told} {tr('It may not have been steady yet.')}"
 
 
 def _is(ratio: SteadyRatio, measure: SteadyMeasure, setting: int, against: int) -> bool:

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
 )
 
 from tunesmith.domain.profile import TunedProfile
-from tunesmith.domain.soak import KeptSoak
 from tunesmith.gui.loading import LOADING_MS
 from tunesmith.gui.page import button, flush, label, line
 from tunesmith.gui.theme import BODY_PX, DETAILS_WIDTH, GRID, TABLE_PX, tabular
@@ -26,6 +25,7 @@ from tunesmith.presentation import profiles as words
 from tunesmith.presentation.cost_text import priced_text
 from tunesmith.presentation.kept_soak_text import kept_rows, kept_sentences
 from tunesmith.presentation.machine_facts import class_text
+from tunesmith.presentation.steady_text import held_rows, held_sentence
 from tunesmith.wording import tr, trc
 
 _SAVE_NOTES_MS = 900
@@ -250,7 +250,7 @@ class ProfileDetails(QFrame):
             [(e.name, e.before, e.after) for e in words.evidence(profile)],
         )
         self._proof.setText(words.proof_words(profile))
-        self._show_soak(profile.soak)
+        self._show_held(profile)
         self.energy_button.setVisible(profile.baseline_energy is not None)
         self._facts.fill(
             (),
@@ -276,16 +276,19 @@ class ProfileDetails(QFrame):
         self.roofline_button.setVisible(on)
         self.tradeoff_button.setVisible(on)
 
-    def _show_soak(self, soak: KeptSoak | None) -> None:
-        self._held_words.setVisible(soak is not None)
-        if soak is None:
-            self._held.fill((), [])
-            return
+    def _show_held(self, profile: TunedProfile) -> None:
+        """Burst and sustained speed: of its soak, or else of the tune that was for sustained speed."""
+        rows, words = [], ""
+        if profile.soak is not None:
+            rows, words = kept_rows(profile.soak), " ".join(kept_sentences(profile.soak))
+        elif profile.steady is not None and profile.held is not None:
+            rows, words = held_rows(profile.held), held_sentence(profile.steady)
+        self._held_words.setVisible(bool(words))
+        self._held_words.setText(words)
+        header = ("", trc("column", "burst"), trc("column", "sustained")) if rows else ()
         self._held.fill(
-            ("", trc("column", "burst"), trc("column", "sustained")),
-            [(name, *(text.partition(" (")[0] for text in speeds)) for name, *speeds in kept_rows(soak)],
+            header, [(name, *(text.partition(" (")[0] for text in speeds)) for name, *speeds in rows]
         )
-        self._held_words.setText(" ".join(kept_sentences(soak)))
 
     def _show_notes(self, profile: TunedProfile) -> None:
         self._notes_of = profile.id
