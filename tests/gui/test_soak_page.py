@@ -30,7 +30,7 @@ from tunesmith.gui.pages.soak import SoakPage
 from tunesmith.gui.soak_run import SoakPlan, start_soak
 from tunesmith.gui.theme import DARK
 from tunesmith.presentation.soak_text import CSV_HEAD
-from tunesmith.presentation.soak_view import ChangeMark, Stretch
+from tunesmith.presentation.soak_view import ChangeMark, Stretch, samples_csv
 from tunesmith.services.session import Controls, Session, Stream
 from tunesmith.services.soak import Soak, SoakResult
 from tunesmith.services.soak_plan import defaults_request, profile_request
@@ -99,6 +99,22 @@ def test_hours_and_another_profile_are_taken(qtbot: QtBot, page: SoakPage) -> No
     plan = page.setup.request()
     assert (plan.seconds, plan.profile and plan.profile.id) == (9000, "p-0004")
     assert page.setup.time.text() == "2.5"
+
+
+def test_a_power_limit_that_is_named_goes_with_the_soak(page: SoakPage, soaked: Begun) -> None:
+    assert page.setup.power_limit.text() == "Not named"
+    assert page.setup.request().power_limit_watts is None
+    page.setup.power_limit.setValue(25)
+    assert page.setup.request().power_limit_watts == 25
+    assert profile_request(TUNED, 60, power_limit_watts=25).power_limit_watts == 25
+    page = soaked(power_limit_watts=25.0)
+    assert "Power limit: 25 W (given)" in page.board.facts.text()
+    assert "In force: – this machine tells of no power limit" in page.board.facts.text()
+    assert page.run.plan is not None
+    assert page.run.plan.power_limit_watts == 25
+    assert page.result is not None
+    head, first, *_ = samples_csv(page.result.soaked).decode().splitlines()
+    assert dict(zip(head.split(","), first.split(","), strict=True))["power_limit_watts_given"] == "25.0"
 
 
 def test_more_than_a_week_is_refused(page: SoakPage) -> None:

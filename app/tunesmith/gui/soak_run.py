@@ -33,6 +33,8 @@ class SoakPlan:
     profile: TunedProfile | None = None
     """Whose settings are soaked; None for llama.cpp's defaults."""
     rpc: tuple[str, ...] = ()
+    power_limit_watts: float | None = None
+    """What the user has limited the machine to."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -51,10 +53,13 @@ def start_soak(plan: SoakPlan, keep: Callable[[SoakSample], None]) -> Session[So
     from tunesmith.services import soak
     from tunesmith.services.soak_plan import defaults_request, profile_request
 
+    limit = plan.power_limit_watts
     if plan.profile is not None:
-        request = profile_request(plan.profile, plan.seconds, rpc=plan.rpc)
+        request = profile_request(plan.profile, plan.seconds, rpc=plan.rpc, power_limit_watts=limit)
     else:
-        request = defaults_request(plan.model_path, plan.workload, plan.seconds, rpc=plan.rpc)
+        request = defaults_request(
+            plan.model_path, plan.workload, plan.seconds, rpc=plan.rpc, power_limit_watts=limit
+        )
     return soak.start_soak(request, keep=keep)
 
 

@@ -19,7 +19,7 @@ from tunesmith.domain.soak import (
 )
 from tunesmith.errors import UsageError
 from tunesmith.gui.context import AppContext
-from tunesmith.gui.fields import Section
+from tunesmith.gui.fields import Section, limit
 from tunesmith.gui.model_field import ModelField
 from tunesmith.gui.page import label
 from tunesmith.gui.plan_form import PlanForm
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tunesmith.store import ProfileRow
 
 _MINUTE, _HOUR = 60.0, 3600.0
+_MOST_WATTS = 100_000
 
 
 class SoakSetup(PlanForm):
@@ -100,6 +101,13 @@ class SoakSetup(PlanForm):
         section.add(
             tr("Time"), holder,
             tip=tr("Turbo lasts for seconds, a laptop's case takes half an hour to warm up."),
+        )  # fmt: skip
+        self.power_limit = limit(_MOST_WATTS, unit="W", step=5, decimals=1)
+        self.power_limit.setSpecialValueText(tr("Not named"))
+        self.power_limit.valueChanged.connect(self._edited)
+        section.add(
+            tr("Power limit"), self.power_limit,
+            tip=tr("That you have set yourself: it is written beside the result. None is ever set for you."),
         )  # fmt: skip
         return section
 
@@ -173,7 +181,7 @@ class SoakSetup(PlanForm):
                 raise UsageError(tr("The profile is being read."))
             return SoakPlan(
                 profile.name, profile.model.header.path, profile.workload, self.seconds, profile=profile,
-                rpc=self.servers.chosen(),
+                rpc=self.servers.chosen(), power_limit_watts=self.power_limit.value() or None,
             )  # fmt: skip
         path = self.model.text().strip()
         if not path:
@@ -186,7 +194,8 @@ class SoakSetup(PlanForm):
             raise UsageError(tr("The workload has neither prompt nor generated tokens.")) from error
         name = self.file.model_name or Path(path).stem
         return SoakPlan(
-            name, str(Path(path).expanduser()), workload, self.seconds, rpc=self.servers.chosen()
+            name, str(Path(path).expanduser()), workload, self.seconds, rpc=self.servers.chosen(),
+            power_limit_watts=self.power_limit.value() or None,
         )  # fmt: skip
 
     # ------------------------------------------------------------- reacting

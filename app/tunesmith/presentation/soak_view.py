@@ -13,6 +13,7 @@ from tunesmith.domain.event_base import Part
 from tunesmith.domain.soak import Soaked, SoakPart, SoakSample
 from tunesmith.presentation.kept_soak_text import part_name
 from tunesmith.presentation.numbers import bytes_text, duration_text, quantity_text
+from tunesmith.presentation.power_limit_text import power_limit_rows
 from tunesmith.presentation.soak_live import PARTS
 from tunesmith.presentation.soak_text import (
     CSV_HEAD,
@@ -90,9 +91,11 @@ def soak_view(result: SoakResult) -> SoakView:
         header.name or header.path, header.quantization, bytes_text(header.file_bytes),
         workload_text(soaked.workload), duration_text(soaked.seconds),
     )  # fmt: skip
+    rows = power_limit_rows(soaked.power_limit_watts, soaked.power_limits)
+    limits = [tr("{name}: {value}", name=name, value=value) for name, value in rows]
     return SoakView(
         headline=_headline(found),
-        facts=" · ".join(told),
+        facts=" · ".join((*told, *limits)),
         parts=tuple(_part(part, soaked) for part in found),
         notes=tuple(soak_notes(soaked)),
         seconds=soaked.seconds,
@@ -164,5 +167,6 @@ def report_text(result: SoakResult, kept: Kept) -> str:
 
 def samples_csv(soaked: Soaked) -> bytes:
     """Every sample under the columns of ``soak --csv``."""
-    lines = (csv_line(sample_cells(sample)) for sample in soaked.samples)
+    limit = soaked.power_limit_watts
+    lines = (csv_line(sample_cells(sample, power_limit_watts=limit)) for sample in soaked.samples)
     return "".join((csv_line(CSV_HEAD), *lines)).encode()

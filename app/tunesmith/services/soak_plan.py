@@ -14,21 +14,24 @@ if TYPE_CHECKING:
     from tunesmith.domain.workload import Workload
 
 
-def profile_request(profile: TunedProfile, seconds: float, *, rpc: Sequence[str] = ()) -> SoakRequest:
+def profile_request(
+    profile: TunedProfile, seconds: float, *, rpc: Sequence[str] = (), power_limit_watts: float | None = None
+) -> SoakRequest:
     """A profile's model, settings and workload; ``rpc`` are the servers that the user named for it."""
     settings = profile.settings.replace(rpc=tuple(rpc)) if rpc else profile.settings
     return SoakRequest(
         model_path=profile.model.header.path, workload=profile.workload, settings=settings, seconds=seconds,
-        rpc=tuple(rpc),
+        rpc=tuple(rpc), power_limit_watts=power_limit_watts,
     )  # fmt: skip
 
 
 def defaults_request(
-    model_path: str, workload: Workload, seconds: float, *, rpc: Sequence[str] = ()
-) -> SoakRequest:
+    model_path: str, workload: Workload, seconds: float, *, rpc: Sequence[str] = (),
+    power_limit_watts: float | None = None,
+) -> SoakRequest:  # fmt: skip
     """A model as llama.cpp would run this workload here when it is told nothing."""
     settings = baseline_settings(probe_machine(), workload)
     return SoakRequest(
         model_path=model_path, workload=workload, settings=settings.replace(rpc=tuple(rpc)), seconds=seconds,
-        rpc=tuple(rpc),
+        rpc=tuple(rpc), power_limit_watts=power_limit_watts,
     )  # fmt: skip
