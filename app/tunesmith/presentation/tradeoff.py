@@ -234,7 +234,7 @@ def _sentences(
     frugal = min(worth, key=lambda one: _taken(one, measure).median)
     if frugal.standing == "other":
         values = {"candidate": frugal.candidate, "figures": _figures(frugal, measure)}
-        told.append(tr("{candidate} takes the least: {figures}.", **values))
+        told.append(tr("Least of all: {candidate}, {figures}.", **values))
     return told
 
 
