@@ -28,5 +28,10 @@ def test_prices_make_the_cost_of_tokens_an_objective() -> None:
     objective = asked("--objective", "cost", "--price", "electricity=0.30,currency=EUR").objective
     assert objective.prices is not None
     assert (str(objective.prices.electricity), objective.prices.currency) == ("0.30", "EUR")
+    with pytest.raises(UsageError, match="say two things"):
+        asked(
+            "--objective", "cost", "--price", "electricity=0.30,load-watts=30", "--load-watts", "50",
+            "--idle-watts", "10",
+        )  # fmt: skip
     with pytest.raises(UsageError, match="--price is for --objective cost"):
         asked("--price", "electricity=0.30")

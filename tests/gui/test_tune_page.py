@@ -619,6 +619,9 @@ def test_watts_are_asked_for_only_where_energy_is_the_goal(page: TunePage) -> No
     assert given is not None
     assert (given.load_watts, given.idle_watts) == (65, 15)
     assert "Every candidate counts with the 65 W that were given" in page.setup.plan.text()
+    page.setup.watts.idle.setValue(0)  # by sensors: one alone is no energy
+    assert not page.setup.ready
+    assert "name both watts" in page.setup.plan.text()
     page.setup.watts.idle.setValue(70)
     assert not page.setup.ready
     assert "draws more than when idle" in page.setup.plan.text()
@@ -631,6 +634,7 @@ def test_the_goal_of_cost_takes_the_prices_that_were_entered_last(page: TunePage
     page.setup.settings.setValue("prices/electricity", 0.3)
     page.setup.settings.setValue("prices/currency", "EUR")
     page.setup.watts.load.setValue(65)
+    page.setup.watts.idle.setValue(15)
     prices = page.setup.request().objective.prices
     assert prices is not None
     assert (str(prices.electricity), prices.currency) == ("0.3", "EUR")

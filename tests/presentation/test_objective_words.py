@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 from rich.console import Console, RenderableType
 
 from tests.gui.simulated_run import Simulated, laptop_truth, simulated
 from tunesmith.domain.gain import faster_sentence, gained, times_words
 from tunesmith.domain.measurement import Quantity
+from tunesmith.domain.prices import Prices
 from tunesmith.domain.profile import FitComparison
-from tunesmith.domain.workload import ObjectiveName
+from tunesmith.domain.workload import Objective, ObjectiveName
 from tunesmith.presentation.candidates import CandidateRow
 from tunesmith.presentation.chat import profile_words
 from tunesmith.presentation.explain import explain
 from tunesmith.presentation.explain_text import explain_report
+from tunesmith.presentation.objective_text import given_note
 from tunesmith.presentation.profiles import result_sentence
 from tunesmith.presentation.safety_text import fit_sentence
 from tunesmith.presentation.tune_result_view import result_view
@@ -87,3 +91,8 @@ def test_llama_cpps_fit_is_compared_in_what_was_made_best(frugal: Simulated) -> 
 
 def test_a_candidate_that_lost_without_a_reason_is_worse() -> None:
     assert CandidateRow("2 threads", rounds=3, ratio=0.9, state="lost").state_text == "worse"
+
+
+def test_a_cost_without_prices_is_refused_and_not_called_a_tune_for_speed() -> None:
+    assert given_note(Objective(name="cost"), None) == ""
+    assert "as speed does" in given_note(Objective(name="cost", prices=Prices(hardware=Decimal(900))), None)

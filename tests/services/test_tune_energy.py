@@ -170,3 +170,19 @@ def test_a_real_model_is_tuned_for_tokens_per_joule_with_given_watts(
     assert result.baseline_energy is not None
     assert result.baseline_energy.origin == "given"
     assert result.baseline_energy.decode.watts == pytest.approx(65)
+
+
+def test_idle_watts_that_nobody_tells_are_asked_for_before_the_tune_if_idle_time_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sensors(monkeypatch)
+    named = PRICES.model_copy(update={"load_watts": Decimal(30), "utilisation": Decimal("0.5")})
+    with pytest.raises(UsageError, match="cannot be read"):
+        check_objective(priced_at(named), live=True)
+    check_objective(priced_at(named.model_copy(update={"idle_watts": Decimal(10)})), live=True)
+    check_objective(priced_at(named.model_copy(update={"utilisation": Decimal(1)})), live=True)
+
+
+def priced_at(prices: Prices) -> TuneRequest:
+    asked = wanted("cost")
+    return asked.model_copy(update={"objective": asked.objective.model_copy(update={"prices": prices})})

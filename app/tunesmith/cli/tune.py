@@ -166,7 +166,11 @@ def make_request(options: argparse.Namespace) -> TuneRequest:
     if options.price:
         if objective.name != "cost":
             raise UsageError("--price is for --objective cost.", todo="Or name prices in: tunesmith cost ID.")
-        objective = objective.model_copy(update={"prices": parse_prices(options.price)})
+        prices = parse_prices(options.price)
+        twice = (prices.load_watts, options.load_watts), (prices.idle_watts, options.idle_watts)
+        if any(None not in pair for pair in twice):
+            raise UsageError("Watts in --price and beside it say two things.", todo="Give one of them.")
+        objective = objective.model_copy(update={"prices": prices})
     if objective.name == "prefill" and not workload.prompt:
         raise UsageError("The objective is prefill, but the workload has no prompt.")
     if objective.name == "decode" and not workload.generate:

@@ -32,11 +32,11 @@ class WattsGiven(Section):
         """What is named; None where nothing is.
 
         Raises:
-            UsageError: only the idle machine is, or it draws no less.
+            UsageError: one of the two is missing, or the idle machine draws no less.
         """
         load, idle = self.load.value(), self.idle.value()
         if not load and not idle:
             return None
-        if idle >= load:
+        if not idle or idle >= load:
             raise UsageError(tr("At work the machine draws more than when idle: name both watts."))
         return GivenPower(load_watts=load, idle_watts=idle)

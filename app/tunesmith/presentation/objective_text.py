@@ -17,6 +17,8 @@ def given_note(objective: Objective, given: GivenPower | None) -> str:
     """That watts which were named tell candidates apart by time alone; empty where they do not decide."""
     if objective.name not in ("efficiency", "cost"):
         return ""
+    if objective.name == "cost" and (objective.prices is None or not objective.prices.costs_anything):
+        return ""  # it is refused
     if not objective.takes_energy:
         return tr("Without a price of electricity, what tokens cost orders candidates as speed does.")
     watts = Expense(objective, given).load_watts

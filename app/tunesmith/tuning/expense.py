@@ -27,7 +27,15 @@ class Expense:
     @property
     def by_sensors(self) -> bool:
         """Whether sensors have to tell the energy of each sample."""
-        return self.objective.takes_energy and self.load_watts is None
+        return self.objective.takes_energy and (self.load_watts is None or self._lacks_idle)
+
+    @property
+    def _lacks_idle(self) -> bool:
+        """Whether what the idle machine draws counts, and the user does not say it."""
+        prices = self.objective.prices
+        if self.objective.name != "cost" or prices is None or not prices.takes_idle:
+            return False
+        return prices.idle_watts is None and self.given is None
 
     @property
     def load_watts(self) -> float | None:
