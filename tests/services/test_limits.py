@@ -11,6 +11,7 @@ import pytest
 
 from tests.domain.test_bandwidth import FALLING
 from tests.domain.test_machine import GPU, MACHINE
+from tests.store.values import measurement
 from tests.support.gguf_writer import tiny_llama
 from tunesmith.domain.bandwidth import DecodeLimit, DeviceBandwidth, MemoryBandwidth, ThreadReadings
 from tunesmith.domain.machine import Machine, machine_class
@@ -48,12 +49,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def measured(*tokens_per_s: float) -> Measurement:
     speed = quantity(list(tokens_per_s)) if tokens_per_s else None
-    return Measurement(
-        settings=SETTINGS, workload=WORKLOAD, prefill_tokens_per_s=None, decode_tokens_per_s=speed,
-        ttft_ms=None, itl_ms=None, itl_p95_ms=None, response_ms=None, peak_memory_bytes=None,
-        steady_memory_bytes=None, device_memory_bytes={}, foreign_cores=None, noisy_samples=0,
-        rejected_samples=0,
-    )  # fmt: skip
+    return measurement(SETTINGS).model_copy(
+        update={"workload": WORKLOAD, "decode_tokens_per_s": speed, "prefill_tokens_per_s": None}
+    )
 
 
 def test_the_limit_is_bandwidth_over_bytes_for_each_sequence() -> None:

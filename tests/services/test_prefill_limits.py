@@ -10,6 +10,7 @@ import pytest
 from tests.domain.test_bandwidth import FALLING
 from tests.domain.test_machine import GPU, MACHINE
 from tests.domain.test_throughput import WORK, throughput
+from tests.store.values import measurement
 from tests.support.gguf_writer import tiny_llama
 from tunesmith import gguf
 from tunesmith.domain.bandwidth import SAFETY
@@ -50,12 +51,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def measured(*tokens_per_s: float) -> Measurement:
     speed = quantity(list(tokens_per_s)) if tokens_per_s else None
-    return Measurement(
-        settings=SETTINGS, workload=WORKLOAD, prefill_tokens_per_s=speed, decode_tokens_per_s=None,
-        ttft_ms=None, itl_ms=None, itl_p95_ms=None, response_ms=None, peak_memory_bytes=None,
-        steady_memory_bytes=None, device_memory_bytes={}, foreign_cores=None, noisy_samples=0,
-        rejected_samples=0,
-    )  # fmt: skip
+    return measurement(SETTINGS).model_copy(
+        update={"workload": WORKLOAD, "prefill_tokens_per_s": speed, "decode_tokens_per_s": None}
+    )
 
 
 def test_the_limit_is_throughput_over_operations() -> None:

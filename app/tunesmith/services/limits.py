@@ -28,6 +28,7 @@ from tunesmith.services.prefill_limits import (
     confirmed_prefill_limit,
     forget_throughput_if_beaten,
     measure_again,
+    surpassed,
     with_throughput,
 )
 from tunesmith.services.session import Controls
@@ -211,8 +212,7 @@ def _none(reason: str) -> DecodeLimit:
 
 def confirmed_limit(limit: DecodeLimit, measured: Measurement) -> DecodeLimit:
     """The limit, unless a sample was faster: then it is none, and the reason says so."""
-    speeds = measured.decode_tokens_per_s
-    if limit.tokens_per_s is None or speeds is None or max(speeds.samples, default=0.0) <= limit.tokens_per_s:
+    if not surpassed(limit.tokens_per_s, measured.decode_tokens_per_s):
         return limit
     return _none(tr("a sample was faster than the bandwidth measured allows, so that was too low"))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tunesmith import gguf
 from tunesmith.domain.bandwidth import useful_thread_counts
 from tunesmith.domain.machine import Machine
-from tunesmith.domain.measurement import Measurement
+from tunesmith.domain.measurement import Measurement, Quantity
 from tunesmith.domain.settings import Settings
 from tunesmith.domain.throughput import MatrixThroughput, PrefillLimit, PrefillWork
 from tunesmith.domain.workload import Workload
@@ -163,10 +163,16 @@ def _none(reason: str) -> PrefillLimit:
     return PrefillLimit(tokens_per_s=None, operations_per_token=None, operations_per_s=None, reason=reason)
 
 
+def surpassed(limit_tokens_per_s: float | None, speeds: Quantity | None) -> bool:
+    """Whether a sample was faster than a limit allows."""
+    if limit_tokens_per_s is None or speeds is None:
+        return False
+    return max(speeds.samples, default=0.0) > limit_tokens_per_s
+
+
 def confirmed_prefill_limit(limit: PrefillLimit, measured: Measurement) -> PrefillLimit:
     """The limit, unless a sample was faster: then it is none, and the reason says so."""
-    speeds = measured.prefill_tokens_per_s
-    if limit.tokens_per_s is None or speeds is None or max(speeds.samples, default=0.0) <= limit.tokens_per_s:
+    if not surpassed(limit.tokens_per_s, measured.prefill_tokens_per_s):
         return limit
     return _none(tr("a sample was faster than the throughput measured allows, so that was too low"))
 
