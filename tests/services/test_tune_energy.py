@@ -177,7 +177,7 @@ def test_idle_watts_that_nobody_tells_are_asked_for_before_the_tune_if_idle_time
 ) -> None:
     sensors(monkeypatch)
     named = PRICES.model_copy(update={"load_watts": Decimal(30), "utilisation": Decimal("0.5")})
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="What tokens cost is to be made best, but the energy they take"):
         check_objective(priced_at(named), live=True)
     check_objective(priced_at(named.model_copy(update={"idle_watts": Decimal(10)})), live=True)
     check_objective(priced_at(named.model_copy(update={"utilisation": Decimal(1)})), live=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tunesmith.domain.measurement import Measurement
     from tunesmith.domain.request import TuneRequest
+    from tunesmith.domain.workload import Objective
     from tunesmith.services.session import Controls, Stream
     from tunesmith.store import Store
 
@@ -42,22 +43,29 @@ def check_objective(request: TuneRequest, *, live: bool) -> None:
     if not Expense(objective, request.given_power).by_sensors:
         return
     if not request.energy:
-        raise _unread(tr("sensors are not to be read"))
+        raise _unread(objective, tr("sensors are not to be read"))
     if request.rpc:
-        raise _unread(tr("of RPC servers no sensor tells"))
+        raise _unread(objective, tr("of RPC servers no sensor tells"))
     if not live:
         return
     found = energy_sensors()
     if why := silence(found):
-        raise _unread(why, [sensor.todo for sensor in found])
+        raise _unread(objective, why, [sensor.todo for sensor in found])
     if too_slow(found):
-        raise _unread(tr("a battery tells too seldom to tell candidates apart"))
+        raise _unread(objective, tr("a battery tells too seldom to tell candidates apart"))
 
 
-def _unread(why: str, todos: Sequence[str] = ()) -> UsageError:
+def _unread(objective: Objective, why: str, todos: Sequence[str] = ()) -> UsageError:
     given = tr("Name what the machine draws: --load-watts and --idle-watts.")
+    if objective.name == "cost":
+        what = tr(
+            "What tokens cost is to be made best, but the energy they take cannot be read: {reason}.",
+            reason=why,
+        )
+    else:
+        what = tr("Energy is to be made best, but it cannot be read: {reason}.", reason=why)
     return UsageError(
-        tr("Energy is to be made best, but it cannot be read: {reason}.", reason=why),
+        what,
         unharmed=tr("Nothing was measured."),
         todo=" ".join((*dict.fromkeys(todo for todo in todos if todo), given)),
     )
@@ -87,7 +95,7 @@ def begin_gauge(request: TuneRequest, stream: Stream, controls: Controls) -> Pow
         )
         if why:
             gauge.close()
-            raise _unread(why)
+            raise _unread(request.objective, why)
     return gauge
 
 
