@@ -580,9 +580,14 @@ def test_a_real_tune_ends_with_a_profile_in_the_store(
     real_page.views.roofline.back_button.click()
     assert real_page.state == "result"
     real_page.result_view.tradeoff_button.click()  # type: ignore[attr-defined]
-    qtbot.waitUntil(lambda: real_page.views.tradeoff.tradeoff is not None)
-    assert real_page.views.tradeoff.tradeoff == outcome.tradeoff, "a stored run tells the same as its result"
-    real_page.views.tradeoff.back_button.click()
+    panel = real_page.views.tradeoff
+    assert outcome.tradeoff is not None
+    if outcome.tradeoff.candidates:
+        qtbot.waitUntil(lambda: panel.tradeoff is not None, timeout=20_000)
+        assert panel.tradeoff == outcome.tradeoff, "a stored run tells the same as its result"
+    else:  # a busy machine left no time to compare any
+        qtbot.waitUntil(lambda: "No candidate of this run" in panel.empty.text(), timeout=20_000)
+    panel.back_button.click()
     assert real_page.state == "result"
 
 
