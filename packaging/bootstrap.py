@@ -30,8 +30,9 @@ IS_ROOT = sys.platform != "win32" and os.geteuid() == 0
 OLDEST_UV = (0, 9)  # knows --config-settings-package, and builds anew when those settings change
 RPC = ("GGML_RPC=ON", "GGML_RPC_RDMA=OFF")  # else RDMA comes in wherever its library happens to lie
 NO_AMX = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
-SIDE_BY_SIDE = ("--numprocesses=logical", "--maxprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
-"""How pytest divides tests among the cores: file by file, what measures last and alone."""
+SIDE_BY_SIDE = ("--dist=loadfile", "--no-loadscope-reorder")
+"""How pytest divides tests among workers: file by file, what measures last and alone."""
+MOST_WORKERS = 4
 PORTABLE = ("GGML_BACKEND_DL=ON", "GGML_CPU_ALL_VARIANTS=ON", "GGML_NATIVE=OFF")
 """A variant for each kind of processor, of which one is loaded at run time; docs/decisions/0020."""
 
@@ -342,8 +343,13 @@ def test(arguments: list[str]) -> int:
     failed = ", ".join(check for check, code in codes.items() if code)
     if failed:
         say(f"\nFAILED: {failed}. The tests are run all the same.")
-    codes["pytest"] = run([_program(VENV, "pytest"), *SIDE_BY_SIDE, *arguments])
+    codes["pytest"] = run([_program(VENV, "pytest"), *workers(), *SIDE_BY_SIDE, *arguments])
     return next(filter(None, codes.values()), 0)
+
+
+def workers() -> tuple[str, ...]:
+    """One worker more than there are cores: tests of the window mostly wait for it."""
+    return (f"--numprocesses={min(MOST_WORKERS, (os.cpu_count() or 1) + 1)}",)
 
 
 def main(arguments: list[str]) -> int:

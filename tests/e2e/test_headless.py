@@ -20,7 +20,7 @@ from tunesmith import assets
 
 pytestmark = pytest.mark.model
 
-SMALL = ("--workload", "prompt=64,generate=16,depth=64", "--budget", "20")
+SMALL = ("--workload", "prompt=64,generate=16,depth=64", "--budget", "12")
 
 
 def _schema(name: str) -> Any:

@@ -60,7 +60,7 @@ MADE_UP = (
     "Meta Llama 3.1 8B Instruct", "Qwen2.5 7B Instruct", "Qwen2.5 32B Instruct", "Qwen2 VL 7B Instruct",
     "Mistral Nemo Instruct 2407", "Gemma 2 2b It", "SmolLM2 135M Instruct", "phi-4-Q4_K_M", "page", "gemma2",
     "qwen2", "llama", "clip", "apache-2.0", "SmolLM2 135M Instruct Q4_1 · chat", "llama.cpp's defaults",
-    "RPC0",
+    "RPC0", "package-0", "dram",
 )  # fmt: skip
 """What the made-up models and profiles are called, and say of themselves."""
 _MAX_ROWS = 100

@@ -30,7 +30,7 @@ THEN = (
     r"--?[a-z][\w-]*", r"[a-z0-9]+(?:_[a-z0-9]+)+", r"\b[A-Z]\d\w*_\w+\b", r"\bq\d_\w+\b", r"\bI?Q\d\w*\b",
     r"\b[a-z]*f(16|32)\b", r"\b[\d.,]+[a-zA-Z]\b",
     r"\b(threads|auto|on|off|none|cpu|default|layer|row|rpc|devices)\b",
-    r"\b(tok/s|tokens/s|ms|MHz|GHz|KiB|MiB|GiB|TiB|GB|MB|kB|TB|min|bit|Hz)\b", r"°C",
+    r"\b(tok/s|J/tok|tokens/s|ms|MHz|GHz|KiB|MiB|GiB|TiB|GB|MB|kB|TB|min|bit|Hz)\b", r"°C",
     r"\b(Ctrl|Shift|Alt|Esc|Del|Return|Enter)\b(\+\w+)?",
     r"\b(English|Deutsch|Prefill|Decode|prefill|decode)\b",
 )  # fmt: skip

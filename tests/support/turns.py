@@ -16,8 +16,13 @@ from pathlib import Path
 import pytest
 
 _TESTS = Path(__file__).parents[1]
-_ALONE = ("cli", "e2e", "engine", "faults", "machine", "worker")
+_ALONE = ("e2e", "engine", "faults", "machine", "worker")
 """Folders whose tests all run alone."""
+_MEASURING = (
+    "test_bundles.py", "test_choose.py", "test_inspect_memory.py", "test_machine.py", "test_quality.py",
+    "test_quantize.py", "test_self_test.py", "test_speculate.py", "test_survey.py", "test_verify.py",
+)  # fmt: skip
+"""Files of the command line's tests that do so as well."""
 _LONG = ("test_screenshots.py", "test_language.py")
 """What takes a minute by itself begins first, so that no worker waits for it at the end."""
 
@@ -27,7 +32,9 @@ def runs_alone(item: pytest.Item) -> bool:
     folder = item.path.relative_to(_TESTS).parts[0]
     fixtures = getattr(item, "fixturenames", ())
     models = any(name.startswith(("smollm2", "gemma")) for name in fixtures)
-    return folder in _ALONE or models or item.get_closest_marker("model") is not None
+    if folder in _ALONE or (folder == "cli" and item.path.name in _MEASURING):
+        return True
+    return models or item.get_closest_marker("model") is not None
 
 
 @pytest.hookimpl(trylast=True)

@@ -14,6 +14,7 @@ from tunesmith.domain.shape import LayerShape, ModelShape
 from tunesmith.errors import NoisyMachineError
 from tunesmith.gui.pages.tune import TunePage
 from tunesmith.gui.window import MainWindow
+from tunesmith.machine.energy_reader import ONLY_ROOT
 from tunesmith.services.tune_result import TuneResult
 
 MODEL = "/home/ada/models/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -62,7 +63,7 @@ def session_of(state: str) -> FakeSession[TuneResult]:
     if state == "power":
         return FakeSession(run.events[:1100], None)
     if state == "no-power":
-        why = PowerRead(watts=None, why="package-0: only root may read it; dram: only root may read it")
+        why = PowerRead(watts=None, why=f"package-0: {ONLY_ROOT}; dram: {ONLY_ROOT}")
         return FakeSession([run.events[0], why, *run.events[1:900]], None)
     if state == "early":
         return FakeSession(run.events[:160], None)
