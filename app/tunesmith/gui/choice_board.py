@@ -7,7 +7,6 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QScrollArea,
     QSplitter,
@@ -22,6 +21,7 @@ from tunesmith.gui.page import button, label
 from tunesmith.gui.pareto_plot import ParetoPlot
 from tunesmith.gui.theme import GRID, Colours, tabular
 from tunesmith.gui.widgets.elided import ElidedLabel
+from tunesmith.gui.widgets.unchanged import say
 from tunesmith.presentation.choice_result_view import ChoiceHeadline
 from tunesmith.presentation.choice_view import ChoiceView
 from tunesmith.wording import tr
@@ -192,8 +192,8 @@ class ChoiceBoard(QScrollArea):
         if not self.isVisible() or self.window().isMinimized():
             return
         view = self._view
-        _say(self.step, tr("Paused after this step") if paused else view.step)
-        _say(self.left, view.progress_text if view.changed else "")
+        say(self.step, tr("Paused after this step") if paused else view.step)
+        say(self.left, view.progress_text if view.changed else "")
         self.progress.setValue(round(view.fraction * _PARTS))
         if self._drawn == (view.changed, self.selected):
             return
@@ -210,9 +210,3 @@ class ChoiceBoard(QScrollArea):
         """Draw in the theme's colours."""
         self.plot.recolour(colours)
         self.table.recolour(colours)
-
-
-def _say(widget: QLabel, text: str) -> None:
-    """Set a label's text only where it differs, which spares a layout."""
-    if widget.text() != text:
-        widget.setText(text)

@@ -22,6 +22,7 @@ from tunesmith.gui.soak_run import SoakPlan
 from tunesmith.gui.theme import GRID, TABLE_PX, Colours, tabular
 from tunesmith.gui.widgets.button_rows import ButtonRows
 from tunesmith.gui.widgets.elided import ElidedLabel
+from tunesmith.gui.widgets.unchanged import fill, say
 from tunesmith.presentation.numbers import DASH, duration_text
 from tunesmith.presentation.soak_live import SoakLive, SoakReadOut
 from tunesmith.presentation.soak_view import PartView, SoakView
@@ -157,9 +158,9 @@ class SoakBoard(QScrollArea):
         if now == self._drawn or not self.isVisible() or self.window().isMinimized():
             return
         self._drawn = now
-        _say(self.step, tr("Paused after this sample") if paused else self._live.step)
-        _say(self.left, self._live.progress_text)
-        _fill(self.progress, round(self._live.fraction * _PARTS))
+        say(self.step, tr("Paused after this sample") if paused else self._live.step)
+        say(self.left, self._live.progress_text)
+        fill(self.progress, round(self._live.fraction * _PARTS))
         self.read_outs.show_all(self._live.read_outs)
         self.plots.refresh()
 
@@ -249,8 +250,8 @@ class MachineReadOuts(QFrame):
     def show_all(self, found: tuple[SoakReadOut, ...]) -> None:
         """Show these; only what differs is drawn."""
         for (_name, value, reason), one in zip(self._places, found, strict=True):
-            _say(value, one.value)
-            _say(reason, one.reason)
+            say(value, one.value)
+            say(reason, one.reason)
             reason.setVisible(bool(one.reason))
             spoken = f"{one.name}: {one.reason if one.value == DASH else one.value}"
             if value.accessibleName() != spoken:
@@ -276,17 +277,3 @@ def _card(one: PartView) -> QFrame:
         column.addWidget(label(sentence, "secondary", wrap=True, selectable=True))
     column.addStretch()
     return frame
-
-
-def _say(widget: QLabel, text: str) -> None:
-    """Set a label's text only where it differs, which spares a layout."""
-    if widget.text() != text:
-        widget.setText(text)
-
-
-def _fill(bar: QProgressBar, value: int) -> None:
-    """Set a bar's value only where it differs, and let it be drawn with the rest, not at once by itself."""
-    if bar.value() != value:
-        bar.setUpdatesEnabled(False)
-        bar.setValue(value)
-        bar.setUpdatesEnabled(True)

@@ -6,7 +6,6 @@ from PySide6.QtCore import QSettings, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QSlider,
     QSplitter,
@@ -20,6 +19,7 @@ from tunesmith.gui.plots import LivePlots
 from tunesmith.gui.read_outs import ReadOutRow
 from tunesmith.gui.theme import GRID, Colours, tabular
 from tunesmith.gui.widgets.elided import ElidedLabel
+from tunesmith.gui.widgets.unchanged import fill, say
 from tunesmith.presentation.live import LiveView
 from tunesmith.wording import tr
 
@@ -160,10 +160,10 @@ class TuneRunning(QWidget):
 
     def _tell(self, *, paused: bool = False) -> None:
         view = self._view
-        _say(self.step, tr("Paused after this sample") if paused else view.step)
-        _say(self.candidate, view.candidate if view.end is None else "")
-        _say(self.left, view.progress_text if view.taken else "")
-        _fill(self.progress, round(view.fraction * _PARTS))
+        say(self.step, tr("Paused after this sample") if paused else view.step)
+        say(self.candidate, view.candidate if view.end is None else "")
+        say(self.left, view.progress_text if view.taken else "")
+        fill(self.progress, round(view.fraction * _PARTS))
         self.read_outs.show_all(view.read_outs)
 
     def _set_frozen(self, on: bool) -> None:  # noqa: FBT001 (a slot)
@@ -174,17 +174,3 @@ class TuneRunning(QWidget):
         """Draw in the theme's colours."""
         self.plots.recolour(colours)
         self.table.recolour(colours)
-
-
-def _say(widget: QLabel, text: str) -> None:
-    """Set a label's text only where it differs, which spares a layout."""
-    if widget.text() != text:
-        widget.setText(text)
-
-
-def _fill(bar: QProgressBar, value: int) -> None:
-    """Set a bar's value only where it differs, and let it be drawn with the rest, not at once by itself."""
-    if bar.value() != value:
-        bar.setUpdatesEnabled(False)
-        bar.setValue(value)
-        bar.setUpdatesEnabled(True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tunesmith.domain.event_base import Part
 from tunesmith.domain.events import Progress, StageStarted, TrialMeasured
@@ -56,13 +56,6 @@ class SoakResult:
     surroundings: Surroundings
     exit_code: int
     """What the command line ends with: 0, 130 if it was interrupted, or what a fault's is."""
-
-
-class SourceFactory(Protocol):
-    """Makes what takes the samples."""
-
-    def __call__(self, request: SoakRequest, stream: Stream, controls: Controls) -> SampleSource:
-        """A rig, or a simulation of one."""
 
 
 def start_soak(
